@@ -1,0 +1,152 @@
+# agent: one Makefile, no recursion, no configure. `make help` lists the targets.
+#
+#   make                 build/release/agent
+#   make VARIANT=debug   build/debug/agent, what the unit tests link
+#   make asan            build/asan: AddressSanitizer and UBSan
+# WERROR=1 makes warnings errors (.ci/run and make lint do).
+
+SHELL       := /bin/bash
+.SHELLFLAGS := -eu -o pipefail -c
+.DELETE_ON_ERROR:
+.DEFAULT_GOAL := all
+MAKEFLAGS   += --no-builtin-rules
+
+VERSION  := 0.1.0
+VARIANT  ?= release
+B        := build/$(VARIANT)
+PREFIX   ?= /usr/local
+DESTDIR  ?=
+CC       := $(if $(filter default undefined,$(origin CC)),gcc,$(CC))
+AR       := ar
+PKGS     := jansson libsodium libpcre2-8
+VENV     := build/venv
+PYTHON   := $(VENV)/bin/python
+
+# ---- flags ---------------------------------------------------------------------------------
+# Each flag is probed: what the compiler does not know is left out.
+comma    := ,
+probe    = $(shell printf 'int main(void){return 0;}' | $(CC) -Werror $(1) -x c - -o /dev/null 2>/dev/null && printf '%s' '$(1)')
+
+WARNINGS := $(foreach f,-Wall -Wextra -Wpedantic -Wformat=2 -Wformat-signedness -Wconversion \
+    -Wsign-conversion -Wshadow -Wvla -Wundef -Wstrict-prototypes -Wmissing-prototypes -Wold-style-definition \
+    -Wpointer-arith -Wcast-qual -Wcast-align -Wwrite-strings -Wnull-dereference -Wdouble-promotion \
+    -Wswitch-enum -Wimplicit-fallthrough=5 -Wduplicated-cond -Wduplicated-branches -Wlogical-op \
+    -Walloca -Wdate-time,$(call probe,$(f)))
+HARDENING := $(foreach f,-fstack-protector-strong -fstack-clash-protection -fcf-protection=full \
+    -ftrivial-auto-var-init=zero -fno-delete-null-pointer-checks -fno-strict-overflow \
+    -fno-strict-aliasing -fPIE,$(call probe,$(f)))
+LINK_HARDENING := $(foreach f,-pie -Wl$(comma)-z$(comma)relro -Wl$(comma)-z$(comma)now \
+    -Wl$(comma)-z$(comma)noexecstack -Wl$(comma)-z$(comma)ibt -Wl$(comma)-z$(comma)shstk \
+    -Wl$(comma)--as-needed -Wl$(comma)-O1 -Wl$(comma)--hash-style=gnu,$(call probe,$(f)))
+
+MODE_release := -O2 -D_FORTIFY_SOURCE=3
+MODE_debug   := -Og
+MODE_asan    := -O1 -fno-omit-frame-pointer -fsanitize=address,undefined -fno-sanitize-recover=undefined
+MODE_cover   := -O0 --coverage
+MODE         := $(MODE_$(VARIANT))
+$(if $(MODE),,$(error VARIANT is release, debug, asan or cover, not '$(VARIANT)'))
+
+CPPFLAGS := -D_GNU_SOURCE -I. -DAGENT_VERSION='"$(VERSION)"'
+PKG_CFLAGS = $(shell pkg-config --cflags $(PKGS) libcurl libpq 2>/dev/null)
+PKG_LIBS   = $(shell pkg-config --libs $(PKGS) 2>/dev/null)
+CFLAGS   ?= -g
+ALL_CFLAGS = -std=c17 $(CPPFLAGS) $(PKG_CFLAGS) $(WARNINGS) $(if $(WERROR),-Werror) $(HARDENING) \
+    $(MODE) -ffile-prefix-map=$(CURDIR)=. $(CFLAGS)
+ALL_LDFLAGS = $(LINK_HARDENING) $(filter -fsanitize=% --coverage,$(MODE)) $(LDFLAGS)
+# ASan replaces the pages that ibt and shstk mark; nothing else differs between the variants.
+
+# ---- the house: one library a folder, a folder links only what lies below it ------------------
+FOLDERS  := base vault envcontract migrations bootstrap
+BELOW_base        :=
+BELOW_vault       := base
+BELOW_envcontract := base
+BELOW_migrations  := base
+BELOW_bootstrap   := migrations base
+BELOW_agent       := bootstrap migrations envcontract vault base
+
+sources   = $(sort $(wildcard $(1)/*.c))
+objects   = $(patsubst %.c,$(B)/%.o,$(call sources,$(1)))
+archive   = $(B)/lib$(1).a
+archives  = $(foreach f,$(1),$(call archive,$(f)))
+
+all: $(B)/agent ## build build/release/agent (VARIANT=debug|asan|cover for another)
+
+$(B)/agent: $(call objects,agent) $(call archives,$(BELOW_agent))
+	$(CC) $(ALL_LDFLAGS) -o $@ $^ $(PKG_LIBS)
+
+define archive_rule
+$(B)/lib$(1).a: $(call objects,$(1))
+	@rm -f $$@
+	$(AR) rcs $$@ $$^
+endef
+$(foreach f,$(FOLDERS),$(eval $(call archive_rule,$(f))))
+
+$(B)/%.o: %.c
+	@mkdir -p $(@D)
+	$(CC) $(ALL_CFLAGS) -MMD -MP -c -o $@ $<
+
+-include $(shell find $(B) -name '*.d' 2>/dev/null)
+
+# ---- what is installed ----------------------------------------------------------------------
+deps: ## install what is missing (Debian and Ubuntu packages, a Python environment in build/)
+	@tests/lib/deps.sh
+
+# ---- tests ------------------------------------------------------------------------------------
+# A unit test tests/unit/<folder>_<file>.c links the library of its folder and of those below it,
+# nothing else: the linker is the second witness of the include lint.
+UNIT_TESTS := $(patsubst tests/unit/%.c,$(B)/unit/%,$(wildcard tests/unit/*.c))
+folder_of   = $(firstword $(subst _, ,$(notdir $(1))))
+
+define unit_rule
+$(B)/unit/$(1): $(B)/tests/unit/$(1).o $(call archives,$(call folder_of,$(1)) $(BELOW_$(call folder_of,$(1)))) $(B)/tests/lib/unit.o
+	@mkdir -p $$(@D)
+	$(CC) $$(ALL_LDFLAGS) -o $$@ $$< $(B)/tests/lib/unit.o $(call archives,$(call folder_of,$(1)) $(BELOW_$(call folder_of,$(1)))) $$(PKG_LIBS) -lcmocka
+endef
+$(foreach t,$(notdir $(UNIT_TESTS)),$(eval $(call unit_rule,$(t))))
+
+unit-tests: $(UNIT_TESTS)
+
+test: deps ## install what is missing, build, run everything
+	@$(MAKE) --no-print-directory VARIANT=debug build/debug/agent unit-tests
+	@$(MAKE) --no-print-directory VARIANT=asan build/asan/agent unit-tests
+	@$(MAKE) --no-print-directory VARIANT=release build/release/agent
+	@$(PYTHON) tests/run.py
+
+demo: deps all ## the main job on a real OpenBao, PostgreSQL and Alembic project
+	@$(PYTHON) examples/demo.py --agent build/release/agent
+
+bench: deps all ## timings as ratios; writes docs/BENCH.md
+	@$(PYTHON) tests/bench/run.py
+
+asan: ## build with AddressSanitizer and UBSan
+	@$(MAKE) --no-print-directory VARIANT=asan build/asan/agent unit-tests
+
+coverage: deps ## run the tests with coverage; report in build/cover/report
+	@tests/lib/coverage.sh
+
+lint: ## includes, layering, secret_reveal, format, shell; warnings as errors
+	@tests/lib/lint.sh
+	@$(MAKE) --no-print-directory VARIANT=release WERROR=1 CFLAGS=-g build/release/agent
+
+tidy: ## clang-tidy, cppcheck and gcc -fanalyzer
+	@tests/lib/tidy.sh
+
+fmt: ## format the C sources
+	clang-format -i $$(git ls-files '*.c' '*.h')
+
+install: all ## into DESTDIR and PREFIX (/usr/local)
+	install -D -m 0755 $(B)/agent $(DESTDIR)$(PREFIX)/bin/agent
+	for page in docs/man/*.1 docs/man/*.5; do [ -e "$$page" ] || continue; \
+	    install -D -m 0644 "$$page" "$(DESTDIR)$(PREFIX)/share/man/man$${page##*.}/$${page##*/}"; done
+
+uninstall: ## take out again what install put there
+	rm -f $(DESTDIR)$(PREFIX)/bin/agent
+	for page in docs/man/*.1 docs/man/*.5; do rm -f "$(DESTDIR)$(PREFIX)/share/man/man$${page##*.}/$${page##*/}"; done
+
+clean: ## remove what was built (not the Python environment)
+	rm -rf build/release build/debug build/asan build/cover
+
+help: ## this list
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' Makefile
+
+.PHONY: all deps unit-tests test demo bench asan coverage lint tidy fmt install uninstall clean help

@@ -1,0 +1,34 @@
+/* base/file.h: files, read whole with a ceiling and replaced atomically. */
+#ifndef BASE_FILE_H
+#define BASE_FILE_H
+
+#include <stdbool.h>
+#include <sys/types.h>
+
+#include "base/buf.h"
+#include "base/err.h"
+
+/* Read PATH whole. Only regular files, or with ANY_KIND pipes too; more than out->max bytes is an
+ * error that names both. *out is unchanged on failure. Errors: ERR_FILE, ERR_RESOURCE. */
+MUST_USE int file_read_all(const char *path, struct buf *out, struct err *err);
+MUST_USE int file_read_fd(int fd, const char *name, struct buf *out, struct err *err);
+
+/* Write LENGTH bytes to FD whole, through EINTR and short writes. */
+MUST_USE int file_write_all(int fd, const char *name, const void *bytes, size_t length,
+                            struct err *err);
+
+/* Make PATH hold LENGTH bytes with MODE: a temporary name in the same folder (O_EXCL), fsync,
+ * rename, fsync of the folder. The old file stays whole on failure. A symlink in PATH's last step
+ * is replaced, not followed. */
+MUST_USE int file_replace(const char *path, const void *bytes, size_t length, mode_t mode,
+                          struct err *err);
+
+/* Refuse a file that somebody else could have written (group or world writable, or owned by
+ * neither us nor root), or with SECRET one that others may read. Open once, then check the fd. */
+MUST_USE int file_check_mode(int fd, const char *name, bool secret, struct err *err);
+
+/* FOLDER/PATH, or PATH when it is absolute or FOLDER is "" or ".". The caller frees. NULL: memory. */
+MUST_USE char *file_join(const char *folder, const char *path);
+MUST_USE char *file_folder(const char *path); /* "." for a bare name; the caller frees */
+
+#endif

@@ -1,0 +1,37 @@
+/* base/opt.h: one table of options → parsing, help, completion, and the check of the man page.
+ *
+ * Options may stand anywhere before `--`; `--name=value` and `--name value`; `-v`, `-vv`, `-ofile`.
+ * A mistyped option gets the nearest right one. */
+#ifndef BASE_OPT_H
+#define BASE_OPT_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/buf.h"
+#include "base/err.h"
+
+enum opt_kind { OPT_FLAG, OPT_COUNT, OPT_STRING, OPT_DURATION, OPT_CHOICE };
+
+struct opt {
+    const char *name;     /* "--format" */
+    char letter;          /* 'o', or 0 */
+    enum opt_kind kind;
+    const char *argument; /* "FILE", for help; NULL for flags */
+    const char *choices;  /* OPT_CHOICE: "text|json" */
+    const char *help;     /* a clause, lower case */
+    void *target;         /* bool*, int*, const char**, int64_t* (ms), const char** */
+};
+
+struct opt_result {
+    const char **words; /* what is no option, in order; the caller frees the array */
+    size_t word_count;
+    char **rest; /* behind `--`, NULL-terminated; NULL when there was no `--` */
+};
+
+/* TABLES is a NULL-terminated list of tables, each ended by an entry without a name. */
+MUST_USE int opt_parse(char **argv, const struct opt *const *tables, struct opt_result *result,
+                       struct err *err);
+void opt_help(struct buf *out, const struct opt *table); /* aligned, 80 columns */
+
+#endif

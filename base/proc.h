@@ -1,0 +1,48 @@
+/* base/proc.h: start a command and wait for it: argv arrays, explicit environment, no shell. */
+#ifndef BASE_PROC_H
+#define BASE_PROC_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/buf.h"
+#include "base/err.h"
+
+struct proc_request {
+    const char *const *argv;        /* NULL-terminated; argv[0] through PATH unless it has a slash */
+    const char *const *environment; /* NULL-terminated "NAME=value": all that it gets */
+    const char *folder;             /* working directory, or NULL: ours */
+    const char *input;              /* written to its stdin, or NULL: /dev/null */
+    size_t input_length;
+    struct buf *output;       /* stdout; its max is the ceiling: more is an error. NULL: to stderr */
+    struct buf *error_output; /* the last bytes of stderr, kept for reports, or NULL */
+    bool show_stderr;         /* log its stderr line by line (sanitised, redacted) as it comes */
+    int64_t deadline_ms;      /* its process group is killed then */
+    const char *what;         /* for messages: "create.emit" */
+};
+
+struct proc_result {
+    int exit_code; /* 0..255, or 128 + signal */
+    int signal;    /* 0, or what ended it */
+    bool timed_out;
+};
+
+/* Run it to its end. 0 whatever the command said (see *result); -1 only when it could not be
+ * started (the text names argv[0] and the reason), ran out of time, or put out too much. It runs in
+ * a process group of its own, with descriptors 0, 1, 2 alone; whatever is left of the group when
+ * the leader has ended or time has run out is killed. KIND is the kind of error. */
+MUST_USE int proc_run(const struct proc_request *request, enum err_kind kind,
+                      struct proc_result *result, struct err *err);
+
+/* "exited with 3", "was killed by SIGKILL", "ran out of time" for messages. */
+void proc_describe(const struct proc_result *result, struct buf *out);
+
+/* Process start: fds 0-2 open, umask 077, not dumpable, core limit 0, the variables that steer
+ * libraries (SSLKEYLOGFILE, OPENSSL_CONF, ...) set aside. Call first in main. Refuses argc < 1 and
+ * AT_SECURE. What the child gets back is put back by proc_restore_for_child. */
+MUST_USE int proc_harden(int argc, struct err *err);
+void proc_restore_for_child(void);
+/* "NAME=value" entries that proc_harden took out of the environment, NULL-terminated. */
+const char *const *proc_withheld_environment(void);
+
+#endif

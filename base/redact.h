@@ -1,0 +1,19 @@
+/* base/redact.h: known secret values taken out of text before it is shown.
+ *
+ * Values shorter than REDACT_MIN_BYTES are not registered: replacing them ruins texts without
+ * hiding anything. Registered are a value and its percent-encoded, base64 and JSON-escaped forms. */
+#ifndef BASE_REDACT_H
+#define BASE_REDACT_H
+
+#include "base/buf.h"
+#include "base/secret.h"
+
+enum { REDACT_MIN_BYTES = 6 };
+
+/* Remember VALUE (borrowed: it must outlive the process's output). -1: no memory. */
+MUST_USE int redact_register(const struct secret *value, struct err *err);
+
+/* Append BYTES to OUT with every registered value replaced by ***. */
+void redact_add(struct buf *out, const char *bytes, size_t length);
+
+#endif

@@ -1,0 +1,46 @@
+/* base/secret.h: bytes that must not be seen, in one locked slab.
+ *
+ * What it gives: the bytes lie in pages that are locked (not swapped), left out of core files
+ * (MADV_DONTDUMP), not inherited by a forked child (MADV_WIPEONFORK) and wiped on release.
+ * What it does not: root, a debugger allowed to attach, the copies that libcurl, OpenSSL or libpq
+ * make while they work, and the environment that the application is started with, see them.
+ *
+ * secret_reveal() is the only way to the bytes; `make lint` holds the list of files that may call
+ * it. A struct secret is a value: copy the struct to share, release the one owner. A borrowed one
+ * points at bytes that belong to somebody else (the process's environment) and releases nothing. */
+#ifndef BASE_SECRET_H
+#define BASE_SECRET_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "base/attr.h"
+#include "base/err.h"
+
+enum {
+    SECRET_MAX_BYTES  = 1024 * 1024,      /* one value */
+    SECRET_SLAB_BYTES = 64 * 1024 * 1024, /* address space; pages are locked as they are used */
+};
+
+struct secret {
+    const char *private_bytes; /* NUL-terminated; secret_reveal() */
+    size_t private_length;
+    bool private_owned;
+};
+
+#define SECRET_INIT ((struct secret){0})
+#define AUTO_SECRET CLEANUP(secret_release) struct secret
+
+/* Copy LENGTH bytes into the slab. Errors: ERR_RESOURCE. *out is untouched on failure. */
+MUST_USE int secret_set(struct secret *out, const char *bytes, size_t length, struct err *err);
+struct secret secret_borrow(const char *bytes, size_t length); /* bytes[length] must be NUL */
+bool secret_is_set(const struct secret *s); /* an empty value is set, SECRET_INIT is not */
+size_t secret_length(const struct secret *s);
+const char *secret_reveal(const struct secret *s); /* NUL-terminated, NULL when not set */
+bool secret_equal(const struct secret *a, const struct secret *b); /* constant time for one length */
+void secret_release(struct secret *s); /* wiped; SECRET_INIT afterwards */
+
+/* Whether every page so far could be locked; the first failure is logged once as a warning. */
+bool secret_slab_is_locked(void);
+
+#endif

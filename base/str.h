@@ -1,0 +1,53 @@
+/* base/str.h: numbers, durations, globs, quoting, nearest name. None of it allocates unless said. */
+#ifndef BASE_STR_H
+#define BASE_STR_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/attr.h"
+#include "base/buf.h"
+
+bool str_eq(const char *a, const char *b); /* NULL equals NULL only */
+bool str_starts(const char *text, const char *prefix);
+bool str_ends(const char *text, const char *suffix);
+
+/* A whole decimal number, the whole text: 0, or -1 for anything else or out of range. */
+MUST_USE int str_to_int64(const char *text, size_t length, int64_t *out);
+
+/* "500ms", "30s", "5m", "2h", "30d", "1w"; sums such as "1h30m" too. No unit: -1. Unit: ms. */
+MUST_USE int str_to_duration(const char *text, size_t length, int64_t *out_ms);
+void str_add_duration(struct buf *b, int64_t ms); /* "1h30m", "250ms" */
+
+/* Go's durations for Vault's variables: a bare number is seconds. Unit: ms. */
+MUST_USE int str_to_go_duration(const char *text, size_t length, int64_t *out_ms);
+
+/* Go's strconv.ParseBool: 1, t, T, TRUE, true, True, 0, f, F, FALSE, false, False. */
+MUST_USE int str_to_go_bool(const char *text, bool *out);
+
+/* Shell glob on the whole text: `*` any bytes, `?` one byte, `[a-z]`, `\` quotes. Linear time for
+ * any pattern (no backtracking beyond the last `*`). */
+bool str_glob(const char *pattern, const char *text, size_t length);
+
+/* Damerau-Levenshtein nearest of NAMES (NULL-terminated), or NULL when none is near enough to be
+ * worth proposing (more than a third of its letters would have to change). */
+const char *str_nearest(const char *name, const char *const *names);
+
+/* ASCII white space off both ends, in place of copying: sets *start and *length. */
+void str_trim(const char **start, size_t *length);
+
+void str_add_percent(struct buf *b, const char *bytes, size_t length);      /* RFC 3986 unreserved stay */
+MUST_USE int str_percent_decode(struct buf *b, const char *bytes, size_t length); /* -1: bad escape */
+void str_add_base64(struct buf *b, const void *bytes, size_t length);
+/* Standard or URL alphabet, padding optional; *bytes decoded. -1: not base64. */
+MUST_USE int str_base64_length(const char *text, size_t length, size_t *decoded);
+void str_add_json(struct buf *b, const char *bytes, size_t length);  /* with the quotes; U+FFFD for bad UTF-8 */
+void str_add_shell(struct buf *b, const char *bytes, size_t length); /* for sh: '...' where needed */
+/* Foreign bytes for people: C0, DEL, C1, invalid UTF-8 and bidirectional controls become \xHH. */
+void str_add_sanitised(struct buf *b, const char *bytes, size_t length);
+
+/* The length of the valid UTF-8 sequence at S (at most N bytes), 0 where it is not one. */
+size_t str_utf8(const char *s, size_t n);
+
+#endif

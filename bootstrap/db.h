@@ -1,0 +1,113 @@
+/* bootstrap/db.h: one PostgreSQL connection; the only file that calls libpq is db.c.
+ *
+ * Connections are made by keyword arrays (a URL's parse errors quote pieces of it), with every
+ * address part explicit, so that no PG* variable, service file or pgpass decides where we go; the
+ * environment may add TLS files and tuning. Errors are never blank: the first of the server's text,
+ * SQLSTATE with its condition's name, the connection's state, phase and errno, "the server gave no
+ * text"; always with host, port, database, user and the step that failed. Notices are logged. */
+#ifndef BOOTSTRAP_DB_H
+#define BOOTSTRAP_DB_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/buf.h"
+#include "base/err.h"
+#include "base/secret.h"
+
+enum {
+    DB_QUERY_MAX_ROWS = 1000000,
+    DB_COPY_CHUNK_BYTES = 64 * 1024,
+};
+
+/* Where to go: from a postgres-url; strings are the target's own. */
+struct db_target {
+    char *host, *port, *user, *database; /* decoded; host may be a socket folder or a list */
+    struct secret password;
+    char *query; /* the URL's query, for sslmode and its like; still encoded */
+    char *application_name;
+};
+
+/* URL is a postgres-url (`postgres`, `postgresql`, `postgresql+DRIVER`). Errors: ERR_CONTRACT,
+ * value-free, naming VARIABLE. */
+MUST_USE int db_target_parse(const struct secret *url, const char *variable, struct db_target *out,
+                             struct err *err);
+void db_target_release(struct db_target *target);
+/* "host:port database 'app' user 'app_rw'" for messages */
+void db_target_describe(const struct db_target *target, struct buf *out);
+
+struct db;
+
+/* err->step on failure is where it stopped: "resolve", "connect", "tls", "auth", "database",
+ * "privilege", "query". DEADLINE bounds the whole. Kinds: ERR_DB_DOWN (not reached, starting up,
+ * full, shutting down, read-only), ERR_DB_REFUSED. */
+MUST_USE int db_connect(const struct db_target *target, int64_t deadline_ms, struct db **out,
+                        struct err *err);
+void db_close(struct db *db); /* NULL is fine */
+#define AUTO_DB CLEANUP(auto_db_close) struct db *
+void auto_db_close(struct db **db);
+
+bool db_should_wait(const struct err *err); /* refused, 57P03, 53300, reset: the server may come */
+
+struct db_info {
+    int server_version; /* 150020 */
+    const char *server_version_text, *host, *port, *database, *user;
+    bool tls;
+    const char *tls_version; /* or NULL */
+    bool pooled;  /* PQbackendPID and pg_backend_pid() differ; known after db_note_backend_pid */
+    int backend_pid; /* PQbackendPID */
+};
+void db_info(const struct db *db, struct db_info *out);
+
+/* ---- statements --------------------------------------------------------------------------------- */
+
+/* One result of a simple query message: rows of texts. */
+struct db_rows {
+    size_t row_count, column_count;
+    char **cells;       /* row-major; NULL: SQL NULL */
+    char **names;       /* of columns */
+    char tag[64];       /* command tag: "COMMIT", "INSERT 0 1" */
+};
+
+/* Send SQL (one or more statements, one message, one round trip) and collect every result in order.
+ * *out is the caller's: db_results_free. On an error of statement k, results 0..k-1 are lost, and
+ * err says SQLSTATE, message, detail, hint, context; *failed (may be NULL) tells which and where. */
+struct db_results {
+    struct db_rows *list;
+    size_t count;
+};
+struct db_failure {
+    size_t statement;    /* how many statements of the message were completed before */
+    size_t position;     /* of the error in the message, in characters from 1; 0: not known */
+    bool connection_lost;
+};
+MUST_USE int db_query(struct db *db, const char *sql, int64_t deadline_ms, struct db_results *out,
+                      struct db_failure *failed, struct err *err);
+
+/* As db_query for statements whose rows nobody needs: nothing is collected; *completed counts. */
+MUST_USE int db_execute(struct db *db, const char *sql, size_t length, int64_t deadline_ms,
+                        size_t *completed, struct db_failure *failed, struct err *err);
+
+/* COPY ... FROM stdin with its data. */
+MUST_USE int db_copy(struct db *db, const char *sql, const char *data, size_t length,
+                     int64_t deadline_ms, struct db_failure *failed, struct err *err);
+
+/* The last command's tag after COMMIT must be COMMIT: 0; else -1. *in_doubt: the connection broke
+ * after the message was sent and before the answer came. */
+MUST_USE int db_commit(struct db *db, int64_t deadline_ms, bool *in_doubt, struct err *err);
+
+void db_results_free(struct db_results *results);
+const char *db_cell(const struct db_rows *rows, size_t row, size_t column); /* "" for NULL */
+
+/* Quoted for SQL: "name" and 'text' (standard_conforming_strings on). */
+void db_add_identifier(struct buf *out, const char *name);
+void db_add_literal(struct buf *out, const char *text);
+
+/* The condition's name of a SQLSTATE ("too_many_connections"), or NULL. */
+const char *db_condition(const char *sqlstate);
+
+/* Round trips so far on this connection, for tests and -vv. */
+unsigned db_round_trips(const struct db *db);
+
+#endif

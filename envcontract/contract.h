@@ -1,0 +1,210 @@
+/* envcontract/contract.h: the contract file as a model, and an environment held against it.
+ *
+ *   contract_load     file(s) → model of every profile, each problem with line, column, pointer
+ *   contract_select   model × profile → the variables as they are in that profile
+ *   contract_assemble what the sources gave → values (compose, filters, defaults, overrides)
+ *   contract_check    values × model → findings
+ *   findings_write_*  findings → text, JSON
+ *
+ * The model is immutable once selected; strings live as long as the contract. No function here
+ * contacts anything: agent/ hands in what the sources said. Messages are value-free. */
+#ifndef ENVCONTRACT_CONTRACT_H
+#define ENVCONTRACT_CONTRACT_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/arena.h"
+#include "base/buf.h"
+#include "base/err.h"
+#include "base/json.h"
+#include "base/ref.h"
+#include "base/secret.h"
+
+enum {
+    CONTRACT_MAX_BYTES = 4 * 1024 * 1024,
+    CONTRACT_MAX_DEPTH = 64,
+    CONTRACT_ENV_FILE_MAX_BYTES = 4 * 1024 * 1024,
+};
+
+/* ---- findings ---------------------------------------------------------------------------- */
+
+enum finding_severity { FINDING_ERROR, FINDING_WARNING };
+
+struct finding {
+    enum finding_severity severity;
+    const char *variable; /* NULL: of no variable */
+    const char *rule;     /* the specification's rule name; "contract" for the file itself */
+    const char *message, *hint; /* hint may be NULL */
+    const char *file;           /* the contract or env file, or NULL */
+    const char *pointer;        /* JSON pointer into the contract, or NULL */
+    unsigned line, column;      /* from 1; 0: not known */
+};
+
+struct findings {
+    struct arena arena;
+    struct finding *list;
+    size_t count, capacity, errors;
+    bool no_memory;
+};
+
+#define FINDINGS_INIT ((struct findings){0})
+#define AUTO_FINDINGS CLEANUP(findings_release) struct findings
+void findings_release(struct findings *f);
+
+/* ---- the model ----------------------------------------------------------------------------- */
+
+struct contract_position {
+    const char *file, *pointer;
+    unsigned line, column;
+};
+
+/* One reference that a variable's value is made of. */
+struct contract_part {
+    const char *name; /* the key in an object of sources; NULL for a plain source */
+    struct ref ref;   /* {profile}, {name}, {lower_name} are substituted */
+};
+
+struct contract_variable {
+    const char *name;
+    struct contract_position position;
+    bool secret;
+    bool for_agent_only; /* "expose": "agent" */
+    bool overridable;    /* "override": true, and the profile is not strict */
+    struct contract_part *parts;
+    size_t part_count;
+    const char *doc; /* or NULL */
+    struct contract_rules *rules; /* opaque: envcontract/internal.h */
+};
+
+struct contract_vault {
+    bool present;
+    const char *address, *name_space, *auth_method, *auth_mount, *role_id, *secret_id, *username,
+        *password, *token, *ca_cert, *ca_path, *tls_server_name;
+    const char *const *redirect_hosts; /* NULL-terminated, or NULL */
+    const char *const *kv_mounts;      /* names, parallel to kv_versions */
+    const unsigned *kv_versions;
+    size_t kv_mount_count;
+    bool allow_http;
+    int64_t timeout_ms, deadline_ms; /* 0: unsaid */
+    int retries;
+};
+
+enum contract_create { CONTRACT_CREATE_NONE, CONTRACT_CREATE_SQL, CONTRACT_CREATE_EMIT, CONTRACT_CREATE_COMMAND };
+
+struct contract_database {
+    bool present;
+    struct contract_position position;
+    const char *url, *admin_url; /* names of variables */
+    const char *owner;           /* role, or NULL */
+    enum contract_create create;
+    const char *const *create_list; /* files or argv, NULL-terminated */
+    const char *const *accept;      /* states; default {"current"} */
+    const char *const *env;         /* names handed to commands; may be empty */
+    const char *cwd;                /* absolute, or as the contract's folder */
+    const char *alembic;            /* path of alembic.ini, pyproject.toml or script folder; or NULL */
+    const char *alembic_dir;        /* stamp.dir, or NULL */
+    const char *table, *schema;     /* alembic_version, public */
+    const char *const *heads;       /* argv that asks Alembic, or NULL */
+    const char *const *migrate;     /* argv, or NULL */
+    const char *const *expect;      /* tables, as written */
+    const char *const *schemas;     /* managed; NULL: all of the user's */
+    const char *authority_variable; /* or NULL */
+    int64_t wait_ms, lock_timeout_ms, lock_wait_ms, statement_timeout_ms, connect_timeout_ms;
+};
+
+struct contract {
+    const char *path, *folder; /* folder is what relative paths start from */
+    const char *project;       /* or NULL */
+    const char *profile_variable;       /* or NULL: no profiles */
+    const char *const *profile_values;  /* NULL-terminated */
+    const char *profile_default;        /* or NULL */
+    const char *profile;                /* what contract_select chose, or NULL */
+    bool profile_is_strict;
+    struct contract_variable *variables; /* in the order of the file; after contract_select */
+    size_t variable_count;
+    struct contract_vault vault;
+    struct contract_database database;
+    const char *const *run_unset; /* run.unset, or NULL */
+    bool run_only_contract;
+    struct contract_document *document; /* opaque */
+};
+
+/* Read the file and what it includes. 0 with *out set when it could be read as JSON and the model
+ * could be built; problems of the contract are findings (errors among them mean that the contract
+ * must not be used). -1 only when a file could not be read at all or memory is gone. */
+MUST_USE int contract_load(const char *path, struct contract **out, struct findings *findings,
+                           struct err *err);
+
+/* The profile: WANTED (--profile) or NULL; FROM_ENVIRONMENT is the value of the profile's variable
+ * in the process's environment, or NULL. They differ: ERR_USAGE. Unknown or missing: ERR_USAGE with
+ * the nearest. Fills variables, vault (with its profile's keys), database. */
+MUST_USE int contract_select(struct contract *contract, const char *wanted,
+                             const char *from_environment, struct findings *findings,
+                             struct err *err);
+
+/* Check the file alone in every profile (--lint). Findings only. */
+MUST_USE int contract_lint(struct contract *contract, struct findings *findings, struct err *err);
+
+struct contract_variable *contract_find(const struct contract *contract, const char *name);
+const char *contract_nearest_name(const struct contract *contract, const char *name);
+void contract_free(struct contract *contract);
+
+/* ---- values -------------------------------------------------------------------------------- */
+
+enum value_origin { VALUE_NONE, VALUE_SOURCE, VALUE_ENVIRONMENT, VALUE_DEFAULT };
+
+struct contract_value {
+    struct secret bytes; /* not set: the variable has no value */
+    enum value_origin origin;
+    bool resolved; /* false: nobody asked (agent variables, names not wanted): not checked */
+    const char *absent_because; /* for `required`: what the source said, or NULL; borrowed */
+};
+
+/* What the sources gave for one variable, parallel to its parts. */
+struct contract_input {
+    const struct secret *const *parts; /* an entry is NULL: absent */
+    const char *environment;           /* the process's own value of that name, or NULL */
+    const char *absent_because;        /* or NULL */
+};
+
+/* One variable's value: the source's, composed and filtered, else the default; the environment
+ * where its source is env or overriding is allowed. A differing environment value is a finding
+ * (shadowed). *out's bytes are the caller's (secret_release). */
+MUST_USE int contract_assemble(const struct contract *contract,
+                               const struct contract_variable *variable,
+                               const struct contract_input *input, struct contract_value *out,
+                               struct findings *findings, struct err *err);
+
+/* Hold VALUES (parallel to contract->variables) against the model; every problem is a finding, in
+ * the order of the file. */
+MUST_USE int contract_check(const struct contract *contract, const struct contract_value *values,
+                            struct findings *findings, struct err *err);
+
+/* An env file (--env-file): NAME=value lines as docker, systemd and dotenv share them: comments,
+ * blank lines, `export `, single and double quotes. Problems are findings with the file's line.
+ * Names and values live in the arena: *out is a NULL-terminated list of NAME=value. */
+MUST_USE int envfile_read(const char *path, struct arena *arena, const char *const **out,
+                          struct findings *findings, struct err *err);
+
+/* ---- the report ------------------------------------------------------------------------------ */
+
+void findings_write_text(const struct findings *f, bool color, struct buf *out);
+/* "profile", "checked", "problems": members of the document that agent/ has begun. */
+void findings_write_json(const struct findings *f, const char *profile, size_t checked,
+                         struct json *json);
+
+/* Add one (agent/ has findings of its own: a source that failed). Strings are copied. */
+void findings_add(struct findings *f, const struct finding *finding);
+
+/* ---- writing values out (fetch) -------------------------------------------------------------- */
+
+enum value_format { FORMAT_ENV, FORMAT_JSON, FORMAT_DOTENV, FORMAT_SHELL };
+
+/* Append NAME with BYTES in that format (JSON: a member, with COMMA before it where not FIRST). -1,
+ * ERR_VIOLATION, naming the variable, where the format can't carry the value. OUT holds secrets. */
+MUST_USE int value_write(enum value_format format, const char *name, const struct secret *bytes,
+                         bool first, struct buf *out, struct err *err);
+
+#endif

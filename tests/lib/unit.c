@@ -1,0 +1,21 @@
+/* tests/lib/unit.c: what every unit test shares. */
+#include "tests/lib/unit.h"
+
+#include <stdarg.h>
+#include <setjmp.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <cmocka.h>
+#include <string.h>
+
+void assert_text_has(const char *text, const char *part)
+{
+    if (!text || !strstr(text, part))
+        fail_msg("'%s' is not in '%s'", part, text ? text : "(null)");
+}
+
+void assert_text_lacks(const char *text, const char *part)
+{
+    if (text && strstr(text, part))
+        fail_msg("'%s' is in '%s'", part, text);
+}

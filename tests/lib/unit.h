@@ -1,0 +1,15 @@
+/* tests/lib/unit.h: what every unit test shares. Include it first: cmocka needs its four headers in
+ * this order. */
+#ifndef TESTS_LIB_UNIT_H
+#define TESTS_LIB_UNIT_H
+
+#include <stdarg.h>
+#include <setjmp.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <cmocka.h>
+
+void assert_text_has(const char *text, const char *part);
+void assert_text_lacks(const char *text, const char *part);
+
+#endif
