@@ -10,6 +10,7 @@
 #include <string.h>
 #include <time.h>
 
+#undef alloca /* a macro of glibc: poisoning one draws a warning */
 #pragma GCC poison strcpy strcat strncpy strncat stpcpy /* buf_add, str_copy: lengths travel */
 #pragma GCC poison sprintf vsprintf gets                /* buf_addf, snprintf */
 #pragma GCC poison strtok strtok_r                      /* str_next_field */

@@ -1,0 +1,279 @@
+/* file.c: see base/file.h. */
+#include "base/file.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/random.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "base/mem.h"
+
+enum {
+    READ_CHUNK_BYTES = 64 * 1024,
+    TEMPORARY_BYTES = 32, /* of the temporary name */
+    TEMPORARY_ATTEMPTS = 16,
+    TEMPORARY_MODE = 0600, /* until it has the mode that was asked for */
+    OTHERS_MAY_WRITE = S_IWGRP | S_IWOTH,
+    OTHERS_MAY_READ = S_IRGRP | S_IROTH,
+};
+
+/* What this machine has run out of is not the file's fault. Keeps errno. */
+static enum err_kind kind_of(int reason)
+{
+    switch (reason) {
+    case ENOMEM:
+    case EMFILE:
+    case ENFILE:
+    case ENOSPC:
+    case EDQUOT:
+    case EIO:
+        return ERR_RESOURCE;
+    default:
+        return ERR_FILE;
+    }
+}
+
+/* "<tried> '<name>': <errno>", with the file's name in its field where it is the file's fault. */
+static int fail(struct err *err, const char *tried, const char *name)
+{
+    enum err_kind kind = kind_of(errno);
+
+    (void)err_errno(err, kind, "%s '%s'", tried, name);
+    return kind == ERR_FILE ? err_at(err, name, 0, 0) : -1;
+}
+
+static int wait_for(int fd, short events)
+{
+    struct pollfd one = {.fd = fd, .events = events};
+
+    return poll(&one, 1, -1) < 0 && errno != EINTR ? -1 : 0;
+}
+
+/* Up to LENGTH bytes, through EINTR and descriptors that somebody made non-blocking. */
+static ssize_t read_some(int fd, char *to, size_t length)
+{
+    for (;;) {
+        ssize_t n = read(fd, to, length);
+        if (n >= 0)
+            return n;
+        if (errno == EAGAIN && wait_for(fd, POLLIN) == 0)
+            continue;
+        if (errno != EINTR)
+            return -1;
+    }
+}
+
+/* One more chunk of FD. 1: there may be more; 0: at its end; -1: error. */
+static int read_chunk(int fd, const char *name, struct buf *into, struct err *err)
+{
+    size_t room = into->max - into->len;
+    char beyond;
+
+    if (room == 0) { /* full: is that all? */
+        ssize_t n = read_some(fd, &beyond, 1);
+        if (n < 0)
+            return fail(err, "read", name);
+        if (n == 0)
+            return 0;
+        (void)err_set(err, ERR_FILE, "'%s' is longer than %zu bytes", name, into->max);
+        return err_at(err, name, 0, 0);
+    }
+    size_t wanted = room < READ_CHUNK_BYTES ? room : READ_CHUNK_BYTES;
+    char *to = buf_reserve(into, wanted);
+    if (!to)
+        return err_nomem(err);
+    ssize_t n = read_some(fd, to, wanted);
+    if (n < 0)
+        return fail(err, "read", name);
+    buf_commit(into, (size_t)n);
+    return n > 0;
+}
+
+int file_read_fd(int fd, const char *name, struct buf *out, struct err *err)
+{
+    AUTO_BUF whole = BUF_INIT(out->max);
+    int more;
+
+    while ((more = read_chunk(fd, name, &whole, err)) == 1)
+        ;
+    if (more < 0)
+        return -1;
+    buf_move(out, &whole);
+    return 0;
+}
+
+static const char *kind_of_file(mode_t mode)
+{
+    switch (mode & S_IFMT) {
+    case S_IFDIR:
+        return "a folder";
+    case S_IFIFO:
+        return "a pipe";
+    case S_IFSOCK:
+        return "a socket";
+    default:
+        return "a device";
+    }
+}
+
+int file_read_all(const char *path, struct buf *out, struct err *err)
+{
+    /* O_NONBLOCK: opening a pipe that nobody writes to must not wait for ever. */
+    AUTO_FD fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
+    if (fd < 0)
+        return fail(err, "open", path);
+    struct stat st;
+    if (fstat(fd, &st) != 0)
+        return fail(err, "look at", path);
+    if (!S_ISREG(st.st_mode)) {
+        (void)err_set(err, ERR_FILE, "'%s' is %s, not a file", path, kind_of_file(st.st_mode));
+        return err_at(err, path, 0, 0);
+    }
+    return file_read_fd(fd, path, out, err);
+}
+
+int file_write_all(int fd, const char *name, const void *bytes, size_t length, struct err *err)
+{
+    const char *from = bytes;
+
+    while (length > 0) {
+        ssize_t n = write(fd, from, length);
+        if (n < 0 && errno == EAGAIN && wait_for(fd, POLLOUT) == 0)
+            continue;
+        if (n < 0 && errno == EINTR)
+            continue;
+        if (n < 0)
+            return fail(err, "write", name);
+        from += n;
+        length -= (size_t)n;
+    }
+    return 0;
+}
+
+/* Create a file under a new name in FOLDER. The name is put into NAME. */
+static int create_temporary(int folder, const char *path, char name[static TEMPORARY_BYTES],
+                            struct err *err)
+{
+    for (int attempt = 0; attempt < TEMPORARY_ATTEMPTS; attempt++) {
+        uint64_t bits = 0;
+        if (getrandom(&bits, sizeof(bits), 0) != (ssize_t)sizeof(bits))
+            return err_errno(err, ERR_RESOURCE, "get random bytes for a temporary name");
+        (void)snprintf(name, TEMPORARY_BYTES, ".agent-%016llx", (unsigned long long)bits);
+        int fd = openat(folder, name, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC,
+                        TEMPORARY_MODE);
+        if (fd >= 0)
+            return fd;
+        if (errno != EEXIST && errno != EINTR)
+            break;
+    }
+    return fail(err, "create a temporary file beside", path);
+}
+
+/* Some file systems have no fsync of a folder, and say so. */
+static int sync_folder(int folder, const char *path, struct err *err)
+{
+    if (fsync(folder) != 0 && errno != EINVAL && errno != ENOTSUP)
+        return fail(err, "write to disk the folder of", path);
+    return 0;
+}
+
+/* What goes into the temporary file, down to the disk. */
+static int fill(int fd, const char *path, const void *bytes, size_t length, mode_t mode,
+                struct err *err)
+{
+    if (file_write_all(fd, path, bytes, length, err) != 0)
+        return -1;
+    if (fchmod(fd, mode) != 0)
+        return fail(err, "set the mode of", path);
+    if (fsync(fd) != 0)
+        return fail(err, "write to disk", path);
+    return 0;
+}
+
+int file_replace(const char *path, const void *bytes, size_t length, mode_t mode, struct err *err)
+{
+    AUTO_FREE char *folder_path = file_folder(path);
+    if (!folder_path)
+        return err_nomem(err);
+    const char *slash = strrchr(path, '/');
+    const char *base = slash ? slash + 1 : path;
+    char temporary[TEMPORARY_BYTES];
+
+    AUTO_FD folder = open(folder_path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    if (folder < 0)
+        return fail(err, "open the folder of", path);
+    AUTO_FD fd = create_temporary(folder, path, temporary, err);
+    if (fd < 0)
+        return -1;
+    int result = fill(fd, path, bytes, length, mode, err);
+    /* Network file systems report a failed write here at last. */
+    if (close(TAKE_FD(fd)) != 0 && result == 0 && errno != EINTR)
+        result = fail(err, "write", path);
+    if (result == 0 && renameat(folder, temporary, folder, base) != 0)
+        result = fail(err, "replace", path);
+    if (result != 0) {
+        (void)unlinkat(folder, temporary, 0); /* the first error is the one to report */
+        return -1;
+    }
+    return sync_folder(folder, path, err);
+}
+
+int file_check_mode(int fd, const char *name, bool secret, struct err *err)
+{
+    struct stat st;
+
+    if (fstat(fd, &st) != 0)
+        return fail(err, "look at", name);
+    unsigned mode = st.st_mode & 07777U;
+    if (st.st_uid != 0 && st.st_uid != geteuid()) {
+        (void)err_set(err, ERR_FILE, "'%s' belongs to user %u, neither to us (%u) nor to root",
+                      name, st.st_uid, geteuid());
+        (void)err_hint(err, "Run 'chown %u %s'.", geteuid(), name);
+        return err_at(err, name, 0, 0);
+    }
+    if (mode & OTHERS_MAY_WRITE) {
+        (void)err_set(err, ERR_FILE, "'%s' can be written by others (mode %04o)", name, mode);
+        (void)err_hint(err, "Run 'chmod go-w %s'.", name);
+        return err_at(err, name, 0, 0);
+    }
+    if (secret && (mode & OTHERS_MAY_READ)) {
+        (void)err_set(err, ERR_FILE, "'%s' holds a secret and can be read by others (mode %04o)",
+                      name, mode);
+        (void)err_hint(err, "Run 'chmod go-rwx %s'.", name);
+        return err_at(err, name, 0, 0);
+    }
+    return 0;
+}
+
+char *file_join(const char *folder, const char *path)
+{
+    size_t folder_length = strlen(folder), path_length = strlen(path);
+
+    if (path[0] == '/' || folder_length == 0 || strcmp(folder, ".") == 0)
+        return mem_dup_n(path, path_length);
+    bool slash = folder[folder_length - 1] != '/';
+    char *both = malloc(folder_length + slash + path_length + 1);
+    if (!both)
+        return NULL;
+    memcpy(both, folder, folder_length);
+    if (slash)
+        both[folder_length] = '/';
+    memcpy(both + folder_length + slash, path, path_length + 1);
+    return both;
+}
+
+char *file_folder(const char *path)
+{
+    const char *slash = strrchr(path, '/');
+
+    if (!slash)
+        return mem_dup_n(".", 1);
+    while (slash > path && slash[-1] == '/')
+        slash--;
+    return mem_dup_n(path, slash == path ? 1 : (size_t)(slash - path));
+}

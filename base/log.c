@@ -1,0 +1,320 @@
+/* log.c: see base/log.h. */
+#include "base/log.h"
+
+#include <errno.h>
+#include <limits.h>
+#include <poll.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/buf.h"
+#include "base/clock.h"
+#include "base/redact.h"
+#include "base/str.h"
+
+enum {
+    TEXT_BYTES_MAX = 1024 * 1024, /* of one message or value as it was given */
+    SHOWN_BYTES_MAX = 4 * 1024,   /* of it in the line */
+    LINE_BYTES_MAX = 256 * 1024,  /* several of them, each byte escaped */
+    SINK_PATIENCE_MS = 200,
+    PROGRESS_FIRST_MS = 2000,
+    PROGRESS_AGAIN_MS = 10000,
+    PROGRESS_TERMINAL_MS = 100, /* between two rewrites of the line */
+};
+
+#define CLEAR_LINE "\r\033[K"
+
+static struct {
+    enum log_format format;
+    enum log_level least;
+    bool color;
+    bool on_terminal_line; /* a progress line stands there unfinished */
+    unsigned dropped;      /* lines since the last that went out */
+    bool torn;             /* the last one went out in part */
+} log_state = {.least = LOG_INFO};
+
+static const char *const level_words[] = {"error", "warn", "info", "debug"};
+static const char *const level_colors[] = {"\033[31m", "\033[33m", "\033[32m", "\033[2m"};
+
+void log_setup(enum log_format format, enum log_level least, bool color)
+{
+    log_state.format = format;
+    log_state.least = least;
+    log_state.color = color;
+}
+
+bool log_enabled(enum log_level level)
+{
+    return level <= log_state.least;
+}
+
+/* ---- the sink ---------------------------------------------------------------------------- */
+
+/* Write to stderr. A piece of PIPE_BUF bytes does not block once poll has said that there is room,
+ * even if the descriptor is a blocking one, as it is: its flags are shared with other processes. */
+static bool put(const char *bytes, size_t length)
+{
+    /* One line is waited for; behind a dropped one there is no use in waiting again. */
+    int64_t deadline = clock_in_ms(log_state.dropped > 0 ? 0 : SINK_PATIENCE_MS);
+    size_t done = 0;
+
+    while (done < length) {
+        struct pollfd sink = {.fd = STDERR_FILENO, .events = POLLOUT};
+        int ready = poll(&sink, 1, (int)clock_left_ms(deadline));
+        if (ready < 0 && errno == EINTR && !clock_passed(deadline))
+            continue;
+        if (ready <= 0 || !(sink.revents & POLLOUT))
+            break;
+        size_t piece = length - done < PIPE_BUF ? length - done : PIPE_BUF;
+        ssize_t n = write(STDERR_FILENO, bytes + done, piece);
+        if (n > 0)
+            done += (size_t)n;
+        else if (errno != EINTR && errno != EAGAIN)
+            break;
+        else if (clock_passed(deadline))
+            break;
+    }
+    if (done > 0)
+        log_state.torn = done < length;
+    return done == length;
+}
+
+/* Every byte that this file puts out goes through here. */
+static void sink(const struct buf *line)
+{
+    AUTO_BUF out = BUF_INIT(2 * LINE_BYTES_MAX);
+
+    if (log_state.torn)
+        buf_addc(&out, '\n');
+    if (log_state.on_terminal_line) {
+        buf_adds(&out, CLEAR_LINE);
+        log_state.on_terminal_line = false;
+    }
+    redact_add(&out, line->data, line->len);
+    if (line->no_memory || line->too_long || out.no_memory || out.too_long || out.len == 0 ||
+        !put(out.data, out.len)) {
+        log_state.dropped++;
+        return;
+    }
+    log_state.dropped = 0;
+}
+
+/* ---- lines ------------------------------------------------------------------------------- */
+
+/* Foreign bytes made harmless, and cut. Redacted first, before escapes or the cut take a secret
+ * apart, and again at the sink. */
+static void clean(struct buf *out, const char *text)
+{
+    AUTO_BUF redacted = BUF_INIT(TEXT_BYTES_MAX);
+
+    redact_add(&redacted, text, strnlen(text, TEXT_BYTES_MAX));
+    bool cut = redacted.len > SHOWN_BYTES_MAX;
+    str_add_sanitised(out, buf_text(&redacted), cut ? SHOWN_BYTES_MAX : redacted.len);
+    if (cut)
+        buf_adds(out, "...");
+    if (redacted.no_memory)
+        out->no_memory = true;
+}
+
+static void add_json_text(struct buf *line, const char *text)
+{
+    AUTO_BUF cleaned = BUF_INIT(LINE_BYTES_MAX);
+
+    clean(&cleaned, text);
+    str_add_json(line, buf_text(&cleaned), cleaned.len);
+    if (cleaned.no_memory)
+        line->no_memory = true;
+}
+
+/* A value of key=value that a reader could not tell from what follows is put into quotes. */
+static void add_value(struct buf *line, const char *value)
+{
+    AUTO_BUF cleaned = BUF_INIT(LINE_BYTES_MAX);
+
+    clean(&cleaned, value);
+    const char *text = buf_text(&cleaned);
+    if (*text == '\0' || strpbrk(text, " \"'=\\"))
+        str_add_json(line, text, cleaned.len);
+    else
+        buf_add(line, text, cleaned.len);
+}
+
+static void begin(struct buf *line, enum log_level level, const char *message)
+{
+    if (log_state.format == LOG_JSON) {
+        char now[CLOCK_RFC3339_BYTES];
+        clock_rfc3339(clock_unix_seconds(), now);
+        buf_addf(line, "{\"ts\":\"%s\",\"level\":\"%s\",\"msg\":", now, level_words[level]);
+        add_json_text(line, message);
+        return;
+    }
+    if (log_state.color)
+        buf_addf(line, "%s%s\033[0m ", level_colors[level], level_words[level]);
+    else
+        buf_addf(line, "%s ", level_words[level]);
+    clean(line, message);
+}
+
+static void add_pair(struct buf *line, const char *key, const char *value)
+{
+    if (!value)
+        return;
+    if (log_state.format == LOG_JSON) {
+        buf_addc(line, ',');
+        add_json_text(line, key);
+        buf_addc(line, ':');
+        add_json_text(line, value);
+        return;
+    }
+    buf_addf(line, " %s=", key);
+    add_value(line, value);
+}
+
+static void add_number(struct buf *line, const char *key, long long number)
+{
+    buf_addf(line, log_state.format == LOG_JSON ? ",\"%s\":%lld" : " %s=%lld", key, number);
+}
+
+static void finish(struct buf *line)
+{
+    buf_adds(line, log_state.format == LOG_JSON ? "}\n" : "\n");
+}
+
+/* Say that lines are missing as soon as one can be said again. */
+static void report_dropped(void)
+{
+    if (log_state.dropped == 0)
+        return;
+    AUTO_BUF line = BUF_INIT(LINE_BYTES_MAX);
+    begin(&line, LOG_WARN, "log lines were dropped, stderr did not take them");
+    add_number(&line, "count", log_state.dropped);
+    finish(&line);
+    sink(&line);
+}
+
+void log_line(enum log_level level, const char *message, ...)
+{
+    if (!log_enabled(level))
+        return;
+    report_dropped();
+    AUTO_BUF line = BUF_INIT(LINE_BYTES_MAX);
+    begin(&line, level, message);
+    va_list args;
+    va_start(args, message);
+    const char *key;
+    while ((key = va_arg(args, const char *)) != NULL)
+        add_pair(&line, key, va_arg(args, const char *));
+    va_end(args);
+    finish(&line);
+    sink(&line);
+}
+
+void log_msg(enum log_level level, const char *format, ...)
+{
+    if (!log_enabled(level))
+        return;
+    AUTO_BUF message = BUF_INIT(TEXT_BYTES_MAX);
+    va_list args;
+    va_start(args, format);
+    buf_addv(&message, format, args);
+    va_end(args);
+    if (message.too_long) /* the format is still better than nothing */
+        log_line(level, format, NULL);
+    else
+        log_line(level, buf_text(&message), NULL);
+}
+
+/* ---- errors ------------------------------------------------------------------------------ */
+
+static void add_err_json(struct buf *line, const struct err *err, int exit_code)
+{
+    begin(line, LOG_ERROR, err->text);
+    add_number(line, "code", exit_code);
+    add_pair(line, "kind", err_word(err->kind));
+    add_pair(line, "sqlstate", err->sqlstate[0] ? err->sqlstate : NULL);
+    add_pair(line, "file", err->file[0] ? err->file : NULL);
+    if (err->line > 0)
+        add_number(line, "line", err->line);
+    if (err->column > 0)
+        add_number(line, "column", err->column);
+    add_pair(line, "hint", err->hint[0] ? err->hint : NULL);
+    finish(line);
+}
+
+static void add_err_text(struct buf *line, const struct err *err)
+{
+    AUTO_BUF text = BUF_INIT(TEXT_BYTES_MAX);
+
+    /* As compilers put it, so that editors jump to the place. */
+    if (err->file[0] && err->line > 0 && err->column > 0)
+        buf_addf(&text, "%s:%u:%u: ", err->file, err->line, err->column);
+    else if (err->file[0] && err->line > 0)
+        buf_addf(&text, "%s:%u: ", err->file, err->line);
+    buf_adds(&text, err->text);
+    begin(line, LOG_ERROR, buf_text(&text));
+    finish(line);
+    if (!err->hint[0])
+        return;
+    buf_adds(line, log_state.color ? "\033[36mhint\033[0m " : "hint ");
+    clean(line, err->hint);
+    finish(line);
+}
+
+void log_err(const struct err *err, int exit_code)
+{
+    report_dropped();
+    AUTO_BUF line = BUF_INIT(LINE_BYTES_MAX);
+    if (log_state.format == LOG_JSON)
+        add_err_json(&line, err, exit_code);
+    else
+        add_err_text(&line, err);
+    sink(&line);
+}
+
+/* ---- progress ---------------------------------------------------------------------------- */
+
+static bool is_due(const struct log_progress *p, long long now, bool terminal)
+{
+    if (now - p->started_ms < PROGRESS_FIRST_MS)
+        return false;
+    return p->said_ms == 0 ||
+           now - p->said_ms >= (terminal ? PROGRESS_TERMINAL_MS : PROGRESS_AGAIN_MS);
+}
+
+void log_progress(struct log_progress *p, const char *format, ...)
+{
+    long long now = clock_now_ms();
+    bool terminal = log_state.format == LOG_TEXT && isatty(STDERR_FILENO) == 1;
+
+    if (p->started_ms == 0)
+        p->started_ms = now;
+    if (!log_enabled(LOG_INFO) || !is_due(p, now, terminal))
+        return;
+    p->said_ms = now;
+    AUTO_BUF message = BUF_INIT(TEXT_BYTES_MAX);
+    va_list args;
+    va_start(args, format);
+    buf_addv(&message, format, args);
+    va_end(args);
+    if (!terminal) {
+        log_line(LOG_INFO, buf_text(&message), NULL);
+        return;
+    }
+    AUTO_BUF line = BUF_INIT(LINE_BYTES_MAX);
+    buf_adds(&line, CLEAR_LINE);
+    clean(&line, buf_text(&message));
+    sink(&line);
+    log_state.on_terminal_line = true;
+    p->on_line = true;
+}
+
+void log_progress_end(struct log_progress *p)
+{
+    if (p->on_line && log_state.on_terminal_line) {
+        log_state.on_terminal_line = false;
+        (void)put(CLEAR_LINE, strlen(CLEAR_LINE));
+    }
+    *p = (struct log_progress){0};
+}

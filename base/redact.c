@@ -1,0 +1,135 @@
+/* redact.c: see base/redact.h. */
+#include "base/redact.h"
+
+#include <stdint.h>
+#include <string.h>
+
+#include "base/mem.h"
+#include "base/str.h"
+
+enum {
+    /* The longest of the forms: each byte as \uXXXX, and two quotes. */
+    FORM_BYTES_MAX = SECRET_MAX_BYTES * 6 + 2,
+    BYTE_VALUES = 256,
+};
+
+#define REDACTED "***"
+
+/* What is replaced. Longest first, so that the first that fits at a place is the longest there. */
+static struct {
+    struct secret *forms;
+    size_t count, capacity;
+    bool starts[BYTE_VALUES]; /* whether some form starts with that byte */
+} known;
+
+static bool is_known(const struct secret *form)
+{
+    for (size_t i = 0; i < known.count; i++)
+        if (secret_equal(&known.forms[i], form))
+            return true;
+    return false;
+}
+
+static int insert(struct secret form, struct err *err)
+{
+    if (mem_grow(&known.forms, known.count, &known.capacity, sizeof(*known.forms)) != 0)
+        return err_nomem(err);
+    size_t at = 0;
+    while (at < known.count && secret_length(&known.forms[at]) >= secret_length(&form))
+        at++;
+    memmove(known.forms + at + 1, known.forms + at, (known.count - at) * sizeof(*known.forms));
+    known.forms[at] = form;
+    known.count++;
+    known.starts[(unsigned char)*secret_reveal(&form)] = true;
+    return 0;
+}
+
+/* Remember the LENGTH bytes at TEXT, copied into the slab, unless they are known already. */
+static int insert_copy(const char *text, size_t length, struct err *err)
+{
+    /* A longer one never shows up whole in a line of the log or an error. */
+    if (length < REDACT_MIN_BYTES || length > SECRET_MAX_BYTES)
+        return 0;
+    struct secret view = secret_borrow(text, length);
+    if (is_known(&view))
+        return 0;
+    AUTO_SECRET copy = SECRET_INIT;
+    if (secret_set(&copy, text, length, err) != 0 || insert(copy, err) != 0)
+        return -1;
+    copy = SECRET_INIT; /* owned by the table now, to the end of the process */
+    return 0;
+}
+
+static int insert_buf(const struct buf *form, size_t skip, size_t drop, struct err *err)
+{
+    if (buf_check(form, ERR_RESOURCE, "an encoded secret", err) != 0)
+        return -1;
+    return insert_copy(buf_text(form) + skip, form->len - skip - drop, err);
+}
+
+static int insert_forms(const char *bytes, size_t length, struct err *err)
+{
+    AUTO_BUF form = BUF_INIT(FORM_BYTES_MAX);
+
+    str_add_percent(&form, bytes, length);
+    if (insert_buf(&form, 0, 0, err) != 0)
+        return -1;
+    buf_clear(&form);
+    str_add_base64(&form, bytes, length);
+    size_t padding = length % 3 == 0 ? 0 : 3 - length % 3; /* often left out */
+    if (insert_buf(&form, 0, padding, err) != 0)
+        return -1;
+    buf_clear(&form);
+    str_add_json(&form, bytes, length);
+    if (insert_buf(&form, 1, 2, err) != 0) /* without its quotes */
+        return -1;
+    /* Errors are sanitised where they are set, before they come past here. */
+    buf_clear(&form);
+    str_add_sanitised(&form, bytes, length);
+    return insert_buf(&form, 0, 0, err);
+}
+
+int redact_register(const struct secret *value, struct err *err)
+{
+    if (!secret_is_set(value) || secret_length(value) < REDACT_MIN_BYTES)
+        return 0;
+    struct secret view = secret_borrow(secret_reveal(value), secret_length(value));
+    if (!is_known(&view) && insert(view, err) != 0)
+        return -1;
+    return insert_forms(secret_reveal(value), secret_length(value), err);
+}
+
+/* The length of the longest form that starts at BYTES, or 0. */
+static size_t match(const char *bytes, size_t length)
+{
+    if (!known.starts[(unsigned char)*bytes])
+        return 0;
+    for (size_t i = 0; i < known.count; i++) {
+        size_t n = secret_length(&known.forms[i]);
+        if (n <= length && memcmp(bytes, secret_reveal(&known.forms[i]), n) == 0)
+            return n;
+    }
+    return 0;
+}
+
+void redact_add(struct buf *out, const char *bytes, size_t length)
+{
+    size_t plain = 0; /* start of what has not been copied yet */
+    size_t cover = 0; /* end of what is hidden */
+
+    /* Looks inside of what is hidden already too: two values may overlap. */
+    for (size_t i = 0; i < length; i++) {
+        size_t n = match(bytes + i, length - i);
+        if (n == 0)
+            continue;
+        if (i >= cover) {
+            buf_add(out, bytes + plain, i - plain);
+            buf_adds(out, REDACTED);
+        }
+        if (i + n > cover)
+            cover = i + n;
+        plain = cover;
+    }
+    if (plain < length)
+        buf_add(out, bytes + plain, length - plain);
+}
