@@ -18,34 +18,48 @@ MUST_USE int str_to_int64(const char *text, size_t length, int64_t *out);
 
 /* "500ms", "30s", "5m", "2h", "30d", "1w"; sums such as "1h30m" too. No unit: -1. Unit: ms. */
 MUST_USE int str_to_duration(const char *text, size_t length, int64_t *out_ms);
-void str_add_duration(struct buf *b, int64_t ms); /* "1h30m", "250ms" */
+void str_add_duration(struct buf *b, int64_t ms); /* "1h30m", "250ms", "0s", "-5s" */
 
-/* Go's durations for Vault's variables: a bare number is seconds. Unit: ms. */
+/* Go's durations for Vault's variables: a bare number is seconds, "1.5h", "300us", and "1d" as Vault
+ * itself adds. Unit: ms, rounded up so that what is not 0 does not become 0. Negative: -1. */
 MUST_USE int str_to_go_duration(const char *text, size_t length, int64_t *out_ms);
 
 /* Go's strconv.ParseBool: 1, t, T, TRUE, true, True, 0, f, F, FALSE, false, False. */
 MUST_USE int str_to_go_bool(const char *text, bool *out);
 
-/* Shell glob on the whole text: `*` any bytes, `?` one byte, `[a-z]`, `\` quotes. Linear time for
- * any pattern (no backtracking beyond the last `*`). */
+/* Shell glob on the whole text: `*` any bytes, `?` one byte, `[a-z]`, `[!a-z]`, `\` quotes; a `[`
+ * that is not closed stands for itself. No backtracking beyond the last `*`: the time is at most the
+ * product of both lengths, for any pattern. */
 bool str_glob(const char *pattern, const char *text, size_t length);
 
 /* Damerau-Levenshtein nearest of NAMES (NULL-terminated), or NULL when none is near enough to be
- * worth proposing (more than a third of its letters would have to change). */
+ * worth proposing (more than a third of NAME's letters would have to change). Upper and lower case
+ * are the same letter; names of more than STR_NEAREST_BYTES are not looked at. */
+enum { STR_NEAREST_BYTES = 128 };
 const char *str_nearest(const char *name, const char *const *names);
 
 /* ASCII white space off both ends, in place of copying: sets *start and *length. */
 void str_trim(const char **start, size_t *length);
 
-void str_add_percent(struct buf *b, const char *bytes, size_t length);      /* RFC 3986 unreserved stay */
-MUST_USE int str_percent_decode(struct buf *b, const char *bytes, size_t length); /* -1: bad escape */
+/* RFC 3986: the unreserved characters stay, any other byte becomes %HH. */
+void str_add_percent(struct buf *b, const char *bytes, size_t length);
+/* -1: a bad escape, and nothing is added. */
+MUST_USE int str_percent_decode(struct buf *b, const char *bytes, size_t length);
 void str_add_base64(struct buf *b, const void *bytes, size_t length);
 /* Standard or URL alphabet, padding optional; *bytes decoded. -1: not base64. */
 MUST_USE int str_base64_length(const char *text, size_t length, size_t *decoded);
-void str_add_json(struct buf *b, const char *bytes, size_t length);  /* with the quotes; U+FFFD for bad UTF-8 */
-void str_add_shell(struct buf *b, const char *bytes, size_t length); /* for sh: '...' where needed */
+/* A JSON string (RFC 8259) with its quotes; each byte that is not UTF-8 becomes U+FFFD. */
+void str_add_json(struct buf *b, const char *bytes, size_t length);
+/* One word for sh: as it is, or '...' where needed. */
+void str_add_shell(struct buf *b, const char *bytes, size_t length);
 /* Foreign bytes for people: C0, DEL, C1, invalid UTF-8 and bidirectional controls become \xHH. */
 void str_add_sanitised(struct buf *b, const char *bytes, size_t length);
+
+/* The same, a character at a time into the caller's array, for where there is no buffer. Returns how
+ * many of the LENGTH (at least 1) bytes were read; *piece_length are in PIECE, without a NUL. */
+enum { STR_PIECE_BYTES = 12 }; /* three bytes as \xHH */
+size_t str_sanitise_step(const char *bytes, size_t length, char piece[static STR_PIECE_BYTES],
+                         size_t *piece_length);
 
 /* The length of the valid UTF-8 sequence at S (at most N bytes), 0 where it is not one. */
 size_t str_utf8(const char *s, size_t n);
