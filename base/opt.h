@@ -29,9 +29,14 @@ struct opt_result {
     char **rest; /* behind `--`, NULL-terminated; NULL when there was no `--` */
 };
 
-/* TABLES is a NULL-terminated list of tables, each ended by an entry without a name. */
+/* ARGV is what follows the program's name, NULL-terminated. TABLES is a NULL-terminated list of
+ * tables, each ended by an entry without a name. Targets are set as options are met, the last one
+ * wins; *result is set on success only, and its strings lie in ARGV. Errors: ERR_USAGE, never with
+ * the value of an unknown option (it may be a secret), ERR_RESOURCE. */
 MUST_USE int opt_parse(char **argv, const struct opt *const *tables, struct opt_result *result,
                        struct err *err);
-void opt_help(struct buf *out, const struct opt *table); /* aligned, 80 columns */
+
+/* A line or more for each option, aligned, at most 80 columns. */
+void opt_help(struct buf *out, const struct opt *table);
 
 #endif
