@@ -7,14 +7,18 @@
 #ifndef BASE_REF_H
 #define BASE_REF_H
 
+#include <stdbool.h>
+
 #include "base/arena.h"
+#include "base/buf.h"
 #include "base/err.h"
 
 enum ref_kind { REF_ENV, REF_VAULT, REF_SEALED, REF_FILE, REF_COMMAND, REF_NONE };
 
 struct ref {
     enum ref_kind kind;
-    const char *path;        /* vault: without leading slash; file: the path; env, sealed: the name */
+    const char *path;        /* vault: without leading slash; file: the path; env, sealed: the name;
+                              NULL for a bare env: the variable's own name */
     const char *field;       /* vault only */
     const char *const *argv; /* command only, NULL-terminated */
     const char *folder;      /* command, file: where relative paths start */
@@ -28,6 +32,7 @@ MUST_USE int ref_parse(struct arena *a, const char *text, struct ref *out, struc
  * parses as one. */
 bool ref_is_inline(const char *value);
 
-void ref_describe(const struct ref *ref, struct buf *out); /* vault:secret/acme/db#user */
+/* As it was written, "vault:secret/acme/db#user"; of a command only the first word. */
+void ref_describe(const struct ref *ref, struct buf *out);
 
 #endif
