@@ -1,0 +1,62 @@
+/* base/library.c: a shared library opened on demand. */
+#include "base/library.h"
+
+#include <dlfcn.h>
+#include <string.h>
+
+#include "base/buf.h"
+
+enum { CAUSES_BYTES = 1024, NAMES_BYTES = 256 };
+
+/* Behind what LIST (of SIZE bytes) holds, separated; what does not fit is cut. */
+static void append(char *list, size_t size, const char *separator, const char *text)
+{
+    size_t length = strlen(list);
+    (void)snprintf(list + length, size - length, "%s%s", length ? separator : "", text);
+}
+
+static const char *loader_says(void)
+{
+    const char *text = dlerror();
+    return text ? text : "the loader gave no reason";
+}
+
+/* The first symbol that the library has not, or NULL. Every slot is filled then, else none. */
+static const char *bind_symbols(void *library, const struct library_symbol *symbols, size_t count)
+{
+    for (size_t i = 0; i < count; i++) {
+        if (!dlsym(library, symbols[i].name))
+            return symbols[i].name;
+    }
+    for (size_t i = 0; i < count; i++)
+        *symbols[i].slot = dlsym(library, symbols[i].name);
+    return NULL;
+}
+
+int library_open(const char *const *sonames, const char *debian_package,
+                 const struct library_symbol *symbols, size_t count, struct err *err)
+{
+    /* Fixed arrays: that memory is gone may be why a library does not open. */
+    char names[NAMES_BYTES] = "", causes[CAUSES_BYTES] = "";
+
+    for (; *sonames; sonames++) {
+        append(names, sizeof names, ", ", *sonames);
+        /* NOW: a library that lacks something fails here and not in the middle of the work. */
+        void *library = dlopen(*sonames, RTLD_NOW | RTLD_LOCAL);
+        if (!library) {
+            append(causes, sizeof causes, "; ", loader_says());
+            continue;
+        }
+        const char *missing = bind_symbols(library, symbols, count);
+        if (!missing)
+            return 0; /* stays open: its functions are in the slots */
+
+        char cause[NAMES_BYTES];
+        (void)snprintf(cause, sizeof cause, "%s has no function '%s'", *sonames, missing);
+        append(causes, sizeof causes, "; ", cause);
+        (void)dlclose(library); /* nothing of it is in use */
+    }
+    (void)err_set(err, ERR_RESOURCE, "open the library %s: %s", names,
+                  causes[0] ? causes : "no name of it is known");
+    return err_hint(err, "Install the package %s.", debian_package);
+}
