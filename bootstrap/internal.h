@@ -1,0 +1,102 @@
+/* bootstrap/internal.h: what bootstrap's own files share; it never leaves the folder.
+ *
+ * A look is one SQL statement that reads catalogs (and the version table's rows) with one snapshot
+ * and gives one result. It can be sent alone or as a part of a bigger message:
+ *     state_look_sql(settings, &sql); db_query(...); state_look_read(...); state_classify(...);
+ * It needs no transaction, changes no setting and does not depend on search_path. */
+#ifndef BOOTSTRAP_INTERNAL_H
+#define BOOTSTRAP_INTERNAL_H
+
+#include "bootstrap/bootstrap.h"
+#include "bootstrap/db.h"
+
+enum {
+    LOOK_RESULTS = 1,       /* how many results the text of state_look_sql gives */
+    LOOK_FIRST_OBJECTS = 5, /* objects named in a report; all are counted */
+    LOOK_MAX_ROWS = 1000,   /* rows of the version table that are read; more is an error */
+    VERSION_WIDTH = 32,     /* VARCHAR(32): what Alembic makes, and what we make */
+};
+
+/* A growing NULL-terminated list of strings, its own copies. */
+struct names {
+    char **list; /* NULL while empty */
+    size_t count, capacity;
+};
+MUST_USE int names_add(struct names *names, const char *text, struct err *err);
+/* The list moves out, never NULL (an empty list has its terminator); NULL when memory is gone. */
+char **names_take(struct names *names);
+void names_release(struct names *names);
+void names_free_list(char **list); /* NULL is fine */
+
+struct look_counts { /* the user's objects in the managed schemas, without the version table */
+    size_t tables, views, sequences, types, functions, other;
+};
+
+/* What the catalogs said. Strings are the look's own. */
+struct look {
+    char *server_version, *user;
+    int backend_pid;
+    bool in_recovery, read_only;       /* read_only: transaction_read_only or in recovery */
+    bool superuser, may_create_schema; /* CREATE on the database */
+
+    /* the version table's schema */
+    bool schema_exists, schema_usage, schema_create;
+    /* settings->owner; all false when the contract has none */
+    bool owner_exists, owner_member, owner_schema_create, owner_may_create_schema;
+
+    /* the version table where the contract says it is */
+    bool version_exists;
+    bool
+        version_is_alembics; /* its definition: what Alembic makes, of any width, with or without key */
+    bool version_readable; /* USAGE and SELECT, and no row security in the way */
+    size_t version_width;  /* 0: no limit */
+    char *version_owner;
+    struct names rows;         /* of version_num */
+    struct names elsewhere;    /* "schema.table" of version tables in other schemas */
+    bool elsewhere_is_managed; /* one of them lies in a managed schema */
+
+    struct look_counts counts;
+    struct names objects;         /* the first ones: "table public.users" */
+    struct names missing;         /* of settings->expect, as written there */
+    struct names hidden;          /* schemas with objects and without USAGE for us */
+    struct names invalid_indexes; /* "public.ix_users_email" (the first ones) */
+};
+#define LOOK_INIT ((struct look){0})
+#define AUTO_LOOK CLEANUP(look_release) struct look
+void look_release(struct look *look);
+size_t look_objects(const struct look *look); /* the sum of the counts */
+
+/* Append the look's statement with its semicolon; check OUT with buf_check as usual. */
+void state_look_sql(const struct database_settings *settings, struct buf *out);
+
+/* Read RESULTS->list[FIRST]. Errors: ERR_RESOURCE; ERR_DEFECT for a result of another shape. *out is
+ * untouched on failure. */
+MUST_USE int state_look_read(const struct database_settings *settings,
+                             const struct db_results *results, size_t first, struct look *out,
+                             struct err *err);
+
+/* Look → the state, why, hint, and every field of the report that a look can fill (what an earlier
+ * look filled is replaced; the bootstrap part is left alone). Errors: ERR_RESOURCE. */
+MUST_USE int state_classify(const struct database_settings *settings, const struct look *look,
+                            struct database_report *report, struct err *err);
+
+/* state_look_sql, db_query, state_look_read and state_classify: one round trip. LOOK may be NULL. */
+MUST_USE int state_look(struct db *db, const struct database_settings *settings,
+                        int64_t deadline_ms, struct database_report *report, struct look *look,
+                        struct err *err);
+
+/* Host, port, database, user, TLS of the connection into the report. */
+MUST_USE int report_set_connection(struct database_report *report, const struct db *db,
+                                   struct err *err);
+/* *field is freed and replaced by a formatted text. */
+MUST_USE int report_set(char **field, struct err *err, const char *format, ...) PRINTF(3, 4);
+
+/* settings->migrate as a line for a shell, for hints; "" when there is none. */
+void settings_add_migrate_line(const struct database_settings *settings, struct buf *out);
+/* "public"."alembic_version" for SQL; public.alembic_version for messages. */
+void settings_add_version_table(const struct database_settings *settings, struct buf *out);
+void settings_describe_version_table(const struct database_settings *settings, struct buf *out);
+/* The earlier of settings->deadline_ms and MS from now. */
+int64_t settings_deadline(const struct database_settings *settings, int64_t ms);
+
+#endif
