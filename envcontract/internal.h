@@ -1,0 +1,193 @@
+/* envcontract/internal.h: what the files of this folder share; it never leaves it.
+ *
+ * parse.c and select.c build the rules of one variable; types.c and check.c hold a value against
+ * them; template.c puts a composed value together. All strings live as long as the contract. */
+#ifndef ENVCONTRACT_INTERNAL_H
+#define ENVCONTRACT_INTERNAL_H
+
+#include <stdarg.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/arena.h"
+#include "base/buf.h"
+#include "envcontract/contract.h"
+
+enum {
+    CONTRACT_MAX_PATTERN_BYTES = 4096, /* of one `pattern` */
+    TEMPLATE_MAX_FILTERS = 4,          /* behind one name in `compose` */
+};
+
+/* ---- types ---------------------------------------------------------------------------------- */
+
+/* Constraints that not every type has; values, length, pattern and prefix are for all. */
+enum contract_constraint {
+    HAS_NOTHING_MORE = 0,
+    HAS_MIN_MAX = 1 << 0,
+    HAS_MIN_BYTES = 1 << 1,
+    HAS_URL = 1 << 2,
+    HAS_PATH = 1 << 3,
+    NEEDS_VALUES = 1 << 4,
+};
+
+/* enumerator, name in the contract, constraints */
+#define CONTRACT_TYPES(X)                         \
+    X(TYPE_STRING, "string", HAS_NOTHING_MORE)    \
+    X(TYPE_ENUM, "enum", NEEDS_VALUES)            \
+    X(TYPE_BOOL, "bool", HAS_NOTHING_MORE)        \
+    X(TYPE_INT, "int", HAS_MIN_MAX)               \
+    X(TYPE_NUMBER, "number", HAS_MIN_MAX)         \
+    X(TYPE_PORT, "port", HAS_MIN_MAX)             \
+    X(TYPE_DURATION, "duration", HAS_MIN_MAX)     \
+    X(TYPE_URL, "url", HAS_URL)                   \
+    X(TYPE_POSTGRES_URL, "postgres-url", HAS_URL) \
+    X(TYPE_REDIS_URL, "redis-url", HAS_URL)       \
+    X(TYPE_EMAIL, "email", HAS_NOTHING_MORE)      \
+    X(TYPE_UUID, "uuid", HAS_NOTHING_MORE)        \
+    X(TYPE_BASE64, "base64", HAS_MIN_BYTES)       \
+    X(TYPE_PATH, "path", HAS_PATH)
+
+enum contract_type {
+#define X(type, name, constraints) type,
+    CONTRACT_TYPES(X)
+#undef X
+        CONTRACT_TYPE_COUNT
+};
+
+/* ---- the constraints of one variable -------------------------------------------------------- */
+
+/* `min` or `max`. For int, port and duration (in ms) INTEGER counts, for number NUMBER. */
+struct contract_bound {
+    const char *text; /* as the contract has it, for messages; NULL: not said */
+    int64_t integer;
+    double number;
+};
+
+enum contract_demand { DEMAND_NOTHING, DEMAND_PRESENT, DEMAND_ABSENT };
+
+struct contract_query_rule {
+    const char *name;
+    enum contract_demand demand;
+    const char *const *values; /* globs, any of them, decoded; NULL: any value */
+};
+
+/* Each list is NULL-terminated, or NULL where the contract says nothing. */
+struct contract_url_rules {
+    const char *const *scheme;    /* names */
+    const char *const *host;      /* globs, any of them */
+    const char *const *deny_host; /* globs, none of them */
+    const uint16_t *ports;
+    size_t port_count;                /* 0: any port */
+    enum contract_demand user;        /* "required", "forbidden" */
+    const char *const *user_patterns; /* globs, any of them; DEMAND_PRESENT is set with it */
+    enum contract_demand password;
+    const struct contract_query_rule *query;
+    size_t query_count;
+};
+
+enum contract_path_kind { PATH_OF_ANY_KIND, PATH_OF_FOLDER, PATH_OF_NO_FOLDER };
+
+struct contract_path_rules {
+    bool must_exist, readable;
+    enum contract_path_kind kind; /* "dir": true, false */
+};
+
+struct contract_condition;
+
+struct contract_rules {
+    enum contract_type type;
+    bool placeholder_ok;
+    bool empty_ok;   /* "empty": "ok"; else an empty value counts as missing */
+    bool required;   /* false: optional; true with a condition: only where that holds */
+    bool has_length; /* in characters (code points), both ends included */
+    const struct contract_condition *required_when; /* NULL: always */
+    const char *const *values;                      /* NULL-terminated; NULL: any value */
+    struct contract_bound min, max;
+    size_t length_min, length_max; /* length_max is SIZE_MAX where there is no upper end */
+    size_t min_bytes;              /* after decoding; 0: not said */
+    const char *pattern;           /* PCRE2, on the whole value; compiles (checked at select) */
+    const char *prefix;
+    const struct contract_url_rules *url;   /* NULL: none */
+    const struct contract_path_rules *path; /* NULL: none */
+    const char *default_value;              /* NULL: none */
+    struct contract_position default_position;
+    const struct template *compose; /* NULL: the value is the one part's */
+};
+
+const char *contract_type_name(enum contract_type type);
+unsigned contract_type_constraints(enum contract_type type); /* contract_constraint, or-ed */
+
+/* ---- conditions (cond.c) -------------------------------------------------------------------- */
+
+enum truth { TRUTH_NO, TRUTH_YES, TRUTH_UNKNOWN };
+
+/* VALUES are parallel to contract->variables. Unknown where it hangs on a variable that was not
+ * resolved. The profile is contract->profile. */
+enum truth condition_holds(const struct contract_condition *condition,
+                           const struct contract *contract, const struct contract_value *values);
+
+/* The condition in words: `EMAIL_MODE is 'resend'`. It shows the contract's text, no values. */
+void condition_describe(const struct contract_condition *condition, struct buf *out);
+
+/* ---- compose (template.c) ------------------------------------------------------------------- */
+
+enum template_filter { FILTER_URL, FILTER_BASE64, FILTER_JSON, FILTER_TRIM };
+
+/* TEXT, and behind it the value of NAME through the filters, from left to right. */
+struct template_piece {
+    const char *text; /* "{{" and "}}" are already "{" and "}" */
+    size_t text_length;
+    const char *name; /* NULL: only text */
+    enum template_filter filters[TEMPLATE_MAX_FILTERS];
+    size_t filter_count;
+};
+
+struct template
+{
+    const struct template_piece *pieces;
+    size_t count;
+};
+
+/* Parse `{name|filter|…}`. Errors: ERR_CONTRACT, what is wrong and at which byte (from 1), with the
+ * nearest filter. Whether the names are known is the caller's question. */
+MUST_USE int template_parse(struct arena *a, const char *text, struct template *out,
+                            struct err *err);
+
+/* ---- validators (types.c) ------------------------------------------------------------------- */
+
+struct validation {
+    const struct contract_variable *variable;
+    const struct contract_position *position; /* where the findings point */
+    const char *subject; /* "the default: " before each message, or "" for the value */
+    struct findings *findings;
+};
+
+/* Hold BYTES (NUL behind them) against the type and the constraints: each violation is a finding
+ * with its rule's name. Value-free. Not here: required, empty, placeholder, unresolved (check.c). */
+void types_validate(const struct validation *v, const struct contract_rules *rules,
+                    const char *bytes, size_t length);
+
+/* Whether PATTERN compiles. Errors: ERR_CONTRACT with PCRE2's words and the byte (from 1). */
+MUST_USE int types_check_pattern(const char *pattern, struct err *err);
+
+/* The bound's TEXT in the type's own grammar. -1: it isn't one. Types with HAS_MIN_MAX only. */
+MUST_USE int types_parse_bound(enum contract_type type, const char *text,
+                               struct contract_bound *out);
+
+/* ---- findings (findings.c) ------------------------------------------------------------------ */
+
+/* Add one. VARIABLE, POSITION and HINT may be NULL; strings are copied, and what came from outside
+ * is sanitised by the writers. HINT is a whole text, not a format. */
+void findings_addf(struct findings *findings, enum finding_severity severity, const char *variable,
+                   const char *rule, const struct contract_position *position, const char *hint,
+                   const char *format, ...) PRINTF(7, 8);
+
+/* In the order of the file: by file (the contract first), line, column; what has no line comes
+ * last; equal ones keep the order in which they were added. */
+void findings_sort(struct findings *findings);
+
+/* 0, or -1 with ERR_RESOURCE when memory ran out while findings were added. */
+MUST_USE int findings_check(const struct findings *findings, struct err *err);
+
+#endif
