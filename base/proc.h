@@ -28,20 +28,33 @@ struct proc_result {
 };
 
 /* Run it to its end. 0 whatever the command said (see *result); -1 only when it could not be
- * started (the text names argv[0] and the reason), ran out of time, or put out too much. It runs in
- * a process group of its own, with descriptors 0, 1, 2 alone; whatever is left of the group when
- * the leader has ended or time has run out is killed. KIND is the kind of error. */
+ * started (the text names argv[0] and the reason; sys_errno is ENOENT or EACCES), ran out of time
+ * (*result says so too), or put out too much. *output is set on 0 alone, *error_output always. It
+ * runs in a process group of its own, with descriptors 0, 1, 2 alone, and dies with us; whatever is
+ * left of the group when the leader has ended or time has run out is killed. (A process that made
+ * itself a session of its own is not in the group, and lives on.) KIND is the kind of error. */
 MUST_USE int proc_run(const struct proc_request *request, enum err_kind kind,
                       struct proc_result *result, struct err *err);
+
+/* The file that NAME means with the PATH of ENVIRONMENT (proc_request's), for execve: NAME itself
+ * when it has a slash, which is then looked for from FOLDER (NULL: here). Only absolute folders of
+ * PATH are looked into. sys_errno of the error: ENOENT, EACCES, or another. The caller frees. */
+MUST_USE int proc_find(const char *name, const char *const *environment, const char *folder,
+                       enum err_kind kind, char **out, struct err *err);
 
 /* "exited with 3", "was killed by SIGKILL", "ran out of time" for messages. */
 void proc_describe(const struct proc_result *result, struct buf *out);
 
-/* Process start: fds 0-2 open, umask 077, not dumpable, core limit 0, the variables that steer
- * libraries (SSLKEYLOGFILE, OPENSSL_CONF, ...) set aside. Call first in main. Refuses argc < 1 and
- * AT_SECURE. What the child gets back is put back by proc_restore_for_child. */
+/* Process start: fds 0-2 open, umask 077, not dumpable, core limit 0, SIGPIPE ignored, SIGCHLD not,
+ * the variables that steer libraries (SSLKEYLOGFILE, OPENSSL_CONF, ...) set aside. Call first in
+ * main. Refuses argc < 1 and AT_SECURE. */
 MUST_USE int proc_harden(int argc, struct err *err);
+
+/* Before an execve: umask, core limit, dispositions and the signal mask as they were at the start.
+ * Without proc_harden it does nothing. Safe between vfork and execve. (Being dumpable comes back by
+ * the execve itself; the environment is the caller's to put together.) */
 void proc_restore_for_child(void);
+
 /* "NAME=value" entries that proc_harden took out of the environment, NULL-terminated. */
 const char *const *proc_withheld_environment(void);
 
