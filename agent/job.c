@@ -1,0 +1,195 @@
+#include "agent/job.h"
+
+#include <unistd.h>
+
+#include "base/clock.h"
+#include "base/file.h"
+#include "base/log.h"
+#include "base/mem.h"
+#include "base/redact.h"
+#include "base/str.h"
+
+#define DEFAULT_CONTRACT "contract.json"
+
+void job_release(struct job *job)
+{
+    for (size_t i = 0; job->values && i < job->contract->variable_count; i++)
+        secret_release(&job->values[i].bytes);
+    free(job->values);
+    source_set_free(job->sources);
+    free(job->kv_mounts);
+    contract_free(job->contract);
+    findings_release(&job->findings);
+    environment_release(&job->environment);
+}
+
+static const char *named_contract(const struct invocation *call)
+{
+    const char *path = call->common.contract ? call->common.contract : getenv("AGENT_CONTRACT");
+
+    return path && *path ? path : NULL;
+}
+
+const char *job_contract_path(const struct invocation *call)
+{
+    const char *path = named_contract(call);
+
+    return path ? path : DEFAULT_CONTRACT;
+}
+
+bool job_has_contract(const struct invocation *call)
+{
+    return named_contract(call) || access(DEFAULT_CONTRACT, F_OK) == 0;
+}
+
+/* -1 with the count, when there are errors among the findings. */
+static int refuse_problems(const struct job *job, enum err_kind kind, const char *what,
+                           struct err *err)
+{
+    if (job->findings.no_memory)
+        return err_nomem(err);
+    if (job->findings.errors == 0)
+        return 0;
+    return err_set(err, kind, "%s: %zu problem%s", what, job->findings.errors,
+                   job->findings.errors == 1 ? "" : "s");
+}
+
+static int select_profile(struct job *job, struct err *err)
+{
+    struct contract *contract = job->contract;
+    const char *given = contract->profile_variable
+                            ? environment_get(&job->environment, contract->profile_variable)
+                            : NULL;
+
+    if (contract_select(contract, job->call->common.profile, given, &job->findings, err) != 0)
+        return -1;
+    job->values = mem_new(contract->variable_count + 1, sizeof(*job->values));
+    return job->values ? 0 : err_nomem(err);
+}
+
+int job_load(struct job *job, struct err *err)
+{
+    const char *path = job_contract_path(job->call);
+
+    if (environment_index(&job->environment, (const char *const *)environ, err) != 0)
+        return -1;
+    if (contract_load(path, &job->contract, &job->findings, err) != 0) {
+        if (!named_contract(job->call))
+            err_hint(err, "name it with --contract FILE or AGENT_CONTRACT");
+        return -1;
+    }
+    if (refuse_problems(job, ERR_CONTRACT, path, err) != 0 || select_profile(job, err) != 0)
+        return -1;
+    return refuse_problems(job, ERR_CONTRACT, path, err);
+}
+
+static enum vault_auth_method auth_method(const char *word)
+{
+    if (str_eq(word, "token"))
+        return VAULT_AUTH_TOKEN;
+    if (str_eq(word, "approle"))
+        return VAULT_AUTH_APPROLE;
+    if (str_eq(word, "userpass"))
+        return VAULT_AUTH_USERPASS;
+    return VAULT_AUTH_DEFAULT;
+}
+
+static int vault_settings_of(struct job *job, struct err *err)
+{
+    const struct contract_vault *from = &job->contract->vault;
+
+    job->kv_mounts = mem_new(from->kv_mount_count + 1, sizeof(*job->kv_mounts));
+    if (!job->kv_mounts)
+        return err_nomem(err);
+    for (size_t i = 0; i < from->kv_mount_count; i++)
+        job->kv_mounts[i] = (struct vault_kv_mount){from->kv_mounts[i], from->kv_versions[i]};
+    job->vault = (struct vault_settings){
+        .address = from->address,
+        .name_space = from->name_space,
+        .method = auth_method(from->auth_method),
+        .auth_mount = from->auth_mount,
+        .role_id = from->role_id,
+        .secret_id = from->secret_id,
+        .username = from->username,
+        .password = from->password,
+        .token = from->token,
+        .ca_cert = from->ca_cert,
+        .ca_path = from->ca_path,
+        .tls_server_name = from->tls_server_name,
+        .redirect_hosts = from->redirect_hosts,
+        .kv_mounts = job->kv_mounts,
+        .kv_mount_count = from->kv_mount_count,
+        .allow_http = from->allow_http,
+        .strict_profile = job->contract->profile_is_strict,
+        .timeout_ms = from->timeout_ms,
+        .deadline_ms = from->deadline_ms,
+        .retries = from->retries,
+        .folder = job->contract->folder,
+    };
+    return 0;
+}
+
+int job_sources(struct job *job, struct err *err)
+{
+    if (job->sources)
+        return 0;
+    if (job->contract && vault_settings_of(job, err) != 0)
+        return -1;
+    job->vault.token_file = job->call->common.token_file;
+    return source_set_new(&job->vault, (const char *const *)environ, &job->sources, err);
+}
+
+int job_take_environment(struct job *job, const char *const *list, struct err *err)
+{
+    struct environment given = ENVIRONMENT_INIT;
+    const struct environment *from = &job->environment;
+    int result = 0;
+
+    if (list) {
+        if (environment_index(&given, list, err) != 0)
+            return -1;
+        from = &given;
+    }
+    for (size_t i = 0; i < job->contract->variable_count && result == 0; i++) {
+        const struct contract_variable *variable = &job->contract->variables[i];
+        struct contract_value *value = &job->values[i];
+        const char *text = environment_get(from, variable->name);
+        if (text) {
+            *value = (struct contract_value){.bytes = secret_borrow(text, strlen(text)),
+                                             .origin = VALUE_ENVIRONMENT};
+        } else {
+            struct contract_input nothing = {0};
+            result = contract_assemble(job->contract, variable, &nothing, value, &job->findings,
+                                       err);
+        }
+        value->resolved = true;
+    }
+    environment_release(&given); /* the index; the texts are the list's */
+    return result;
+}
+
+int job_check(struct job *job, struct err *err)
+{
+    if (contract_check(job->contract, job->values, &job->findings, err) != 0)
+        return -1;
+    return refuse_problems(job, ERR_VIOLATION, "the environment breaks the contract", err);
+}
+
+void job_say_findings(const struct job *job)
+{
+    AUTO_BUF text = BUF_INIT(OUTPUT_MAX_BYTES);
+    struct err err = ERR_INIT;
+
+    if (job->findings.count == 0)
+        return;
+    findings_write_text(&job->findings, stderr_wants_color(job->call), &text);
+    if (buf_check(&text, ERR_RESOURCE, "the report", &err) != 0 ||
+        file_write_all(STDERR_FILENO, "standard error", buf_text(&text), text.len, &err) != 0)
+        log_err(&err, err_exit_code(err.kind));
+}
+
+int job_failed(const struct job *job, const struct err *err)
+{
+    job_say_findings(job);
+    return command_failed(job->call, err);
+}

@@ -1,0 +1,82 @@
+/* agent/job.h: what the commands share on the way from a contract to checked values.
+ *
+ *   job_load     contract and profile
+ *   job_resolve  every wanted variable from its source, all requests together
+ *   job_check    values against the contract
+ *   job_graph    the revision graph that the contract's stamp names
+ *   job_database what bootstrap/ needs to know
+ *
+ * A job lives as long as its command; release with AUTO_JOB. Problems collect in `findings`, so
+ * that all of them are said at once; a step that fails for them returns -1 with their count. */
+#ifndef AGENT_JOB_H
+#define AGENT_JOB_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "agent/cmd.h"
+#include "agent/environment.h"
+#include "bootstrap/bootstrap.h"
+#include "envcontract/contract.h"
+#include "migrations/graph.h"
+#include "vault/source.h"
+
+struct job {
+    const struct invocation *call;
+    struct environment environment; /* the process's own, indexed */
+    struct contract *contract;
+    struct findings findings;
+    struct vault_settings vault;
+    struct vault_kv_mount *kv_mounts;
+    struct source_set *sources;    /* NULL until something had to be asked */
+    struct contract_value *values; /* parallel to contract->variables */
+};
+
+#define JOB_INIT(invocation) ((struct job){.call = (invocation)})
+#define AUTO_JOB             CLEANUP(job_release) struct job
+void job_release(struct job *job);
+
+/* Whether a contract was named, or lies here. */
+bool job_has_contract(const struct invocation *call);
+const char *job_contract_path(const struct invocation *call);
+
+/* Read the contract and select the profile. Errors: ERR_CONTRACT when it has problems (they are in
+ * job->findings), ERR_FILE, ERR_USAGE. */
+MUST_USE int job_load(struct job *job, struct err *err);
+
+/* Resolve NAMES (NULL-terminated), or with NULL every variable that the application gets. What was
+ * resolved before is not asked for again. -1 when a source failed (each is a finding of the rule
+ * `source`) or a name is not in the contract. */
+MUST_USE int job_resolve(struct job *job, const char *const *names, struct err *err);
+
+/* The process's environment, or LIST, in place of the sources (--env-only, --env-file). */
+MUST_USE int job_take_environment(struct job *job, const char *const *list, struct err *err);
+
+/* -1, ERR_VIOLATION, when what was resolved breaks the contract. */
+MUST_USE int job_check(struct job *job, struct err *err);
+
+/* Say findings (on stderr), then the error; returns its exit code. */
+int job_failed(const struct job *job, const struct err *err);
+void job_say_findings(const struct job *job);
+
+MUST_USE int job_graph(struct job *job, struct graph **out, struct err *err);
+
+/* The sources' set, opened at need. */
+MUST_USE int job_sources(struct job *job, struct err *err);
+
+/* Everything that database_settings points at. */
+struct database_job {
+    struct database_settings settings;
+    struct graph *graph;
+    struct environment environment; /* of the database's commands */
+    const char **environment_list;
+    char *folder;
+};
+#define DATABASE_JOB_INIT ((struct database_job){0})
+#define AUTO_DATABASE_JOB CLEANUP(database_job_release) struct database_job
+void database_job_release(struct database_job *d);
+
+/* Resolve and check the database's URL and what its commands get, read the graph. */
+MUST_USE int job_database(struct job *job, struct database_job *out, struct err *err);
+
+#endif
