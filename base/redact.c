@@ -60,6 +60,7 @@ static int insert_copy(const char *text, size_t length, struct err *err)
     return 0;
 }
 
+/* The form without its first SKIP and its last DROP bytes. */
 static int insert_buf(const struct buf *form, size_t skip, size_t drop, struct err *err)
 {
     if (buf_check(form, ERR_RESOURCE, "an encoded secret", err) != 0)
@@ -81,7 +82,7 @@ static int insert_forms(const char *bytes, size_t length, struct err *err)
         return -1;
     buf_clear(&form);
     str_add_json(&form, bytes, length);
-    if (insert_buf(&form, 1, 2, err) != 0) /* without its quotes */
+    if (insert_buf(&form, 1, 1, err) != 0) /* without its quotes */
         return -1;
     /* Errors are sanitised where they are set, before they come past here. */
     buf_clear(&form);

@@ -1,0 +1,126 @@
+/* tests/unit/base_redact.c: secrets taken out of texts, in the shapes in which they turn up. */
+#include "tests/lib/unit.h"
+
+#include <string.h>
+
+#include "base/redact.h"
+#include "base/str.h"
+
+enum { OUT_BYTES = 4096 };
+
+static void learn(const char *value)
+{
+    struct secret s = secret_borrow(value, strlen(value));
+    struct err err = ERR_INIT;
+    if (redact_register(&s, &err) != 0)
+        fail_msg("%s", err.text);
+}
+
+static void assert_redacted(const char *text, const char *expected)
+{
+    AUTO_BUF out = BUF_INIT(OUT_BYTES);
+    redact_add(&out, text, strlen(text));
+    assert_string_equal(buf_text(&out), expected);
+}
+
+static void a_text_without_secrets_stays(void **state)
+{
+    (void)state;
+    learn("canary-one");
+    assert_redacted("", "");
+    assert_redacted("nothing in here", "nothing in here");
+    assert_redacted("canary-on", "canary-on");
+}
+
+static void a_value_is_replaced_wherever_it_stands(void **state)
+{
+    (void)state;
+    learn("canary-one");
+    assert_redacted("canary-one", "***");
+    assert_redacted("a canary-one b canary-one", "a *** b ***");
+    assert_redacted("canary-onecanary-one.", "******.");
+    assert_redacted("canary-canary-one", "canary-***");
+}
+
+static void its_encoded_forms_are_replaced_too(void **state)
+{
+    (void)state;
+    static const char value[] = "p@ss/w\"rd\n\x01"
+                                "9";
+    learn(value);
+    AUTO_BUF text = BUF_INIT(OUT_BYTES);
+    str_add_percent(&text, value, strlen(value));
+    buf_addc(&text, ' ');
+    str_add_base64(&text, value, strlen(value));
+    buf_addc(&text, ' ');
+    str_add_json(&text, value, strlen(value));
+    buf_addc(&text, ' ');
+    str_add_sanitised(&text, value, strlen(value));
+    AUTO_BUF out = BUF_INIT(OUT_BYTES);
+    redact_add(&out, text.data, text.len);
+    assert_text_lacks(buf_text(&out), "ss");
+    assert_text_lacks(buf_text(&out), "rd");
+    assert_text_has(buf_text(&out), "\"***\" ***"); /* JSON's quotes stay */
+}
+
+static void base64_is_found_without_its_padding(void **state)
+{
+    (void)state;
+    static const char value[] = "canary-4";
+    learn(value);
+    assert_redacted("Y2FuYXJ5LTQ=", "***=");
+    assert_redacted("Y2FuYXJ5LTQ.x", "***.x");
+}
+
+static void the_longer_of_two_that_start_alike_is_taken(void **state)
+{
+    (void)state;
+    learn("prefix-of");
+    learn("prefix-of-a-longer-one");
+    assert_redacted("<prefix-of-a-longer-one>", "<***>");
+    assert_redacted("<prefix-of-a>", "<***-a>");
+}
+
+static void nothing_of_two_that_overlap_is_left(void **state)
+{
+    (void)state;
+    learn("abcdef-overlap");
+    learn("overlap-ghijkl");
+    assert_redacted("<abcdef-overlap-ghijkl>", "<***>");
+}
+
+static void short_and_unset_values_are_not_registered(void **state)
+{
+    (void)state;
+    learn("short");
+    learn("");
+    struct secret none = SECRET_INIT;
+    struct err err = ERR_INIT;
+    assert_int_equal(redact_register(&none, &err), 0);
+    assert_redacted("a short text", "a short text");
+}
+
+static void bytes_behind_a_nul_are_looked_at(void **state)
+{
+    (void)state;
+    learn("canary-one");
+    AUTO_BUF out = BUF_INIT(OUT_BYTES);
+    redact_add(&out, "\0canary-one\0", 12);
+    assert_int_equal(out.len, 5);
+    assert_memory_equal(out.data, "\0***\0", 5);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(a_text_without_secrets_stays),
+        cmocka_unit_test(a_value_is_replaced_wherever_it_stands),
+        cmocka_unit_test(its_encoded_forms_are_replaced_too),
+        cmocka_unit_test(base64_is_found_without_its_padding),
+        cmocka_unit_test(the_longer_of_two_that_start_alike_is_taken),
+        cmocka_unit_test(nothing_of_two_that_overlap_is_left),
+        cmocka_unit_test(short_and_unset_values_are_not_registered),
+        cmocka_unit_test(bytes_behind_a_nul_are_looked_at),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
