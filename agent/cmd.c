@@ -191,11 +191,16 @@ int text_print(const struct buf *text, int exit_code)
     return err_exit_code(ERR_RESOURCE);
 }
 
+void command_say_error(const struct err *err)
+{
+    log_err(err, err_exit_code(err->kind));
+}
+
 int command_failed(const struct invocation *call, const struct err *err)
 {
     int code = err_exit_code(err->kind);
 
-    log_err(err, code);
+    command_say_error(err);
     if (!call->common.json)
         return code;
     AUTO_BUF out = BUF_INIT(OUTPUT_MAX_BYTES);

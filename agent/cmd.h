@@ -67,6 +67,9 @@ int text_print(const struct buf *text, int exit_code);
 /* Say the error on stderr and, with --json, as the document on stdout. Returns its exit code. */
 int command_failed(const struct invocation *call, const struct err *err);
 
+/* The error alone on stderr, with its exit code. */
+void command_say_error(const struct err *err);
+
 /* ERR_USAGE unless there are at most MOST words. */
 MUST_USE int command_words_at_most(const struct invocation *call, size_t most, struct err *err);
 
@@ -77,7 +80,7 @@ bool stderr_wants_color(const struct invocation *call);
 extern const struct command command_run, command_fetch, command_check, command_bootstrap,
     command_verify, command_graph, command_completion, command_help, command_version;
 
-void help_write(struct buf *out);                                  /* `agent help` */
+void help_write(struct buf *out);                                        /* `agent help` */
 void help_write_command(const struct command *command, struct buf *out); /* `agent help NAME` */
 
 #endif

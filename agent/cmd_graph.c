@@ -84,9 +84,10 @@ const struct command command_graph = {
     .name = "graph",
     .arguments = "[PATH]",
     .summary = "the migrations' revision graph: heads, order, errors, a picture",
-    .details = "PATH is an alembic.ini, a pyproject.toml or a script folder; without it the\n"
-               "contract's database.stamp.alembic, else alembic.ini here. Revision files are read,\n"
-               "not executed. Exit 1 when the graph has errors.",
+    .details =
+        "PATH is an alembic.ini, a pyproject.toml or a script folder; without it the\n"
+        "contract's database.stamp.alembic, else alembic.ini here. Revision files are read,\n"
+        "not executed. Exit 1 when the graph has errors.",
     .options = graph_options,
     .run = graph_run,
 };

@@ -76,8 +76,8 @@ int environment_index(struct environment *e, const char *const *list, struct err
         if (*slot) {
             AUTO_BUF name = BUF_INIT(SECRET_MAX_BYTES);
             buf_add(&name, list[i], (size_t)(equals - list[i]));
-            log_line(LOG_WARN, "the environment has a name twice; the first one counts",
-                     "variable", buf_text(&name), NULL);
+            log_line(LOG_WARN, "the environment has a name twice; the first one counts", "variable",
+                     buf_text(&name), NULL);
             continue;
         }
         if (add_entry(e, list[i], err) != 0)

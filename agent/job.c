@@ -21,6 +21,7 @@ void job_release(struct job *job)
     contract_free(job->contract);
     findings_release(&job->findings);
     environment_release(&job->environment);
+    arena_release(&job->arena);
 }
 
 static const char *named_contract(const struct invocation *call)
@@ -42,9 +43,8 @@ bool job_has_contract(const struct invocation *call)
     return named_contract(call) || access(DEFAULT_CONTRACT, F_OK) == 0;
 }
 
-/* -1 with the count, when there are errors among the findings. */
-static int refuse_problems(const struct job *job, enum err_kind kind, const char *what,
-                           struct err *err)
+int job_refuse_problems(const struct job *job, enum err_kind kind, const char *what,
+                        struct err *err)
 {
     if (job->findings.no_memory)
         return err_nomem(err);
@@ -67,7 +67,7 @@ static int select_profile(struct job *job, struct err *err)
     return job->values ? 0 : err_nomem(err);
 }
 
-int job_load(struct job *job, struct err *err)
+int job_open(struct job *job, struct err *err)
 {
     const char *path = job_contract_path(job->call);
 
@@ -78,9 +78,14 @@ int job_load(struct job *job, struct err *err)
             err_hint(err, "name it with --contract FILE or AGENT_CONTRACT");
         return -1;
     }
-    if (refuse_problems(job, ERR_CONTRACT, path, err) != 0 || select_profile(job, err) != 0)
+    return job_refuse_problems(job, ERR_CONTRACT, path, err);
+}
+
+int job_load(struct job *job, struct err *err)
+{
+    if (job_open(job, err) != 0 || select_profile(job, err) != 0)
         return -1;
-    return refuse_problems(job, ERR_CONTRACT, path, err);
+    return job_refuse_problems(job, ERR_CONTRACT, job_contract_path(job->call), err);
 }
 
 static enum vault_auth_method auth_method(const char *word)
@@ -172,7 +177,14 @@ int job_check(struct job *job, struct err *err)
 {
     if (contract_check(job->contract, job->values, &job->findings, err) != 0)
         return -1;
-    return refuse_problems(job, ERR_VIOLATION, "the environment breaks the contract", err);
+    return job_refuse_problems(job, ERR_VIOLATION, "the environment breaks the contract", err);
+}
+
+int job_lint(struct job *job, struct err *err)
+{
+    if (contract_lint(job->contract, &job->findings, err) != 0)
+        return -1;
+    return job_refuse_problems(job, ERR_CONTRACT, job_contract_path(job->call), err);
 }
 
 void job_say_findings(const struct job *job)

@@ -1,6 +1,6 @@
 /* agent/job.h: what the commands share on the way from a contract to checked values.
  *
- *   job_load     contract and profile
+ *   job_load     contract and profile (job_open: the contract alone)
  *   job_resolve  every wanted variable from its source, all requests together
  *   job_check    values against the contract
  *   job_graph    the revision graph that the contract's stamp names
@@ -16,6 +16,7 @@
 
 #include "agent/cmd.h"
 #include "agent/environment.h"
+#include "base/arena.h"
 #include "bootstrap/bootstrap.h"
 #include "envcontract/contract.h"
 #include "migrations/graph.h"
@@ -30,6 +31,7 @@ struct job {
     struct vault_kv_mount *kv_mounts;
     struct source_set *sources;    /* NULL until something had to be asked */
     struct contract_value *values; /* parallel to contract->variables */
+    struct arena arena;            /* texts that the values point at */
 };
 
 #define JOB_INIT(invocation) ((struct job){.call = (invocation)})
@@ -39,6 +41,9 @@ void job_release(struct job *job);
 /* Whether a contract was named, or lies here. */
 bool job_has_contract(const struct invocation *call);
 const char *job_contract_path(const struct invocation *call);
+
+/* Read the contract alone; no profile is selected. Errors as job_load's. */
+MUST_USE int job_open(struct job *job, struct err *err);
 
 /* Read the contract and select the profile. Errors: ERR_CONTRACT when it has problems (they are in
  * job->findings), ERR_FILE, ERR_USAGE. */
@@ -54,6 +59,13 @@ MUST_USE int job_take_environment(struct job *job, const char *const *list, stru
 
 /* -1, ERR_VIOLATION, when what was resolved breaks the contract. */
 MUST_USE int job_check(struct job *job, struct err *err);
+
+/* The contract alone, in every profile (--lint). */
+MUST_USE int job_lint(struct job *job, struct err *err);
+
+/* -1, KIND, "WHAT: N problems", when there are errors among the findings. */
+MUST_USE int job_refuse_problems(const struct job *job, enum err_kind kind, const char *what,
+                                 struct err *err);
 
 /* Say findings (on stderr), then the error; returns its exit code. */
 int job_failed(const struct job *job, const struct err *err);

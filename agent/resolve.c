@@ -16,7 +16,6 @@ struct resolution {
     size_t wanted_count;
     struct source_request *requests;
     size_t request_count;
-    struct arena arena; /* inline references */
 };
 
 static void resolution_release(struct resolution *r)
@@ -25,7 +24,6 @@ static void resolution_release(struct resolution *r)
         secret_release(&r->requests[i].value);
     free(r->wanted);
     free(r->requests);
-    arena_release(&r->arena);
 }
 
 /* The environment's own value is enough: nothing needs to be asked. */
@@ -34,10 +32,9 @@ static bool environment_decides(const struct job *job, const struct contract_var
     return variable->overridable && environment_get(&job->environment, variable->name);
 }
 
-static int want(struct resolution *r, size_t index)
+static void want(struct resolution *r, size_t index)
 {
-    r->wanted[r->wanted_count++].variable = index;
-    return 0;
+    r->wanted[r->wanted_count++].variable = index; /* there is room for all */
 }
 
 static int want_by_name(struct resolution *r, const char *name, struct err *err)
@@ -54,7 +51,9 @@ static int want_by_name(struct resolution *r, const char *name, struct err *err)
     for (size_t i = 0; i < r->wanted_count; i++)
         if (r->wanted[i].variable == index)
             return 0;
-    return r->job->values[index].resolved ? 0 : want(r, index);
+    if (!r->job->values[index].resolved)
+        want(r, index);
+    return 0;
 }
 
 static int choose(struct resolution *r, const char *const *names, struct err *err)
@@ -72,7 +71,7 @@ static int choose(struct resolution *r, const char *const *names, struct err *er
     }
     for (size_t i = 0; i < contract->variable_count; i++)
         if (!contract->variables[i].for_agent_only && !r->job->values[i].resolved)
-            (void)want(r, i); /* there is room for all */
+            want(r, i);
     return 0;
 }
 
@@ -87,7 +86,7 @@ static int request_for(struct resolution *r, const struct contract_variable *var
     const char *name = part->ref.path ? part->ref.path : variable->name;
     const char *text = environment_get(&r->job->environment, name);
     if (text && ref_is_inline(text)) {
-        if (ref_parse(&r->arena, text, &out->ref, err) != 0)
+        if (ref_parse(&r->job->arena, text, &out->ref, err) != 0)
             return err_wrap(err, "environment variable '%s'", name);
         return 0;
     }
@@ -172,10 +171,10 @@ static void report_failure(struct job *job, const struct contract_variable *vari
     findings_add(&job->findings, &finding);
 }
 
-/* Remember why a part is absent, for `required`; NULL when all are there. -1: one failed. */
-static int look_at_parts(struct job *job, const struct contract_variable *variable,
-                         struct source_request *requests, const struct secret **parts,
-                         const char **absent_because)
+/* Fill PARTS, and say why one is absent (for `required`), or NULL. False: one failed, and is said. */
+static bool look_at_parts(struct job *job, const struct contract_variable *variable,
+                          const struct source_request *requests, const struct secret **parts,
+                          const char **absent_because)
 {
     bool failed = false;
 
@@ -185,10 +184,10 @@ static int look_at_parts(struct job *job, const struct contract_variable *variab
             report_failure(job, variable, &requests[i]);
             failed = true;
         } else if (requests[i].state == SOURCE_ABSENT && *requests[i].err.text) {
-            *absent_because = requests[i].err.text;
+            *absent_because = arena_dup(&job->arena, requests[i].err.text);
         }
     }
-    return failed ? -1 : 0;
+    return !failed;
 }
 
 static int assemble(struct resolution *r, const struct wanted *wanted, struct err *err)
@@ -196,8 +195,8 @@ static int assemble(struct resolution *r, const struct wanted *wanted, struct er
     struct job *job = r->job;
     const struct contract_variable *variable = &job->contract->variables[wanted->variable];
     struct contract_value *value = &job->values[wanted->variable];
-    struct contract_input input = {.environment =
-                                       environment_get(&job->environment, variable->name)};
+    struct contract_input input = {
+        .environment = environment_get(&job->environment, variable->name)};
     const struct secret **parts = mem_new(variable->part_count + 1, sizeof(*parts));
     int result = 0;
 
@@ -205,8 +204,7 @@ static int assemble(struct resolution *r, const struct wanted *wanted, struct er
         return err_nomem(err);
     input.parts = parts;
     if (!environment_decides(job, variable) &&
-        look_at_parts(job, variable, &r->requests[wanted->first], parts, &input.absent_because) !=
-            0) {
+        !look_at_parts(job, variable, &r->requests[wanted->first], parts, &input.absent_because)) {
         free(parts);
         return 0; /* said; not checked for what it would have been */
     }

@@ -1,0 +1,164 @@
+/* agent/cmd_run.c: the story: load, fetch, check, make the database, become the application. */
+#include "agent/cmd.h"
+#include "agent/job.h"
+#include "agent/leave.h"
+#include "agent/start.h"
+#include "base/log.h"
+#include "base/mem.h"
+#include "base/str.h"
+
+static bool with_bootstrap, replace, supervise, only_contract;
+
+static const struct opt run_options[] = {
+    {"--bootstrap", 0, OPT_FLAG, NULL, NULL, "make the database first where it is fresh",
+     &with_bootstrap},
+    {"--replace", 0, OPT_FLAG, NULL, NULL, "become the command: no process stays between",
+     &replace},
+    {"--supervise", 0, OPT_FLAG, NULL, NULL, "stay as its parent (not in this version)",
+     &supervise},
+    {"--only-contract", 0, OPT_FLAG, NULL, NULL,
+     "pass on the contract's variables and a basic set alone", &only_contract},
+    {0},
+};
+
+static int check_call(const struct invocation *call, struct err *err)
+{
+    if (supervise) {
+        err_set(err, ERR_USAGE, "--supervise is not in this version");
+        return err_hint(err, "without it agent becomes the command, as with --replace");
+    }
+    if (call->word_count > 0)
+        err_set(err, ERR_USAGE, "'%s' stands before '--'", call->words[0]);
+    else if (!call->rest || !call->rest[0])
+        err_set(err, ERR_USAGE, "a command to start is missing");
+    else
+        return 0;
+    return err_hint(err, "agent run [OPTIONS] -- CMD [ARG...]");
+}
+
+static bool accepted(const struct job *job, enum database_state state)
+{
+    for (const char *const *word = job->contract->database.accept; word && *word; word++)
+        if (str_eq(*word, state_word(state)))
+            return true;
+    return false;
+}
+
+/* Make the database when it is fresh; the application starts only in the states that the contract
+ * accepts. */
+static int ensure_database(struct job *job, struct err *err)
+{
+    AUTO_DATABASE_JOB database = DATABASE_JOB_INIT;
+    AUTO_REPORT report = REPORT_INIT;
+
+    if (job_database(job, &database, err) != 0)
+        return -1;
+    if (bootstrap_run(&database.settings, false, &report, err) != 0) {
+        if (err->kind != ERR_DB_STATE || !report.state_known || !accepted(job, report.state))
+            return -1;
+        log_line(LOG_INFO, "the database is in a state that the contract accepts", "state",
+                 state_word(report.state), "why", report.why, NULL);
+        return 0;
+    }
+    log_line(LOG_INFO,
+             report.created ? "the database was made and stamped" : "the database is current",
+             "database", report.database, "host", report.host, NULL);
+    return 0;
+}
+
+/* Without a contract: values of the environment that are references are resolved in place. */
+static int resolve_inline(struct job *job, struct err *err)
+{
+    struct environment *e = &job->environment;
+    AUTO_FREE struct source_request *requests = NULL;
+    AUTO_FREE const char **names = NULL;
+    size_t count = 0;
+    int result = 0;
+
+    if (environment_index(e, (const char *const *)environ, err) != 0)
+        return -1;
+    requests = mem_new(e->count + 1, sizeof(*requests));
+    names = mem_new(e->count + 1, sizeof(*names));
+    if (!requests || !names)
+        return err_nomem(err);
+    for (size_t i = 0; i < e->count; i++) {
+        const char *equals = e->entries[i] ? strchr(e->entries[i], '=') : NULL;
+        if (!equals || !ref_is_inline(equals + 1))
+            continue;
+        names[count] = arena_dup_n(&job->arena, e->entries[i], (size_t)(equals - e->entries[i]));
+        if (!names[count])
+            return err_nomem(err);
+        if (ref_parse(&job->arena, equals + 1, &requests[count].ref, err) != 0)
+            return err_wrap(err, "environment variable '%s'", names[count]);
+        requests[count].variable = names[count];
+        count++;
+    }
+    if (count == 0)
+        return 0;
+    if (job_sources(job, err) != 0 ||
+        source_resolve(job->sources, requests, count, job->call->deadline_ms, err) != 0)
+        result = -1;
+    for (size_t i = 0; i < count; i++) {
+        if (result == 0 && requests[i].state != SOURCE_SET) {
+            *err = requests[i].err;
+            result = err_wrap(err, "environment variable '%s'", names[i]);
+        }
+        if (result == 0)
+            result = environment_set(e, names[i], &requests[i].value, err);
+        secret_release(&requests[i].value);
+    }
+    return result;
+}
+
+static int prepare(struct job *job, struct err *err)
+{
+    if (!job_has_contract(job->call)) {
+        if (with_bootstrap) {
+            err_set(err, ERR_USAGE, "--bootstrap needs a contract, and there is no '%s'",
+                    job_contract_path(job->call));
+            return err_hint(err, "name it with --contract FILE or AGENT_CONTRACT");
+        }
+        return resolve_inline(job, err);
+    }
+    if (job_load(job, err) != 0)
+        return -1;
+    if (only_contract)
+        job->contract->run_only_contract = true;
+    if (job_resolve(job, NULL, err) != 0 || job_check(job, err) != 0)
+        return -1;
+    return with_bootstrap ? ensure_database(job, err) : 0;
+}
+
+static int run_command(const struct invocation *call)
+{
+    AUTO_JOB job = JOB_INIT(call);
+    struct err err = ERR_INIT;
+    int exit_code = EXIT_RUN_FAILED;
+
+    if (check_call(call, &err) != 0 || prepare(&job, &err) != 0) {
+        (void)job_failed(&job, &err); /* the message has the code; run's own is 125 */
+        return EXIT_RUN_FAILED;
+    }
+    job_say_findings(&job);
+    leave_vault(&job);
+    if (start_environment(&job, &err) != 0) {
+        (void)job_failed(&job, &err);
+        return EXIT_RUN_FAILED;
+    }
+    start_exec(&job, call->rest, &exit_code, &err);
+    (void)command_failed(call, &err);
+    return exit_code;
+}
+
+const struct command command_run = {
+    .name = "run",
+    .arguments = "-- CMD [ARG...]",
+    .summary = "resolve, check, (make the database,) start CMD",
+    .details =
+        "Every variable of the contract is resolved from its source and checked; only then\n"
+        "CMD starts, in agent's place: no process stays between, and no shell is involved.\n"
+        "Without a contract, values of the environment that are references (vault:PATH#FIELD,\n"
+        "file:PATH) are resolved in place. Exit 125: agent failed, CMD was not started.",
+    .options = run_options,
+    .run = run_command,
+};

@@ -1,0 +1,65 @@
+/* agent/cmd_verify.c: `agent verify`: what state is the database in? */
+#include "agent/cmd.h"
+#include "agent/job.h"
+
+static const char *query;
+
+static const struct opt verify_options[] = {
+    {"--query", 0, OPT_STRING, "SQL", NULL, "run one read-only query and print what it gives",
+     &query},
+    {0},
+};
+
+static int run_query(struct job *job, const struct database_settings *settings, struct err *err)
+{
+    AUTO_BUF out = BUF_INIT(OUTPUT_MAX_BYTES);
+    struct json json = JSON_INIT(&out);
+
+    if (!job->call->common.json) {
+        if (verify_query(settings, query, &out, NULL, err) != 0)
+            return job_failed(job, err);
+        return text_print(&out, 0);
+    }
+    document_begin(&json, "verify", true);
+    if (verify_query(settings, query, NULL, &json, err) != 0)
+        return job_failed(job, err);
+    return document_print(&json, 0);
+}
+
+static int verify_command(const struct invocation *call)
+{
+    AUTO_JOB job = JOB_INIT(call);
+    AUTO_DATABASE_JOB database = DATABASE_JOB_INIT;
+    AUTO_REPORT report = REPORT_INIT;
+    AUTO_BUF out = BUF_INIT(OUTPUT_MAX_BYTES);
+    struct err err = ERR_INIT;
+
+    if (command_words_at_most(call, 0, &err) != 0 || job_load(&job, &err) != 0 ||
+        job_database(&job, &database, &err) != 0)
+        return job_failed(&job, &err);
+    if (query)
+        return run_query(&job, &database.settings, &err);
+    if (verify_run(&database.settings, &report, &err) != 0)
+        return job_failed(&job, &err);
+    int code = report.state == STATE_CURRENT ? 0 : 1;
+    job_say_findings(&job);
+    if (call->common.json) {
+        struct json json = JSON_INIT(&out);
+        document_begin(&json, "verify", code == 0);
+        verify_write_json(&report, &json);
+        return document_print(&json, code);
+    }
+    verify_write_text(&report, &out);
+    return text_print(&out, code);
+}
+
+const struct command command_verify = {
+    .name = "verify",
+    .arguments = "",
+    .summary = "what state is the database in? --query SQL looks at it",
+    .details =
+        "Exit 0 when it is current, 1 in every other state. A connection that fails is taken\n"
+        "apart: name, TCP, TLS, authentication, database, privilege, query. It needs no psql.",
+    .options = verify_options,
+    .run = verify_command,
+};

@@ -1,0 +1,42 @@
+#include "agent/leave.h"
+
+#include "base/clock.h"
+#include "base/log.h"
+
+enum { LEASES_SHOWN = 64 };
+
+static void say_what_will_end(const struct job *job, size_t lease_count)
+{
+    struct vault_identity identity;
+    char when[CLOCK_RFC3339_BYTES];
+    struct source_lease leases[LEASES_SHOWN];
+    size_t shown = source_leases(job->sources, leases, LEASES_SHOWN);
+
+    for (size_t i = 0; i < shown && i < LEASES_SHOWN; i++) {
+        int64_t left_ms = clock_left_ms(leases[i].lease->expires_ms);
+        clock_rfc3339(clock_unix_seconds() + left_ms / 1000, when);
+        log_line(LOG_WARN, "a lease will end and nobody renews it", "path", leases[i].path, "ends",
+                 when, NULL);
+    }
+    if (lease_count > LEASES_SHOWN)
+        log_msg(LOG_WARN, "%zu more leases will end", lease_count - LEASES_SHOWN);
+    vault_identity(source_vault(job->sources), &identity);
+    if (lease_count == 0 || !identity.logged_in || identity.expires_ms == CLOCK_NEVER)
+        return;
+    clock_rfc3339(clock_unix_seconds() + clock_left_ms(identity.expires_ms) / 1000, when);
+    log_line(LOG_WARN, "the token that the leases hang on will end", "method", identity.method,
+             "ends", when, NULL);
+}
+
+void leave_vault(const struct job *job)
+{
+    struct err err = ERR_INIT;
+
+    if (!job->sources || !source_vault(job->sources))
+        return;
+    size_t lease_count = source_leases(job->sources, NULL, 0);
+    say_what_will_end(job, lease_count);
+    if (lease_count == 0 && vault_revoke_own_token(source_vault(job->sources), &err) != 0)
+        log_line(LOG_WARN, "the token of this log-in could not be revoked; it ends by itself",
+                 "reason", err.text, NULL);
+}

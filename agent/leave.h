@@ -1,0 +1,11 @@
+/* agent/leave.h: what becomes of Vault's token and leases when agent goes. */
+#ifndef AGENT_LEAVE_H
+#define AGENT_LEAVE_H
+
+#include "agent/job.h"
+
+/* Nobody renews behind us: say when each lease ends, and when the token does that they hang on. A
+ * token that we made by logging in, and that no lease hangs on, is revoked; a failure is a warning. */
+void leave_vault(const struct job *job);
+
+#endif

@@ -1,0 +1,141 @@
+#include "agent/start.h"
+
+#include <errno.h>
+#include <limits.h>
+#include <sys/stat.h>
+
+#include "base/mem.h"
+#include "base/proc.h"
+#include "base/str.h"
+
+/* Vault's own credentials: what logs in is agent's business, unless the contract says otherwise. */
+static const char *const vault_credentials[] = {
+    "VAULT_TOKEN",    "BAO_TOKEN",    "VAULT_SECRET_ID",     "BAO_SECRET_ID",
+    "VAULT_PASSWORD", "BAO_PASSWORD", "VAULT_WRAPPED_TOKEN", NULL,
+};
+
+/* What --only-contract leaves of the process's own environment. */
+static const char *const basic_names[] = {"PATH", "HOME", "USER", "LANG", "TZ", "TERM", NULL};
+
+static bool in_list(const char *const *list, const char *name, size_t length)
+{
+    for (; list && *list; list++)
+        if (strlen(*list) == length && strncmp(*list, name, length) == 0)
+            return true;
+    return false;
+}
+
+static void keep_basic_only(struct environment *e)
+{
+    for (size_t i = 0; i < e->count; i++) {
+        const char *entry = e->entries[i];
+        if (entry && !in_list(basic_names, entry, (size_t)(strchr(entry, '=') - entry)))
+            e->entries[i] = NULL;
+    }
+}
+
+/* The variables that proc_harden kept away from our libraries belong to the application. */
+static int give_back_withheld(struct environment *e, struct err *err)
+{
+    for (const char *const *entry = proc_withheld_environment(); entry && *entry; entry++) {
+        const char *equals = strchr(*entry, '=');
+        if (!equals)
+            continue;
+        AUTO_FREE char *name = mem_dup_n(*entry, (size_t)(equals - *entry));
+        if (!name)
+            return err_nomem(err);
+        struct secret value = secret_borrow(equals + 1, strlen(equals + 1));
+        if (environment_set(e, name, &value, err) != 0)
+            return -1;
+    }
+    return 0;
+}
+
+static int set_declared(struct job *job, struct err *err)
+{
+    const struct contract *contract = job->contract;
+
+    for (size_t i = 0; i < contract->variable_count; i++) {
+        const struct contract_variable *variable = &contract->variables[i];
+        const struct secret *bytes = &job->values[i].bytes;
+        if (variable->for_agent_only || !secret_is_set(bytes))
+            environment_unset(&job->environment, variable->name);
+        else if (environment_set(&job->environment, variable->name, bytes, err) != 0)
+            return -1;
+    }
+    if (!contract->profile_variable || !contract->profile)
+        return 0;
+    struct secret profile = secret_borrow(contract->profile, strlen(contract->profile));
+    return environment_set(&job->environment, contract->profile_variable, &profile, err);
+}
+
+int start_environment(struct job *job, struct err *err)
+{
+    const struct contract *contract = job->contract;
+
+    if (contract && contract->run_only_contract)
+        keep_basic_only(&job->environment);
+    else if (give_back_withheld(&job->environment, err) != 0)
+        return -1;
+    for (const char *const *name = vault_credentials; *name; name++)
+        environment_unset(&job->environment, *name);
+    if (contract && set_declared(job, err) != 0)
+        return -1;
+    for (const char *const *name = contract ? contract->run_unset : NULL; name && *name; name++)
+        environment_unset(&job->environment, *name);
+    return 0;
+}
+
+/* NAME along PATH; parts that are empty (the current folder, unsaid) are passed over. The first
+ * that is there but can't be executed is remembered, as execvp does. */
+static int find_command(const char *name, const char *path, char *found, struct err *err)
+{
+    bool denied = false;
+
+    if (strlen(name) >= PATH_MAX)
+        return err_set(err, ERR_USAGE, "the command's name is longer than %d bytes", PATH_MAX - 1);
+    if (strchr(name, '/')) {
+        memcpy(found, name, strlen(name) + 1);
+        return 0;
+    }
+    for (const char *part = path; part && *part;) {
+        size_t length = strcspn(part, ":");
+        struct stat status;
+        int written = snprintf(found, PATH_MAX, "%.*s/%s", (int)length, part, name);
+        if (length > 0 && written > 0 && written < PATH_MAX && stat(found, &status) == 0 &&
+            S_ISREG(status.st_mode)) {
+            if (access(found, X_OK) == 0)
+                return 0;
+            denied = true;
+        }
+        part += length + (part[length] == ':');
+    }
+    errno = denied ? EACCES : ENOENT;
+    return err_errno(err, ERR_USAGE, "start '%s' (looked for along PATH)", name);
+}
+
+int start_exec(const struct job *job, char **argv, int *exit_code, struct err *err)
+{
+    char found[PATH_MAX];
+    const char *path = environment_get(&job->environment, "PATH");
+    AUTO_FREE char **list = environment_list(&job->environment, err);
+
+    *exit_code = EXIT_RUN_FAILED;
+    if (!list)
+        return -1;
+    if (find_command(argv[0], path ? path : "/usr/local/bin:/usr/bin:/bin", found, err) != 0) {
+        *exit_code = err->sys_errno == EACCES ? EXIT_RUN_CANNOT : EXIT_RUN_NOT_FOUND;
+        return -1;
+    }
+    proc_restore_for_child();
+    (void)execve(found, argv, list); /* comes back only when it failed */
+    int reason = errno;
+    *exit_code = reason == ENOENT || reason == ENOTDIR ? EXIT_RUN_NOT_FOUND : EXIT_RUN_CANNOT;
+    errno = reason;
+    err_errno(err, ERR_USAGE, "start '%s'", found);
+    if (reason == E2BIG)
+        err_hint(err, "its arguments and environment together are larger than the system takes");
+    if (reason == ENOEXEC)
+        err_hint(err, "a script needs a first line such as #!/bin/sh");
+    return -1;
+}

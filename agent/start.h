@@ -1,0 +1,16 @@
+/* agent/start.h: the environment that the application gets, and the exec that starts it. */
+#ifndef AGENT_START_H
+#define AGENT_START_H
+
+#include "agent/job.h"
+
+/* Put the contract's values into job->environment: what the application gets is set, what only
+ * agent uses, Vault's own credentials and run.unset are taken out, a declared variable without a
+ * value is taken out too (the source is canonical). */
+MUST_USE int start_environment(struct job *job, struct err *err);
+
+/* Become ARGV with job->environment. Returns only on failure: *exit_code is 126 (not executable) or
+ * 127 (not found), or 125 for what is agent's own failure. */
+int start_exec(const struct job *job, char **argv, int *exit_code, struct err *err);
+
+#endif
