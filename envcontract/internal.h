@@ -182,6 +182,9 @@ MUST_USE int types_parse_bound(enum contract_type type, const char *text,
 void findings_addf(struct findings *findings, enum finding_severity severity, const char *variable,
                    const char *rule, const struct contract_position *position, const char *hint,
                    const char *format, ...) PRINTF(7, 8);
+void findings_addv(struct findings *findings, enum finding_severity severity, const char *variable,
+                   const char *rule, const struct contract_position *position, const char *hint,
+                   const char *format, va_list args) PRINTF(7, 0);
 
 /* In the order of the file: by file (the contract first), line, column; what has no line comes
  * last; equal ones keep the order in which they were added. */
