@@ -3,7 +3,7 @@
 #   make                 build/release/agent
 #   make VARIANT=debug   build/debug/agent, what the unit tests link
 #   make asan            build/asan: AddressSanitizer and UBSan
-# WERROR=1 makes warnings errors (.ci/run and make lint do).
+# V=1 shows the commands; WERROR=1 makes warnings errors (.ci/run and make lint do).
 
 SHELL       := /bin/bash
 .SHELLFLAGS := -eu -o pipefail -c
@@ -18,6 +18,7 @@ PREFIX   ?= /usr/local
 DESTDIR  ?=
 CC       := $(if $(filter default undefined,$(origin CC)),gcc,$(CC))
 AR       := ar
+Q        := $(if $(V),,@)
 PKGS     := jansson libsodium libpcre2-8
 VENV     := build/venv
 PYTHON   := $(VENV)/bin/python
@@ -72,18 +73,20 @@ archives  = $(foreach f,$(1),$(call archive,$(f)))
 all: $(B)/agent ## build build/release/agent (VARIANT=debug|asan|cover for another)
 
 $(B)/agent: $(call objects,agent) $(call archives,$(BELOW_agent))
-	$(CC) $(ALL_LDFLAGS) -o $@ $^ $(PKG_LIBS)
+	@echo "  LINK  $@"
+	$(Q)$(CC) $(ALL_LDFLAGS) -o $@ $^ $(PKG_LIBS)
 
 define archive_rule
 $(B)/lib$(1).a: $(call objects,$(1))
 	@rm -f $$@
-	$(AR) rcs $$@ $$^
+	$(Q)$(AR) rcs $$@ $$^
 endef
 $(foreach f,$(FOLDERS),$(eval $(call archive_rule,$(f))))
 
 $(B)/%.o: %.c
 	@mkdir -p $(@D)
-	$(CC) $(ALL_CFLAGS) -MMD -MP -c -o $@ $<
+	@echo "  CC    $@"
+	$(Q)$(CC) $(ALL_CFLAGS) -MMD -MP -c -o $@ $<
 
 -include $(shell find $(B) -name '*.d' 2>/dev/null)
 
@@ -100,7 +103,8 @@ folder_of   = $(firstword $(subst _, ,$(notdir $(1))))
 define unit_rule
 $(B)/unit/$(1): $(B)/tests/unit/$(1).o $(call archives,$(call folder_of,$(1)) $(BELOW_$(call folder_of,$(1)))) $(B)/tests/lib/unit.o
 	@mkdir -p $$(@D)
-	$(CC) $$(ALL_LDFLAGS) -o $$@ $$< $(B)/tests/lib/unit.o $(call archives,$(call folder_of,$(1)) $(BELOW_$(call folder_of,$(1)))) $$(PKG_LIBS) -lcmocka
+	@echo "  LINK  $$@"
+	$(Q)$(CC) $$(ALL_LDFLAGS) -o $$@ $$< $(B)/tests/lib/unit.o $(call archives,$(call folder_of,$(1)) $(BELOW_$(call folder_of,$(1)))) $$(PKG_LIBS) -lcmocka
 endef
 $(foreach t,$(notdir $(UNIT_TESTS)),$(eval $(call unit_rule,$(t))))
 

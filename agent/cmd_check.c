@@ -41,9 +41,9 @@ static int look(struct job *job, size_t *checked, struct err *err)
         if (job_take_environment(job, NULL, err) != 0)
             return -1;
     } else if (job_resolve(job, NULL, err) != 0) {
-        struct err violations = ERR_INIT;
-        (void)job_check(job,
-                        &violations); /* said too; what failed to be fetched decides the code */
+        struct err violations = ERR_INIT; /* said too; what could not be fetched decides the code */
+        if (job_check(job, &violations) != 0 && violations.kind != ERR_VIOLATION)
+            *err = violations;
         return -1;
     }
     for (size_t i = 0; i < job->contract->variable_count; i++)

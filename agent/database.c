@@ -56,7 +56,7 @@ static int command_environment(struct job *job, struct database_job *d, struct e
         (environment_set(&d->environment, database->url, d->settings.url, err) != 0 ||
          environment_set(&d->environment, "DATABASE_URL", d->settings.url, err) != 0))
         return -1;
-    d->environment_list = (const char **)environment_list(&d->environment, err);
+    d->environment_list = environment_list(&d->environment, err);
     return d->environment_list ? 0 : -1;
 }
 

@@ -136,9 +136,9 @@ void environment_unset(struct environment *e, const char *name)
         e->entries[slot - 1] = NULL; /* the slot stays taken: those behind it are still found */
 }
 
-char **environment_list(const struct environment *e, struct err *err)
+const char **environment_list(const struct environment *e, struct err *err)
 {
-    char **list = mem_new(e->count + 1, sizeof(*list));
+    const char **list = mem_new(e->count + 1, sizeof(*list));
     size_t count = 0;
 
     if (!list) {
@@ -147,7 +147,7 @@ char **environment_list(const struct environment *e, struct err *err)
     }
     for (size_t i = 0; i < e->count; i++)
         if (e->entries[i])
-            list[count++] = (char *)(uintptr_t)e->entries[i]; /* execve's type; it changes none */
+            list[count++] = e->entries[i];
     return list;
 }
 

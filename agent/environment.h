@@ -31,7 +31,7 @@ MUST_USE int environment_set(struct environment *e, const char *name, const stru
 void environment_unset(struct environment *e, const char *name);
 
 /* All entries, NULL-terminated, for execve; the array is the caller's, what it points at is not. */
-MUST_USE char **environment_list(const struct environment *e, struct err *err);
+MUST_USE const char **environment_list(const struct environment *e, struct err *err);
 
 void environment_release(struct environment *e);
 

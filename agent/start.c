@@ -2,6 +2,7 @@
 
 #include <errno.h>
 #include <limits.h>
+#include <stdint.h>
 #include <sys/stat.h>
 
 #include "base/mem.h"
@@ -118,7 +119,7 @@ int start_exec(const struct job *job, char **argv, int *exit_code, struct err *e
 {
     char found[PATH_MAX];
     const char *path = environment_get(&job->environment, "PATH");
-    AUTO_FREE char **list = environment_list(&job->environment, err);
+    AUTO_FREE const char **list = environment_list(&job->environment, err);
 
     *exit_code = EXIT_RUN_FAILED;
     if (!list)
@@ -128,7 +129,8 @@ int start_exec(const struct job *job, char **argv, int *exit_code, struct err *e
         return -1;
     }
     proc_restore_for_child();
-    (void)execve(found, argv, list); /* comes back only when it failed */
+    /* POSIX: execve takes char *const[] and changes none of it. It comes back only on failure. */
+    (void)execve(found, argv, (char *const *)(uintptr_t)list);
     int reason = errno;
     *exit_code = reason == ENOENT || reason == ENOTDIR ? EXIT_RUN_NOT_FOUND : EXIT_RUN_CANNOT;
     errno = reason;
