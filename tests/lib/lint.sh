@@ -1,0 +1,111 @@
+#!/usr/bin/env bash
+# The rules of the house that a machine can check. Prints each breach with file and line; exits 1
+# when there is one. The linker is the second witness of the layering (see the Makefile).
+set -uo pipefail
+cd "$(dirname "$0")/../.."
+
+breaches=0
+breach() { printf '%s\n' "$1" >&2; breaches=$((breaches + 1)); }
+
+# ---- who may include whom ----------------------------------------------------------------------
+declare -A below=(
+    [base]='base'
+    [vault]='vault base'
+    [envcontract]='envcontract base'
+    [migrations]='migrations base'
+    [bootstrap]='bootstrap migrations base'
+    [agent]='agent bootstrap migrations envcontract vault base'
+)
+declare -A front=(
+    [vault]='vault.h source.h'
+    [envcontract]='contract.h'
+    [migrations]='graph.h sql.h'
+    [bootstrap]='db.h bootstrap.h'
+)
+has_word() { case " $1 " in *" $2 "*) return 0 ;; esac; return 1; }
+
+includes=$(git ls-files '*.c' '*.h' | grep -v '^tests/' | xargs grep -nE '^[[:space:]]*#[[:space:]]*include[[:space:]]+"' /dev/null)
+while IFS=: read -r file line text; do
+    [ -n "$file" ] || continue
+    folder=${file%%/*}
+    path=${text#*\"}; path=${path%%\"*}
+    case $path in
+    */*) ;;
+    *) breach "$file:$line: \"$path\" is not folder-qualified"; continue ;;
+    esac
+    target=${path%%/*}; header=${path#*/}
+    if ! has_word "${below[$folder]:-}" "$target"; then
+        breach "$file:$line: $folder may not include $target"
+    elif [ "$folder" != "$target" ] && [ "$target" = base ] && [ "$header" = internal.h ]; then
+        breach "$file:$line: internal.h never leaves its folder"
+    elif [ "$folder" != "$target" ] && [ "$target" != base ] && ! has_word "${front[$target]}" "$header"; then
+        breach "$file:$line: $path is not a front header"
+    fi
+done <<<"$includes"
+
+# ---- one foreign library, one place -------------------------------------------------------------
+# header pattern | files that may include it
+foreign='curl/curl\.h|^vault/http[a-z_]*\.[ch]$
+libpq-fe\.h|^bootstrap/db[a-z_]*\.[ch]$
+pg_query\.h|^migrations/sql[a-z_]*\.[ch]$
+jansson\.h|^(vault|envcontract)/
+pcre2\.h|^envcontract/
+sodium\.h|^base/'
+while IFS='|' read -r header files; do
+    while IFS= read -r file; do
+        [ -n "$file" ] || continue
+        [[ $file =~ $files ]] || breach "$file: <${header//\\/}> belongs to ${files//[\^\$\\]/}"
+    done < <(git ls-files '*.c' '*.h' | grep -v '^tests/' | xargs grep -lE "^#include <$header>")
+done <<<"$foreign"
+
+# ---- who may see a secret -------------------------------------------------------------------------
+allowed=tests/lib/secret_reveal.list
+while IFS= read -r file; do
+    grep -qxF "$file" "$allowed" || breach "$file: calls secret_reveal() and is not in $allowed"
+done < <(git ls-files '*.c' '*.h' | grep -vE '^tests/|^base/secret\.[ch]$' | xargs grep -l 'secret_reveal(')
+while IFS= read -r file; do
+    case $file in '' | '#'*) continue ;; esac
+    grep -q 'secret_reveal(' "$file" 2>/dev/null || breach "$allowed: $file does not call secret_reveal()"
+done <"$allowed"
+
+# ---- what never appears ---------------------------------------------------------------------------
+while IFS= read -r hit; do breach "$hit: O_CLOEXEC is missing"; done < <(
+    git ls-files '*.c' | grep -v '^tests/' | xargs grep -nE '\b(open|openat)\(' /dev/null |
+        grep -vE 'O_CLOEXEC|O_PATH|//|/\*|_open\(|open\([^,]*$' | cut -d: -f1,2)
+while IFS= read -r hit; do breach "$hit: unfinished work"; done < <(
+    git ls-files '*.c' '*.h' '*.py' '*.sh' Makefile | grep -v '^tests/lib/lint.sh$' |
+        xargs grep -nE '\b(TODO|FIXME|XXX|HACK)\b' /dev/null | cut -d: -f1,2)
+
+# ---- the ledger: each row names a test that is there -------------------------------------------------
+if [ -e tests/LEDGER.md ]; then
+    while IFS= read -r name; do
+        git grep -qE "\b$name\b" -- tests ':!tests/LEDGER.md' || breach "tests/LEDGER.md: there is no test $name"
+    done < <(grep -oE '`test:[a-z0-9_]+`' tests/LEDGER.md | tr -d '`' | cut -d: -f2)
+    while IFS= read -r row; do breach "tests/LEDGER.md: no test: $row"; done < <(
+        grep -E '^\| *[RTM0-9.]+' tests/LEDGER.md | grep -v '`test:' | grep -v 'not in this version')
+fi
+
+# ---- layout, shell ---------------------------------------------------------------------------------
+if command -v clang-format >/dev/null; then
+    while IFS= read -r file; do
+        clang-format --dry-run -Werror "$file" >/dev/null 2>&1 || breach "$file: make fmt"
+    done < <(git ls-files '*.c' '*.h')
+else
+    breach 'clang-format is not installed (AGENT_DEPS=lint tests/lib/deps.sh)'
+fi
+if command -v shellcheck >/dev/null; then
+    while IFS= read -r file; do
+        shellcheck -x "$file" >&2 || breach "$file: shellcheck"
+    done < <(git ls-files '*.sh' .ci/run)
+else
+    breach 'shellcheck is not installed (AGENT_DEPS=lint tests/lib/deps.sh)'
+fi
+if command -v mandoc >/dev/null; then
+    while IFS= read -r page; do
+        [ -n "$page" ] || continue
+        mandoc -Tlint -W warning "$page" >&2 || breach "$page: mandoc"
+    done < <(git ls-files 'docs/man/*')
+fi
+
+[ "$breaches" -eq 0 ] || { echo "lint: $breaches breaches" >&2; exit 1; }
+echo 'lint: no breach'
