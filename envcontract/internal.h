@@ -161,6 +161,7 @@ struct validation {
     const struct contract_position *position; /* where the findings point */
     const char *subject; /* "the default: " before each message, or "" for the value */
     struct findings *findings;
+    struct pattern_cache *patterns; /* NULL: a pattern is compiled for this call alone */
 };
 
 /* Hold BYTES (NUL behind them) against the type and the constraints: each violation is a finding
@@ -174,6 +175,53 @@ MUST_USE int types_check_pattern(const char *pattern, struct err *err);
 /* The bound's TEXT in the type's own grammar. -1: it isn't one. Types with HAS_MIN_MAX only. */
 MUST_USE int types_parse_bound(enum contract_type type, const char *text,
                                struct contract_bound *out);
+
+/* types.c's way to say a violation, also for types_url.c. HINT may be NULL. */
+void validation_add(const struct validation *v, const char *rule, const char *hint,
+                    const char *format, ...) PRINTF(4, 5);
+
+/* "41 characters", and what is odd about the value: ", white space at the end". Neither shows a
+ * piece of it. Characters are code points; a byte that is not UTF-8 counts as one. */
+void shape_add_length(struct buf *out, const char *bytes, size_t length);
+void shape_add_oddities(struct buf *out, const char *bytes, size_t length);
+size_t shape_characters(const char *bytes, size_t length);
+
+/* types_url.c: url, postgres-url, redis-url with their constraints. */
+void types_validate_url(const struct validation *v, const struct contract_rules *rules,
+                        const char *bytes, size_t length);
+
+/* ---- patterns (pattern.c) ------------------------------------------------------------------- */
+
+enum {
+    PATTERN_CACHE_SLOTS = 64,       /* a power of two; patterns beyond them are compiled again */
+    PATTERN_MATCH_LIMIT = 1000000,  /* steps; an honest pattern needs a few for each byte */
+    PATTERN_DEPTH_LIMIT = 10000,    /* nested backtracking points */
+    PATTERN_HEAP_LIMIT_KIB = 16384, /* PCRE2's memory for them */
+};
+
+/* Compiled patterns, each in the one place that its hash names. Start zeroed. */
+struct pattern_cache {
+    struct {
+        const char *text; /* the contract's */
+        void *code;       /* pcre2_code */
+    } slots[PATTERN_CACHE_SLOTS];
+    void *context, *match; /* pcre2_match_context, pcre2_match_data */
+};
+
+#define AUTO_PATTERN_CACHE CLEANUP(pattern_cache_release) struct pattern_cache
+void pattern_cache_release(struct pattern_cache *cache);
+
+enum pattern_verdict {
+    PATTERN_MATCHES,
+    PATTERN_DIFFERS,
+    PATTERN_GAVE_UP, /* a limit was reached */
+    PATTERN_BROKEN,  /* it does not compile, or memory is gone: see err */
+};
+
+/* Whether PATTERN (UTF-8, which outlives the cache) matches the whole of BYTES. What is not UTF-8
+ * matches nothing. */
+enum pattern_verdict pattern_match(struct pattern_cache *cache, const char *pattern,
+                                   const char *bytes, size_t length, struct err *err);
 
 /* ---- findings (findings.c) ------------------------------------------------------------------ */
 

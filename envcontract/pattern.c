@@ -1,0 +1,127 @@
+/* envcontract/pattern.c: the contract's patterns, compiled once and matched within limits.
+ *
+ * No JIT: it needs pages that are writable and executable, and a start matches each pattern once. */
+#define PCRE2_CODE_UNIT_WIDTH 8
+#include <pcre2.h>
+
+#include <string.h>
+
+#include "envcontract/internal.h"
+
+enum { MESSAGE_BYTES = 256 };
+
+/* A whole match is asked for here and not by wrapping the text in ^(?:...)$: positions in errors
+ * stay the contract's, and a '$' in it never matches before a last line break. MATCH_INVALID_UTF
+ * lets any bytes be held against a pattern. */
+static const uint32_t options = PCRE2_ANCHORED | PCRE2_ENDANCHORED | PCRE2_DOLLAR_ENDONLY |
+                                PCRE2_UTF | PCRE2_MATCH_INVALID_UTF | PCRE2_NEVER_BACKSLASH_C;
+
+static pcre2_code *compile(const char *pattern, struct err *err)
+{
+    int code;
+    PCRE2_SIZE at;
+    pcre2_code *compiled = pcre2_compile((PCRE2_SPTR)pattern, PCRE2_ZERO_TERMINATED, options, &code,
+                                         &at, NULL);
+    if (compiled)
+        return compiled;
+
+    char message[MESSAGE_BYTES] = "no message";
+    (void)pcre2_get_error_message(code, (PCRE2_UCHAR *)message, sizeof message); /* cut is fine */
+    (void)err_set(err, ERR_CONTRACT, "the pattern does not compile: %s at byte %zu", message,
+                  at + 1);
+    return NULL;
+}
+
+int types_check_pattern(const char *pattern, struct err *err)
+{
+    size_t length = strlen(pattern);
+    if (length > CONTRACT_MAX_PATTERN_BYTES)
+        return err_set(err, ERR_CONTRACT, "the pattern has %zu bytes, more than %d", length,
+                       CONTRACT_MAX_PATTERN_BYTES);
+    pcre2_code *compiled = compile(pattern, err);
+    if (!compiled)
+        return -1;
+    pcre2_code_free(compiled);
+    return 0;
+}
+
+void pattern_cache_release(struct pattern_cache *cache)
+{
+    for (size_t i = 0; i < PATTERN_CACHE_SLOTS; i++)
+        pcre2_code_free(cache->slots[i].code);
+    pcre2_match_data_free(cache->match);
+    pcre2_match_context_free(cache->context);
+    *cache = (struct pattern_cache){0};
+}
+
+static int prepare(struct pattern_cache *cache, struct err *err)
+{
+    if (cache->context)
+        return 0;
+    pcre2_match_context *context = pcre2_match_context_create(NULL);
+    pcre2_match_data *match = pcre2_match_data_create(1, NULL); /* where it matched, no groups */
+    if (!context || !match) {
+        pcre2_match_context_free(context);
+        pcre2_match_data_free(match);
+        return err_nomem(err);
+    }
+    (void)pcre2_set_match_limit(context, PATTERN_MATCH_LIMIT); /* these three cannot fail */
+    (void)pcre2_set_depth_limit(context, PATTERN_DEPTH_LIMIT);
+    (void)pcre2_set_heap_limit(context, PATTERN_HEAP_LIMIT_KIB);
+    cache->context = context;
+    cache->match = match;
+    return 0;
+}
+
+/* FNV-1a: the patterns are the contract's own, nobody gains from collisions. */
+static uint32_t hash(const char *text)
+{
+    uint32_t sum = 2166136261U;
+    for (; *text; text++)
+        sum = (sum ^ (unsigned char)*text) * 16777619U;
+    return sum;
+}
+
+static const pcre2_code *find(struct pattern_cache *cache, const char *pattern, struct err *err)
+{
+    size_t slot = hash(pattern) & (PATTERN_CACHE_SLOTS - 1);
+    const char *text = cache->slots[slot].text;
+    if (text && strcmp(text, pattern) == 0)
+        return cache->slots[slot].code;
+
+    pcre2_code *compiled = compile(pattern, err);
+    if (!compiled)
+        return NULL;
+    pcre2_code_free(cache->slots[slot].code);
+    cache->slots[slot].text = pattern;
+    cache->slots[slot].code = compiled;
+    return compiled;
+}
+
+enum pattern_verdict pattern_match(struct pattern_cache *cache, const char *pattern,
+                                   const char *bytes, size_t length, struct err *err)
+{
+    if (prepare(cache, err) != 0)
+        return PATTERN_BROKEN;
+    const pcre2_code *code = find(cache, pattern, err);
+    if (!code)
+        return PATTERN_BROKEN;
+
+    int count = pcre2_match(code, (PCRE2_SPTR)bytes, length, 0, 0, cache->match, cache->context);
+    if (count >= 0)
+        return PATTERN_MATCHES;
+    switch (count) {
+    case PCRE2_ERROR_NOMATCH:
+        return PATTERN_DIFFERS;
+    case PCRE2_ERROR_MATCHLIMIT:
+    case PCRE2_ERROR_DEPTHLIMIT:
+    case PCRE2_ERROR_HEAPLIMIT:
+        return PATTERN_GAVE_UP;
+    case PCRE2_ERROR_NOMEMORY:
+        (void)err_nomem(err);
+        return PATTERN_BROKEN;
+    default:
+        (void)err_set(err, ERR_DEFECT, "PCRE2 answered %d to a pattern that compiles", count);
+        return PATTERN_BROKEN;
+    }
+}
