@@ -103,17 +103,25 @@ static void sink(const struct buf *line)
 
 /* ---- lines ------------------------------------------------------------------------------- */
 
-/* Foreign bytes made harmless, and cut. Redacted first, before escapes or the cut take a secret
- * apart, and again at the sink. */
+/* TEXT without secrets, cut. Before anything else is done to it: escapes or the cut could take a
+ * secret apart, so that the sink would not know it. */
+static void redact_and_cut(struct buf *out, const char *text)
+{
+    redact_add(out, text, strnlen(text, TEXT_BYTES_MAX));
+    if (out->len <= SHOWN_BYTES_MAX)
+        return;
+    AUTO_BUF cut = BUF_INIT(out->max);
+    buf_add(&cut, out->data, SHOWN_BYTES_MAX);
+    buf_adds(&cut, "...");
+    buf_move(out, &cut);
+}
+
 static void clean(struct buf *out, const char *text)
 {
     AUTO_BUF redacted = BUF_INIT(TEXT_BYTES_MAX);
 
-    redact_add(&redacted, text, strnlen(text, TEXT_BYTES_MAX));
-    bool cut = redacted.len > SHOWN_BYTES_MAX;
-    str_add_sanitised(out, buf_text(&redacted), cut ? SHOWN_BYTES_MAX : redacted.len);
-    if (cut)
-        buf_adds(out, "...");
+    redact_and_cut(&redacted, text);
+    str_add_sanitised(out, buf_text(&redacted), redacted.len);
     if (redacted.no_memory)
         out->no_memory = true;
 }
@@ -128,17 +136,26 @@ static void add_json_text(struct buf *line, const char *text)
         line->no_memory = true;
 }
 
-/* A value of key=value that a reader could not tell from what follows is put into quotes. */
+/* A value of key=value that a reader could not tell from what follows is put into quotes, with
+ * backslashes before quotes and backslashes: so \xHH outside of a pair stands for a byte. */
 static void add_value(struct buf *line, const char *value)
 {
-    AUTO_BUF cleaned = BUF_INIT(LINE_BYTES_MAX);
+    AUTO_BUF redacted = BUF_INIT(TEXT_BYTES_MAX);
+    AUTO_BUF quoted = BUF_INIT(TEXT_BYTES_MAX);
 
-    clean(&cleaned, value);
-    const char *text = buf_text(&cleaned);
-    if (*text == '\0' || strpbrk(text, " \"'=\\"))
-        str_add_json(line, text, cleaned.len);
-    else
-        buf_add(line, text, cleaned.len);
+    redact_and_cut(&redacted, value);
+    const char *text = buf_text(&redacted);
+    bool quotes = *text == '\0' || strpbrk(text, " \"'=\\");
+    for (const char *c = text; *c; c++) {
+        if (quotes && (*c == '"' || *c == '\\'))
+            buf_addc(&quoted, '\\');
+        buf_addc(&quoted, *c);
+    }
+    buf_adds(line, quotes ? "\"" : "");
+    str_add_sanitised(line, buf_text(&quoted), quoted.len);
+    buf_adds(line, quotes ? "\"" : "");
+    if (redacted.no_memory || quoted.no_memory)
+        line->no_memory = true;
 }
 
 static void begin(struct buf *line, enum log_level level, const char *message)
@@ -191,7 +208,10 @@ static void report_dropped(void)
     begin(&line, LOG_WARN, "log lines were dropped, stderr did not take them");
     add_number(&line, "count", log_state.dropped);
     finish(&line);
+    unsigned before = log_state.dropped;
     sink(&line);
+    if (log_state.dropped > 0)
+        log_state.dropped = before; /* the report itself is not one of the lost lines */
 }
 
 void log_line(enum log_level level, const char *message, ...)

@@ -84,10 +84,22 @@ static int insert_forms(const char *bytes, size_t length, struct err *err)
     str_add_json(&form, bytes, length);
     if (insert_buf(&form, 1, 1, err) != 0) /* without its quotes */
         return -1;
-    /* Errors are sanitised where they are set, before they come past here. */
     buf_clear(&form);
     str_add_sanitised(&form, bytes, length);
     return insert_buf(&form, 0, 0, err);
+}
+
+/* Errors are made harmless where they are set, before they come past here. */
+static int insert_err_form(const char *bytes, size_t length, struct err *err)
+{
+    struct err as_text = ERR_INIT;
+
+    if (length >= ERR_TEXT_BYTES) /* cut there */
+        return 0;
+    (void)err_set(&as_text, ERR_DEFECT, "%s", bytes);
+    int result = insert_copy(as_text.text, strlen(as_text.text), err);
+    mem_wipe(&as_text, sizeof(as_text));
+    return result;
 }
 
 int redact_register(const struct secret *value, struct err *err)
@@ -97,7 +109,9 @@ int redact_register(const struct secret *value, struct err *err)
     struct secret view = secret_borrow(secret_reveal(value), secret_length(value));
     if (!is_known(&view) && insert(view, err) != 0)
         return -1;
-    return insert_forms(secret_reveal(value), secret_length(value), err);
+    if (insert_forms(secret_reveal(value), secret_length(value), err) != 0)
+        return -1;
+    return insert_err_form(secret_reveal(value), secret_length(value), err);
 }
 
 /* The length of the longest form that starts at BYTES, or 0. */
