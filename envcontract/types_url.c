@@ -1,0 +1,374 @@
+/* envcontract/types_url.c: url, postgres-url and redis-url, and what the contract asks of their
+ * parts.
+ *
+ * PostgreSQL's ?host=, ?hostaddr=, ?user=, ?password= and ?port= take the place of what stands before
+ * the path: a rule that looked at the authority alone could be walked around. */
+#include <string.h>
+
+#include "base/str.h"
+#include "base/url.h"
+#include "envcontract/internal.h"
+
+enum {
+    MESSAGE_BYTES = 64 * 1024, /* a ceiling: the lists are the contract's */
+    HOST_BYTES = 256,          /* a DNS name has 253 at most, an address fewer */
+};
+
+/* One value on its way through the rules. */
+struct subject {
+    const struct validation *v;
+    struct url url;
+    bool postgres; /* its query names hosts, users and passwords, too */
+};
+
+/* `a`, `b` or `c` */
+static void add_list(struct buf *out, const char *const *list)
+{
+    for (size_t i = 0; list[i]; i++)
+        buf_addf(out, "%s`%s`", i == 0 ? "" : list[i + 1] ? ", " : " or ", list[i]);
+}
+
+static void add_unlisted(const struct validation *v, const char *rule, const char *what,
+                         const char *const *list)
+{
+    AUTO_BUF text = BUF_INIT(MESSAGE_BYTES);
+    add_list(&text, list);
+    validation_add(v, rule, NULL, "%s, expected %s", what, buf_text(&text));
+}
+
+static bool matches_any(const char *const *globs, const char *text, size_t length)
+{
+    for (; *globs; globs++)
+        if (str_glob(*globs, text, length))
+            return true;
+    return false;
+}
+
+/* ---- the scheme ----------------------------------------------------------------------------- */
+
+static bool has_own_scheme(const struct url *url, enum contract_type type)
+{
+    if (type == TYPE_POSTGRES_URL)
+        return url_is_postgres(url);
+    if (type == TYPE_REDIS_URL)
+        return url_scheme_is(url, "redis") || url_scheme_is(url, "rediss") ||
+               url_scheme_is(url, "unix");
+    return true;
+}
+
+static void check_scheme(const struct subject *s, enum contract_type type,
+                         const char *const *allowed)
+{
+    if (!has_own_scheme(&s->url, type)) {
+        validation_add(s->v, "scheme", NULL, "another scheme, expected %s",
+                       type == TYPE_POSTGRES_URL ? "`postgres`, `postgresql` or `postgresql+DRIVER`"
+                                                 : "`redis`, `rediss` or `unix`");
+        return;
+    }
+    if (!allowed)
+        return;
+    for (const char *const *scheme = allowed; *scheme; scheme++)
+        if (url_scheme_is(&s->url, *scheme))
+            return;
+    add_unlisted(s->v, "scheme", "another scheme", allowed);
+}
+
+/* ---- hosts ---------------------------------------------------------------------------------- */
+
+static void fold(struct buf *out, const char *text, size_t length)
+{
+    for (size_t i = 0; i < length; i++)
+        buf_addc(out, (char)(text[i] >= 'A' && text[i] <= 'Z' ? text[i] + ('a' - 'A') : text[i]));
+}
+
+/* Hosts have no case; a last dot makes a name absolute and not another one. */
+static bool host_matches(const char *const *globs, const struct buf *host)
+{
+    size_t length = host->len;
+    if (length > 1 && host->data[length - 1] == '.')
+        length--;
+    for (; *globs; globs++) {
+        AUTO_BUF glob = BUF_INIT(HOST_BYTES);
+        fold(&glob, *globs, strlen(*globs));
+        if (!glob.too_long && !glob.no_memory && str_glob(buf_text(&glob), buf_text(host), length))
+            return true;
+    }
+    return false;
+}
+
+/* One host against both lists; true: nothing is wrong with it. */
+static bool check_one_host(const struct subject *s, const struct contract_url_rules *rules,
+                           const char *bytes, size_t length)
+{
+    AUTO_BUF host = BUF_INIT(HOST_BYTES);
+    fold(&host, bytes, length);
+    if (host.too_long || host.no_memory) {
+        validation_add(s->v, "host", NULL, "the host has more than %d bytes", HOST_BYTES);
+        return false;
+    }
+    if (rules->host && !host_matches(rules->host, &host)) {
+        add_unlisted(s->v, "host", host.len ? "another host" : "no host", rules->host);
+        return false;
+    }
+    if (rules->deny_host && host_matches(rules->deny_host, &host)) {
+        AUTO_BUF text = BUF_INIT(MESSAGE_BYTES);
+        add_list(&text, rules->deny_host);
+        validation_add(s->v, "host", NULL, "a host that is denied: %s", buf_text(&text));
+        return false;
+    }
+    return true;
+}
+
+/* ?host=a,b and ?hostaddr=a,b. */
+static bool check_named_hosts(const struct subject *s, const struct contract_url_rules *rules,
+                              const struct url_span *list)
+{
+    AUTO_BUF text = BUF_INIT(list->length);
+    if (url_decode(list, &text) != 0 || text.no_memory) {
+        validation_add(s->v, "host", NULL, "a host in the query that cannot be decoded");
+        return false;
+    }
+    const char *end = buf_text(&text) + text.len;
+    for (const char *at = buf_text(&text); at <= end;) {
+        const char *comma = memchr(at, ',', (size_t)(end - at));
+        const char *stop = comma ? comma : end;
+        if (!check_one_host(s, rules, at, (size_t)(stop - at)))
+            return false;
+        at = stop + 1;
+    }
+    return true;
+}
+
+/* The first host that is wrong is reported, not each of a list. */
+static void check_hosts(const struct subject *s, const struct contract_url_rules *rules)
+{
+    if (s->postgres) {
+        struct url_span named = url_query(&s->url, "host");
+        struct url_span address = url_query(&s->url, "hostaddr");
+        if (named.length > 0 && !check_named_hosts(s, rules, &named))
+            return;
+        if (address.length > 0 && !check_named_hosts(s, rules, &address))
+            return;
+        if (named.length > 0)
+            return;
+    }
+    struct url_span host, port;
+    for (size_t at = 0; url_next_host(&s->url, &at, &host, &port);) {
+        AUTO_BUF text = BUF_INIT(host.length);
+        if (url_decode(&host, &text) != 0 || text.no_memory) {
+            validation_add(s->v, "host", NULL, "a host that cannot be decoded");
+            return;
+        }
+        if (!check_one_host(s, rules, buf_text(&text), text.len))
+            return;
+    }
+}
+
+/* ---- ports ---------------------------------------------------------------------------------- */
+
+static const struct {
+    const char *scheme;
+    int64_t port;
+} default_ports[] = {
+    {"http", 80}, {"https", 443}, {"ws", 80}, {"wss", 443}, {"redis", 6379}, {"rediss", 6379},
+};
+
+static int64_t default_port(const struct subject *s)
+{
+    if (s->postgres)
+        return 5432;
+    for (size_t i = 0; i < ARRAY_LEN(default_ports); i++)
+        if (url_scheme_is(&s->url, default_ports[i].scheme))
+            return default_ports[i].port;
+    return 0; /* not known */
+}
+
+static bool is_listed_port(const struct contract_url_rules *rules, int64_t port)
+{
+    for (size_t i = 0; i < rules->port_count; i++)
+        if (rules->ports[i] == port)
+            return true;
+    return false;
+}
+
+static void add_port_violation(const struct subject *s, const struct contract_url_rules *rules)
+{
+    AUTO_BUF text = BUF_INIT(MESSAGE_BYTES);
+    for (size_t i = 0; i < rules->port_count; i++)
+        buf_addf(&text, "%s%u",
+                 i == 0                      ? ""
+                 : i + 1 < rules->port_count ? ", "
+                                             : " or ",
+                 (unsigned)rules->ports[i]);
+    validation_add(s->v, "port", NULL, "another port, expected %s", buf_text(&text));
+}
+
+static void check_ports(const struct subject *s, const struct contract_url_rules *rules)
+{
+    struct url_span host, port;
+    struct url_span named = s->postgres ? url_query(&s->url, "port") : (struct url_span){0};
+    for (size_t at = 0; url_next_host(&s->url, &at, &host, &port);) {
+        int64_t number = default_port(s);
+        const struct url_span *written = named.length > 0 ? &named : &port;
+        if (written->length > 0 && str_to_int64(written->start, written->length, &number) != 0)
+            number = -1; /* a list, or no number: none of those that are expected */
+        if (!is_listed_port(rules, number)) {
+            add_port_violation(s, rules);
+            return;
+        }
+    }
+}
+
+/* ---- user, password, query ------------------------------------------------------------------ */
+
+/* The part before the '@', or for PostgreSQL what the query says in its place. */
+static struct url_span credential(const struct subject *s, const struct url_span *before_at,
+                                  const char *name)
+{
+    struct url_span named = s->postgres ? url_query(&s->url, name) : (struct url_span){0};
+    return named.start ? named : *before_at;
+}
+
+static bool check_demand(const struct subject *s, enum contract_demand demand, const char *rule,
+                         const struct url_span *part)
+{
+    if (demand == DEMAND_PRESENT && part->length == 0) {
+        validation_add(s->v, rule, NULL, "no %s, expected one", rule);
+        return false;
+    }
+    if (demand == DEMAND_ABSENT && part->length > 0) {
+        validation_add(s->v, rule, NULL, "a %s, expected none", rule);
+        return false;
+    }
+    return true;
+}
+
+/* Whether the span, decoded, matches one of the globs. */
+static bool span_matches(const struct url_span *span, const char *const *globs)
+{
+    AUTO_BUF text = BUF_INIT(span->length);
+    return url_decode(span, &text) == 0 && !text.no_memory &&
+           matches_any(globs, buf_text(&text), text.len);
+}
+
+static void check_user(const struct subject *s, const struct contract_url_rules *rules)
+{
+    struct url_span user = credential(s, &s->url.user, "user");
+    if (check_demand(s, rules->user, "user", &user) && rules->user_patterns && user.length > 0 &&
+        !span_matches(&user, rules->user_patterns))
+        add_unlisted(s->v, "user", "another user", rules->user_patterns);
+}
+
+static size_t count_query(const struct url *url, const char *name)
+{
+    struct url_span key, value;
+    size_t count = 0;
+    for (size_t at = 0; url_next_query(url, &at, &key, &value);)
+        count += url_span_is(&key, name);
+    return count;
+}
+
+static void check_query(const struct subject *s, const struct contract_query_rule *rule)
+{
+    struct url_span value = url_query(&s->url, rule->name);
+    if (!value.start) {
+        if (rule->demand != DEMAND_PRESENT)
+            return;
+        AUTO_BUF text = BUF_INIT(MESSAGE_BYTES);
+        if (rule->values)
+            add_list(&text, rule->values);
+        validation_add(s->v, "query", NULL, "no `%s` in the query, expected %s", rule->name,
+                       rule->values ? buf_text(&text) : "one");
+        return;
+    }
+    if (rule->demand == DEMAND_ABSENT)
+        validation_add(s->v, "query", NULL, "`%s` in the query, expected none", rule->name);
+    else if (count_query(&s->url, rule->name) >
+             1) /* one reader takes the first, another the last */
+        validation_add(s->v, "query", NULL, "`%s` more than once in the query", rule->name);
+    else if (rule->values && !span_matches(&value, rule->values)) {
+        AUTO_BUF what = BUF_INIT(MESSAGE_BYTES);
+        buf_addf(&what, "another `%s` in the query", rule->name);
+        add_unlisted(s->v, "query", buf_text(&what), rule->values);
+    }
+}
+
+/* ---- the whole ------------------------------------------------------------------------------ */
+
+static bool is_digits(const struct url_span *span, size_t from)
+{
+    for (size_t i = from; i < span->length; i++)
+        if (span->start[i] < '0' || span->start[i] > '9')
+            return false;
+    return true;
+}
+
+static bool has_byte(const struct url_span *span, char c)
+{
+    return span->length > 0 && memchr(span->start, c, span->length);
+}
+
+/* user:12/rest@host reads as the host `user` with a port: the password's tail would be used, and
+ * shown, as a database. */
+static bool is_cut_in_password(const struct url *url)
+{
+    if (url->user.start)
+        return false;
+    return has_byte(&url->path, '@') || has_byte(&url->fragment, '@') ||
+           (has_byte(&url->query, '@') && !has_byte(&url->query, '='));
+}
+
+/* What the URL must have to be usable at all; true: go on with the contract's rules. */
+static bool check_structure(const struct subject *s, enum contract_type type)
+{
+    const struct url *url = &s->url;
+    bool by_socket = url_scheme_is(url, "unix");
+    bool needs_host = type == TYPE_REDIS_URL ? !by_socket : default_port(s) != 0 && !s->postgres;
+    if (needs_host && url->host.length == 0) {
+        validation_add(s->v, "host", NULL, "no host");
+        return false;
+    }
+    if (type != TYPE_URL && is_cut_in_password(url)) {
+        validation_add(s->v, "type", "A '/', '?' or '#' in a password is written %2F, %3F, %23.",
+                       "an '@' behind the host, and no user before it");
+        return false;
+    }
+    if (type == TYPE_REDIS_URL && !by_socket && !is_digits(&url->path, 1)) {
+        validation_add(s->v, "type", NULL, "expected nothing or a database's number as the path");
+        return false;
+    }
+    return true;
+}
+
+void types_validate_url(const struct validation *v, const struct contract_rules *rules,
+                        const char *bytes, size_t length)
+{
+    static const char *const names[] = {[TYPE_URL] = "a URL",
+                                        [TYPE_POSTGRES_URL] = "a PostgreSQL URL",
+                                        [TYPE_REDIS_URL] = "a Redis URL"};
+    struct subject s = {.v = v};
+    struct err err = ERR_INIT;
+    if (url_parse(bytes, length, &s.url, ERR_VIOLATION, &err) != 0) {
+        AUTO_BUF shape = BUF_INIT(MESSAGE_BYTES);
+        shape_add_length(&shape, bytes, length);
+        buf_addf(&shape, ", expected %s: %s", names[rules->type], err.text);
+        shape_add_oddities(&shape, bytes, length);
+        validation_add(v, "type", err.hint[0] ? err.hint : NULL, "%s", buf_text(&shape));
+        return;
+    }
+    s.postgres = url_is_postgres(&s.url);
+
+    const struct contract_url_rules *url = rules->url;
+    check_scheme(&s, rules->type, url ? url->scheme : NULL);
+    if (!check_structure(&s, rules->type) || !url)
+        return;
+    if (url->host || url->deny_host)
+        check_hosts(&s, url);
+    if (url->port_count > 0)
+        check_ports(&s, url);
+    check_user(&s, url);
+    struct url_span password = credential(&s, &s.url.password, "password");
+    (void)check_demand(&s, url->password, "password", &password); /* it has no more to say */
+    for (size_t i = 0; i < url->query_count; i++)
+        check_query(&s, &url->query[i]);
+}
