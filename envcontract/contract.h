@@ -18,9 +18,10 @@
 #include "base/arena.h"
 #include "base/buf.h"
 #include "base/err.h"
-#include "base/json.h"
 #include "base/ref.h"
 #include "base/secret.h"
+
+struct json; /* base/json.h, whose names jansson has too: a file here includes one of them */
 
 enum {
     CONTRACT_MAX_BYTES = 4 * 1024 * 1024,

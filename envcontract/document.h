@@ -1,0 +1,136 @@
+/* envcontract/document.h: the contract's files as trees with positions, and what is read off them.
+ * Shared by scan, keys, parse, rules, select, lint and cond; nothing else sees it.
+ *
+ *   document_read   file → tree of nodes (scan.c)
+ *   keys_check      tree × tables of keys → findings, each node's key_id and cache (keys.c)
+ *   layers_merge    base, variable, profile → one node for each key (rules.c)
+ *   rules_build     merged nodes → struct contract_variable (rules.c)
+ *
+ * Everything here is linear (times a logarithm) in the bytes of the contract, whatever they are:
+ * a contract comes from a repository, and CI reads those of strangers. */
+#ifndef ENVCONTRACT_DOCUMENT_H
+#define ENVCONTRACT_DOCUMENT_H
+
+#include "envcontract/internal.h"
+
+enum {
+    CONTRACT_MAX_VALUES = 400 * 1000,    /* JSON values in all files together */
+    CONTRACT_MAX_VARIABLES = 100 * 1000, /* in all files together */
+    CONTRACT_MAX_INCLUDES = 64,
+    CONTRACT_MAX_PROFILES = 32,
+    CONTRACT_MAX_KEY_BYTES = 256,
+    CONTRACT_MAX_NUMBER_BYTES = 64,
+    CONTRACT_MAX_POINTER_BYTES = 1024,    /* a longer one is cut: it then names a parent */
+    CONTRACT_MAX_PROBLEMS = 1000,         /* of the file; the last one says that there are more */
+    CONTRACT_NEAREST_BUDGET = 200 * 1000, /* names compared for proposals, in one document */
+    SHOWN_BYTES = 64,                     /* of a name in a message */
+};
+
+/* ---- the tree ------------------------------------------------------------------------------- */
+
+enum node_kind {
+    NODE_NULL,
+    NODE_BOOL,
+    NODE_INTEGER,
+    NODE_NUMBER, /* with a fraction or an exponent */
+    NODE_STRING,
+    NODE_ARRAY,
+    NODE_OBJECT,
+};
+
+/* One JSON value. Strings lie in the file's text, NUL-terminated, without NUL in them. */
+struct node {
+    unsigned char kind;   /* enum node_kind */
+    unsigned char key_id; /* 1 + the key's place in its section's table, 0: none (keys_check) */
+    unsigned short file;  /* index into the document's files */
+    unsigned line, column, key_line, key_column;
+    unsigned count;  /* members, items; bytes of a string */
+    unsigned index;  /* among its parent's */
+    const char *key; /* NULL in arrays and at the root */
+    union {
+        bool truth;
+        const char *text; /* string; number as it was written */
+        struct node *first;
+    };
+    struct node *next, *parent;
+    const void *built; /* what was made of it, where that is worth keeping: a list, a reference */
+};
+
+struct document_file {
+    const char *path;
+    char *text; /* the tree's strings point into it */
+    size_t length;
+    struct node *root; /* NULL: not JSON, said in the findings */
+};
+
+struct contract_document {
+    struct arena arena;    /* the trees and what is made of them */
+    struct arena selected; /* what contract_select made last */
+    struct arena scratch;  /* for what is only looked at; emptied now and then */
+    size_t scratch_uses;
+    struct document_file files[1 + CONTRACT_MAX_INCLUDES];
+    size_t file_count;
+    size_t bytes_left, values_left, nearest_left;
+    size_t problems;
+    struct findings *findings; /* the caller's, while a call runs */
+    bool no_memory;
+
+    const struct node **variables; /* declarations: the contract's, then those of each include */
+    const char **names;            /* of them, NULL-terminated, for proposals */
+    const unsigned *by_name;       /* their indices, sorted by name */
+    size_t variable_count;
+    const struct node *base;                              /* object, or NULL */
+    const char *const *profiles, *const *strict_profiles; /* NULL-terminated; may be NULL */
+    size_t profile_count;
+    struct contract_rules plain_rules; /* of a required string without constraints */
+};
+
+/* ---- problems ------------------------------------------------------------------------------- */
+
+enum problem_at { AT_VALUE, AT_KEY };
+
+/* Add a finding of rule "contract" at NODE (NULL: of no place), of the variable in which it lies.
+ * False when the file's ceiling of problems is reached: there is no use in saying more. HINT: a
+ * whole text or NULL. */
+bool problem(struct contract_document *d, const struct node *node, enum problem_at at,
+             const char *hint, const char *format, ...) PRINTF(5, 6);
+bool problem_warning(struct contract_document *d, const struct node *node, enum problem_at at,
+                     const char *hint, const char *format, ...) PRINTF(5, 6);
+bool problems_full(const struct contract_document *d);
+
+/* NODE's place; the pointer is in arena A. Memory: pointer is NULL, d->no_memory is set. */
+struct contract_position node_position(struct contract_document *d, struct arena *a,
+                                       const struct node *node, enum problem_at at);
+
+/* The nearest of NAMES within the document's budget, or NULL. */
+const char *document_nearest(struct contract_document *d, const char *name,
+                             const char *const *names, size_t count);
+
+/* ---- reading a file (scan.c) ---------------------------------------------------------------- */
+
+/* Read PATH and make its tree the last of d->files. 0 also when it isn't JSON: then root is NULL and
+ * a finding says why. -1: it could not be read (ERR_FILE), or memory is gone. */
+MUST_USE int document_read(struct contract_document *d, const char *path, struct err *err);
+
+/* ---- the tree, read ------------------------------------------------------------------------- */
+
+const struct node *node_member(const struct node *object, const char *key); /* NULL: not there */
+const char *node_text(const struct node *node);                             /* NULL: no string */
+bool node_truth(const struct node *node, bool otherwise);
+const char *node_scalar(const struct node *node); /* string, number, bool as text */
+int64_t node_integer(const struct node *node, int64_t otherwise);
+int64_t node_duration_ms(const struct node *node, int64_t otherwise);
+/* A NULL-terminated list of the scalars in an array (or of the one scalar), made once; NULL where
+ * NODE is NULL or another kind, or memory is gone (d->no_memory). */
+const char *const *node_list(struct contract_document *d, const struct node *node);
+const char *node_kind_words(const struct node *node); /* "a string", for messages */
+
+/* Names sorted, for look-ups: index of NAME among the variables, or -1. */
+long document_find(const struct contract_document *d, const char *name);
+bool document_has_profile(const struct contract_document *d, const char *name);
+
+/* A piece of foreign text for a message: at most SHOWN_BYTES, to be used as "%.*s". */
+#define SHOWN(text) (int)shown_length(text), (text)
+size_t shown_length(const char *text);
+
+#endif
