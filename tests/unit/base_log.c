@@ -2,6 +2,7 @@
 #include "tests/lib/unit.h"
 
 #include <fcntl.h>
+#include <poll.h>
 #include <signal.h>
 #include <string.h>
 #include <sys/mman.h>
@@ -11,7 +12,7 @@
 #include "base/log.h"
 #include "base/redact.h"
 
-enum { TEXT_BYTES = 256 * 1024 };
+enum { TEXT_BYTES = 256 * 1024, PATIENCE_MS = 60 * 1000 };
 
 static int kept_stderr;
 static int captured = -1;
@@ -256,10 +257,16 @@ static void progress_on_a_terminal_is_one_line_that_is_rewritten(void **state)
     log_progress(&p, "9 of 10");
     log_progress_end(&p);
     assert_int_equal(dup2(kept_stderr, STDERR_FILENO), STDERR_FILENO);
-    ssize_t n = read(terminal, text, sizeof(text) - 1);
-    assert_true(n > 0);
-    text[n] = '\0';
-    assert_string_equal(text, "\r\033[K3 of 10\r\033[Kinfo between\r\n\r\033[K9 of 10\r\033[K");
+    static const char expected[] = "\r\033[K3 of 10\r\033[Kinfo between\r\n\r\033[K9 of 10\r\033[K";
+    size_t length = 0; /* a terminal hands over when it likes */
+    struct pollfd ready = {.fd = terminal, .events = POLLIN};
+    while (length < strlen(expected) && poll(&ready, 1, PATIENCE_MS) == 1) {
+        ssize_t n = read(terminal, text + length, sizeof(text) - 1 - length);
+        assert_true(n > 0);
+        length += (size_t)n;
+    }
+    text[length] = '\0';
+    assert_string_equal(text, expected);
 }
 
 #define CAPTURED(test) cmocka_unit_test_setup_teardown(test, begin, end)

@@ -201,7 +201,7 @@ static void flags_of(const char *bytes, char *out, int size)
         if (sscanf(line, "%lx-%lx ", &from, &to) == 2)
             here = from <= (uintptr_t)bytes && (uintptr_t)bytes < to;
         else if (here && strncmp(line, "VmFlags:", 8) == 0) {
-            (void)snprintf(out, (size_t)size, "%s", line);
+            (void)snprintf(out, (size_t)size, "%.*s", size - 1, line);
             return;
         }
     }
