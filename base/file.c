@@ -263,7 +263,8 @@ char *file_join(const char *folder, const char *path)
     memcpy(both, folder, folder_length);
     if (slash)
         both[folder_length] = '/';
-    memcpy(both + folder_length + slash, path, path_length + 1);
+    memcpy(both + folder_length + slash, path, path_length);
+    both[folder_length + slash + path_length] = '\0';
     return both;
 }
 

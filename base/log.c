@@ -71,9 +71,7 @@ static bool put(const char *bytes, size_t length)
         ssize_t n = write(STDERR_FILENO, bytes + done, piece);
         if (n > 0)
             done += (size_t)n;
-        else if (errno != EINTR && errno != EAGAIN)
-            break;
-        else if (clock_passed(deadline))
+        else if ((errno != EINTR && errno != EAGAIN) || clock_passed(deadline))
             break;
     }
     if (done > 0)
@@ -84,7 +82,7 @@ static bool put(const char *bytes, size_t length)
 /* Every byte that this file puts out goes through here. */
 static void sink(const struct buf *line)
 {
-    AUTO_BUF out = BUF_INIT(2 * LINE_BYTES_MAX);
+    AUTO_BUF out = BUF_INIT(LINE_BYTES_MAX + sizeof(CLEAR_LINE) + 1);
 
     if (log_state.torn)
         buf_addc(&out, '\n');

@@ -24,6 +24,7 @@ enum {
     LOOK_AGAIN_MS = 20,     /* where the kernel has no pidfd (before 5.3) */
     DRAIN_CHUNKS_MAX = 256, /* what is still in the pipes: 1 MiB is the most that they hold */
     SIGNAL_BASE = 128,
+    DURATION_BYTES = 64,
 };
 
 struct session {
@@ -122,10 +123,13 @@ static void log_stderr(struct session *s)
 static void add_to_lines(struct session *s, const char *bytes, size_t length)
 {
     for (size_t i = 0; i < length; i++) {
-        if (bytes[i] == '\n' || s->line.len == LINE_BYTES)
+        char byte = bytes[i];
+        if (byte == '\n' || s->line.len == LINE_BYTES)
             log_stderr(s);
-        if (bytes[i] != '\n')
-            buf_addc(&s->line, bytes[i] ? bytes[i] : '?'); /* a NUL would cut the line short */
+        if (byte == '\0')
+            byte = '?'; /* a NUL would cut the line short */
+        if (byte != '\n')
+            buf_addc(&s->line, byte);
     }
 }
 
@@ -165,7 +169,7 @@ static bool has_ended(const struct session *s, short pidfd_events)
 
 static int out_of_time(const struct session *s, struct err *err)
 {
-    AUTO_BUF after = BUF_INIT(CLOCK_RFC3339_BYTES * 2);
+    AUTO_BUF after = BUF_INIT(DURATION_BYTES);
 
     str_add_duration(&after, clock_now_ms() - s->started_ms);
     return err_set(err, s->kind, "'%s' ran out of time after %s and was killed",

@@ -31,6 +31,24 @@ pid_t vfork(void)
     return fork();
 }
 
+/* A kernel of before 5.3 has no pidfd and no close_range: all of this file runs as on such a one,
+ * base_proc.c as on a new one. Nothing else in base/ calls syscall(). */
+long syscall(long number, ...)
+{
+    (void)number;
+    errno = ENOSYS;
+    return -1;
+}
+
+int close_range(unsigned first, unsigned last, int flags)
+{
+    (void)first;
+    (void)last;
+    (void)flags;
+    errno = ENOSYS;
+    return -1;
+}
+
 static int begin(void **state)
 {
     (void)state;
@@ -224,6 +242,19 @@ static void but_not_for_ever(void **state)
     assert_true(forks_to_refuse > 900);
 }
 
+static void on_an_old_kernel_too_it_has_descriptors_0_1_and_2_alone(void **state)
+{
+    (void)state;
+    AUTO_BUF out = BUF_INIT(OUT_BYTES);
+    struct err err = ERR_INIT;
+    put_tool("#!/bin/sh\nfor fd in /proc/$$/fd/[5-9]; do echo $fd; done; exit 3\n", 0755);
+    AUTO_FD inheritable = open("/dev/null", O_RDONLY);
+    AUTO_FD far = fcntl(inheritable, F_DUPFD, 5);
+    assert_true(far >= 5);
+    assert_int_equal(run("tool", NULL, &out, &err), 3);
+    assert_text_has(buf_text(&out), "[5-9]"); /* the pattern found nothing */
+}
+
 #define IN_FOLDER(test) cmocka_unit_test_setup_teardown(test, begin, end)
 
 int main(void)
@@ -242,6 +273,7 @@ int main(void)
         IN_FOLDER(too_long_arguments_are_named_so),
         IN_FOLDER(a_machine_short_of_processes_is_asked_again),
         IN_FOLDER(but_not_for_ever),
+        IN_FOLDER(on_an_old_kernel_too_it_has_descriptors_0_1_and_2_alone),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
