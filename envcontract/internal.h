@@ -190,6 +190,16 @@ size_t shape_characters(const char *bytes, size_t length);
 void types_validate_url(const struct validation *v, const struct contract_rules *rules,
                         const char *bytes, size_t length);
 
+/* ---- what stands in for a value (placeholder.c) ------------------------------------------------ */
+
+/* Whether the whole value is a text that waits to be replaced: changeme, your-key-here, <key>,
+ * xxxxxx, TODO, -, example and their like. No password that somebody chose is one of them. */
+bool placeholder_is(const char *bytes, size_t length);
+
+/* What the value still is, as words for a message (a static text), or NULL: a reference that nobody
+ * resolved (vault:, sealed:, ${NAME}) or ciphertext (ENC[, $ANSIBLE_VAULT;). */
+const char *placeholder_unresolved(const char *bytes, size_t length);
+
 /* ---- patterns (pattern.c) ------------------------------------------------------------------- */
 
 enum {

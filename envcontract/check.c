@@ -1,0 +1,148 @@
+/* envcontract/check.c: values × model → findings. */
+#include <string.h>
+
+#include "base/str.h"
+#include "base/url.h"
+#include "envcontract/internal.h"
+
+enum { MESSAGE_BYTES = 64 * 1024 }; /* a ceiling: conditions are the contract's */
+
+/* One walk over the variables. */
+struct check {
+    const struct contract *contract;
+    const struct contract_value *values;
+    struct findings *findings;
+    struct pattern_cache patterns;
+};
+
+static void add(struct check *c, const struct contract_variable *variable, const char *rule,
+                const char *hint, const char *message)
+{
+    findings_addf(c->findings, FINDING_ERROR, variable->name, rule, &variable->position, hint, "%s",
+                  message);
+}
+
+/* Where the value should have come from, when that is one place. */
+static void add_origin_hint(struct buf *hint, const struct contract_variable *variable)
+{
+    if (variable->part_count != 1 || variable->rules->compose)
+        return;
+    const struct ref *ref = &variable->parts[0].ref;
+    if (ref->kind == REF_NONE) {
+        buf_adds(hint, "Its source is `none`, and it has no default.");
+    } else if (ref->kind == REF_ENV) {
+        buf_addf(hint, "Set %s in the environment.", ref->path ? ref->path : variable->name);
+    } else {
+        buf_adds(hint, "Its source is ");
+        ref_describe(ref, hint);
+        buf_addc(hint, '.');
+    }
+}
+
+/* Whether the variable must have a value now; *BECAUSE gets the condition in words. Where the
+ * condition hangs on what nobody resolved, nothing can be said. */
+static bool is_required(struct check *c, const struct contract_rules *rules, struct buf *because)
+{
+    if (!rules->required)
+        return false;
+    if (!rules->required_when)
+        return true;
+    if (condition_holds(rules->required_when, c->contract, c->values) != TRUTH_YES)
+        return false;
+    buf_adds(because, ", and required because ");
+    condition_describe(rules->required_when, because);
+    return true;
+}
+
+static void check_missing(struct check *c, const struct contract_variable *variable,
+                          const struct contract_value *value)
+{
+    AUTO_BUF message = BUF_INIT(MESSAGE_BYTES), because = BUF_INIT(MESSAGE_BYTES);
+    AUTO_BUF hint = BUF_INIT(MESSAGE_BYTES);
+    if (!is_required(c, variable->rules, &because))
+        return;
+    bool empty = secret_is_set(&value->bytes);
+    buf_addf(&message, "%s%s", empty ? "empty" : "not set", buf_text(&because));
+    if (!empty && value->absent_because)
+        buf_addf(&message, ": %s", value->absent_because);
+    add_origin_hint(&hint, variable);
+    add(c, variable, empty ? "empty" : "required", hint.len ? buf_text(&hint) : NULL,
+        buf_text(&message));
+}
+
+/* A placeholder hides in a URL's password, too. */
+static bool has_placeholder_password(enum contract_type type, const char *bytes, size_t length)
+{
+    struct url url;
+    struct err unused = ERR_INIT; /* what is no URL is types_validate's to report */
+    if (!(contract_type_constraints(type) & HAS_URL) ||
+        url_parse(bytes, length, &url, ERR_VIOLATION, &unused) != 0 || url.password.length == 0)
+        return false;
+    AUTO_BUF password = BUF_INIT(url.password.length);
+    return url_decode(&url.password, &password) == 0 &&
+           placeholder_is(buf_text(&password), password.len);
+}
+
+/* What stands in for a value is one finding: what else is wrong with it goes with it. */
+static bool check_stand_in(struct check *c, const struct contract_variable *variable,
+                           const char *bytes, size_t length)
+{
+    AUTO_BUF message = BUF_INIT(MESSAGE_BYTES);
+    const char *unresolved = placeholder_unresolved(bytes, length);
+    if (unresolved) {
+        shape_add_length(&message, bytes, length);
+        buf_addf(&message, ", still %s and no value", unresolved);
+        add(c, variable, "unresolved", "Whatever fills it in did not run before this check.",
+            buf_text(&message));
+        return true;
+    }
+    if (!variable->secret || variable->rules->placeholder_ok)
+        return false;
+    bool whole = placeholder_is(bytes, length);
+    if (!whole && !has_placeholder_password(variable->rules->type, bytes, length))
+        return false;
+    shape_add_length(&message, bytes, length);
+    buf_adds(&message, whole ? ", a placeholder" : ", a placeholder as the password");
+    add(c, variable, "placeholder", "Put the real value where it comes from.", buf_text(&message));
+    return true;
+}
+
+static void check_value(struct check *c, const struct contract_variable *variable,
+                        const struct contract_value *value)
+{
+    if (!value->resolved)
+        return;
+    const char *bytes = secret_reveal(&value->bytes);
+    size_t length = secret_length(&value->bytes);
+    if (!bytes || length == 0) {
+        if (!bytes || !variable->rules->empty_ok)
+            check_missing(c, variable, value);
+        return;
+    }
+    if (check_stand_in(c, variable, bytes, length))
+        return;
+    struct validation validation = {
+        .variable = variable,
+        .position = &variable->position,
+        .subject = "",
+        .findings = c->findings,
+        .patterns = &c->patterns,
+    };
+    types_validate(&validation, variable->rules, bytes, length);
+}
+
+static void check_release(struct check *c)
+{
+    pattern_cache_release(&c->patterns);
+}
+
+int contract_check(const struct contract *contract, const struct contract_value *values,
+                   struct findings *findings, struct err *err)
+{
+    CLEANUP(check_release)
+    struct check c = {.contract = contract, .values = values, .findings = findings};
+    for (size_t i = 0; i < contract->variable_count; i++)
+        check_value(&c, &contract->variables[i], &values[i]);
+    findings_sort(findings);
+    return findings_check(findings, err);
+}
