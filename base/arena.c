@@ -32,12 +32,9 @@ static char *own_block(struct arena *a, size_t size)
     if (!block)
         return NULL;
     block->used = size;
-    if (a->newest) {
-        block->older = a->newest->older;
-        a->newest->older = block;
-    } else {
-        a->newest = block;
-    }
+    struct arena_block **place = a->newest ? &a->newest->older : &a->newest;
+    block->older = *place;
+    *place = block;
     return block->bytes;
 }
 

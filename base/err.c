@@ -140,7 +140,7 @@ PRINTF(2, 0) static void line_format(struct line *line, const char *format, va_l
 PRINTF(3, 0)
 static void put_before(struct err *err, const char *cause, const char *format, va_list args)
 {
-    char text[ERR_TEXT_BYTES];
+    char text[ERR_TEXT_BYTES] = "";
     struct line line = {.out = text, .room = sizeof text / 2};
 
     line_format(&line, format, args);
@@ -165,7 +165,7 @@ static enum err_kind some_kind(enum err_kind kind)
 
 int err_set(struct err *err, enum err_kind kind, const char *format, ...)
 {
-    char text[ERR_TEXT_BYTES]; /* the arguments may point into *err */
+    char text[ERR_TEXT_BYTES] = ""; /* the arguments may point into *err */
     struct line line = {.out = text, .room = sizeof text - 1};
     va_list args;
 
@@ -225,7 +225,7 @@ int err_wrap(struct err *err, const char *format, ...)
 
 int err_hint(struct err *err, const char *format, ...)
 {
-    char hint[ERR_HINT_BYTES];
+    char hint[ERR_HINT_BYTES] = "";
     struct line line = {.out = hint, .room = sizeof hint - 1};
     va_list args;
 
@@ -246,7 +246,7 @@ int err_hint(struct err *err, const char *format, ...)
 
 int err_at(struct err *err, const char *file, unsigned line, unsigned column)
 {
-    char name[ERR_FILE_BYTES];
+    char name[ERR_FILE_BYTES] = "";
     struct line shown = {.out = name, .room = sizeof name - 1};
 
     line_sanitised(&shown, file, strlen(file)); /* not line_text: blanks belong to a name */

@@ -98,29 +98,27 @@ static int set_choice(const struct opt *option, const char *value, struct err *e
     return err_hint(err, "Choose one of %s.", option->choices);
 }
 
+static void set_given(const struct opt *option)
+{
+    if (option->kind == OPT_COUNT)
+        ++*(int *)option->target;
+    else
+        *(bool *)option->target = true;
+}
+
 static int set_value(const struct opt *option, const char *value, struct err *err)
 {
-    switch (option->kind) {
-    case OPT_FLAG:
-        *(bool *)option->target = true;
-        break;
-    case OPT_COUNT:
-        ++*(int *)option->target;
-        break;
-    case OPT_STRING:
-        *(const char **)option->target = value;
-        break;
-    case OPT_DURATION:
+    if (option->kind == OPT_DURATION)
         return set_duration(option, value, err);
-    case OPT_CHOICE:
+    if (option->kind == OPT_CHOICE)
         return set_choice(option, value, err);
-    }
+    *(const char **)option->target = value;
     return 0;
 }
 
 /* The argument behind an option is its value, unless there is none or it is an option itself: then
- * the value was forgotten (what looks like one can be given with '='). */
-static int value_behind(struct parser *p, const struct opt *option, const char **value)
+ * the value was forgotten, which is NULL (what looks like one can be given with '='). */
+static const char *value_behind(struct parser *p, const struct opt *option)
 {
     const char *next = p->argv[1];
     const char *what = option->argument ? option->argument : option->choices;
@@ -128,11 +126,11 @@ static int value_behind(struct parser *p, const struct opt *option, const char *
 
     if (!next || is_option) {
         (void)err_set(p->err, ERR_USAGE, "option '%s' needs a value", option->name);
-        return err_hint(p->err, "Write '%s=%s'.", option->name, what ? what : "VALUE");
+        (void)err_hint(p->err, "Write '%s=%s'.", option->name, what ? what : "VALUE");
+        return NULL;
     }
-    *value = next;
     p->argv++;
-    return 0;
+    return next;
 }
 
 /* "--name", "--name=value", "--name value" at the present argument. */
@@ -145,11 +143,15 @@ static int parse_name(struct parser *p)
 
     if (!option)
         return unknown_name(p, text, length);
-    if (value && !takes_value(option))
-        return err_set(p->err, ERR_USAGE, "option '%s' takes no value", option->name);
-    if (!value && takes_value(option) && value_behind(p, option, &value) < 0)
-        return -1;
-    return set_value(option, value, p->err);
+    if (!takes_value(option)) {
+        if (value)
+            return err_set(p->err, ERR_USAGE, "option '%s' takes no value", option->name);
+        set_given(option);
+        return 0;
+    }
+    if (!value)
+        value = value_behind(p, option);
+    return value ? set_value(option, value, p->err) : -1;
 }
 
 /* "-v", "-vq", "-ofile", "-o file" at the present argument. */
@@ -160,14 +162,11 @@ static int parse_letters(struct parser *p)
         if (!option)
             return unknown_letter(p, letter);
         if (!takes_value(option)) {
-            if (set_value(option, NULL, p->err) < 0)
-                return -1;
+            set_given(option);
             continue;
         }
-        const char *value = letter + 1;
-        if (!*value && value_behind(p, option, &value) < 0)
-            return -1;
-        return set_value(option, value, p->err);
+        const char *value = letter[1] ? letter + 1 : value_behind(p, option);
+        return value ? set_value(option, value, p->err) : -1;
     }
     return 0;
 }

@@ -73,15 +73,22 @@ static const struct unit *read_unit(const struct unit *units, const char *text, 
     return NULL;
 }
 
+#define MS_PER_SECOND UINT64_C(1000)
+#define MS_PER_MINUTE (60 * MS_PER_SECOND)
+#define MS_PER_HOUR   (60 * MS_PER_MINUTE)
+#define MS_PER_DAY    (24 * MS_PER_HOUR)
+#define MS_PER_WEEK   (7 * MS_PER_DAY)
+#define NS_PER_MS     UINT64_C(1000000)
+
 int str_to_duration(const char *text, size_t length, int64_t *out_ms)
 {
     static const struct unit units[] = {
         {"ms", 1},
-        {"s", 1000},
-        {"m", 60 * 1000},
-        {"h", 60 * 60 * 1000},
-        {"d", 24 * 60 * 60 * 1000},
-        {"w", 7 * 24 * 60 * 60 * 1000},
+        {"s", MS_PER_SECOND},
+        {"m", MS_PER_MINUTE},
+        {"h", MS_PER_HOUR},
+        {"d", MS_PER_DAY},
+        {"w", MS_PER_WEEK},
         {0},
     };
     uint64_t total = 0;
@@ -103,7 +110,8 @@ int str_to_duration(const char *text, size_t length, int64_t *out_ms)
 void str_add_duration(struct buf *b, int64_t ms)
 {
     static const struct unit units[] = {
-        {"d", 24 * 60 * 60 * 1000}, {"h", 60 * 60 * 1000}, {"m", 60 * 1000}, {"s", 1000}, {"ms", 1},
+        {"d", MS_PER_DAY},    {"h", MS_PER_HOUR}, {"m", MS_PER_MINUTE},
+        {"s", MS_PER_SECOND}, {"ms", 1},
     };
     uint64_t left = ms < 0 ? 0 - (uint64_t)ms : (uint64_t)ms;
 
@@ -118,8 +126,6 @@ void str_add_duration(struct buf *b, int64_t ms)
         left %= units[i].value;
     }
 }
-
-enum { NS_PER_MS = 1000 * 1000 };
 
 /* ".25" behind a whole number, in UNIT_NS. Below a nanosecond nothing counts. */
 static uint64_t read_fraction_ns(const char *text, size_t length, size_t *at, uint64_t unit_ns)
@@ -141,10 +147,10 @@ static bool read_go_part(const char *text, size_t length, size_t *at, uint64_t *
         {"\xC2\xB5s", 1000}, /* MICRO SIGN, and the Greek letter: Go takes both */
         {"\xCE\xBCs", 1000},
         {"ms", NS_PER_MS},
-        {"s", 1000ULL * NS_PER_MS},
-        {"m", 60 * 1000ULL * NS_PER_MS},
-        {"h", 60 * 60 * 1000ULL * NS_PER_MS},
-        {"d", 24 * 60 * 60 * 1000ULL * NS_PER_MS},
+        {"s", MS_PER_SECOND * NS_PER_MS},
+        {"m", MS_PER_MINUTE * NS_PER_MS},
+        {"h", MS_PER_HOUR * NS_PER_MS},
+        {"d", MS_PER_DAY * NS_PER_MS},
         {0},
     };
     uint64_t whole = 0;
@@ -176,7 +182,7 @@ int str_to_go_duration(const char *text, size_t length, int64_t *out_ms)
     size_t digits_at = at;
 
     if (read_digits(text, length, &digits_at, &seconds) && digits_at == length) {
-        if (__builtin_mul_overflow(seconds, 1000ULL * NS_PER_MS, &total_ns))
+        if (__builtin_mul_overflow(seconds, MS_PER_SECOND * NS_PER_MS, &total_ns))
             return -1;
     } else {
         do {
