@@ -1,7 +1,7 @@
 /* tests/lib/heap.h: a heap that fails on demand and looks at what is given back to it.
  *
- * For one test program: it defines malloc and its kin in front of libc's. AddressSanitizer has a
- * heap of its own, so there the tests that need this one are skipped (NEEDS_HEAP). */
+ * For one test program: it defines malloc and its kin in front of libc's. AddressSanitizer and
+ * valgrind bring a heap of their own; the tests that need this one are skipped there (NEEDS_HEAP). */
 #ifndef TESTS_LIB_HEAP_H
 #define TESTS_LIB_HEAP_H
 
@@ -10,12 +10,6 @@
 #include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
-
-#ifdef __SANITIZE_ADDRESS__
-#define NEEDS_HEAP() skip()
-#else
-#define NEEDS_HEAP() ((void)0)
-#endif
 
 /* How many allocations succeed before one fails; negative: all do. After the failure: all do. */
 static long heap_successes = -1;
@@ -35,7 +29,16 @@ static inline void heap_watch(const char *canary)
     heap_leaks = 0;
 }
 
-#ifndef __SANITIZE_ADDRESS__
+#ifdef __SANITIZE_ADDRESS__
+
+/* A size that no heap has is an answer of NULL, as everywhere else, and not the end. */
+const char *__asan_default_options(void);
+const char *__asan_default_options(void)
+{
+    return "allocator_may_return_null=1";
+}
+
+#else
 
 void *__libc_malloc(size_t size);
 void *__libc_calloc(size_t count, size_t size);
@@ -84,4 +87,20 @@ void free(void *block)
 }
 
 #endif
+
+static inline bool heap_is_this_one(void)
+{
+    heap_fail_after(0);
+    void *volatile block = malloc(1);
+    heap_fail_after(-1);
+    free(block);
+    return !block;
+}
+
+#define NEEDS_HEAP()             \
+    do {                         \
+        if (!heap_is_this_one()) \
+            skip();              \
+    } while (0)
+
 #endif
