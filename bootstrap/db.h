@@ -1,4 +1,5 @@
-/* bootstrap/db.h: one PostgreSQL connection; the only file that calls libpq is db.c.
+/* bootstrap/db.h: one PostgreSQL connection; libpq is called by db.c, db_connect.c and
+ * db_result.c alone.
  *
  * Connections are made by keyword arrays (a URL's parse errors quote pieces of it), with every
  * address part explicit, so that no PG* variable, service file or pgpass decides where we go; the
@@ -17,8 +18,11 @@
 #include "base/secret.h"
 
 enum {
-    DB_QUERY_MAX_ROWS = 1000000,
+    DB_QUERY_MAX_ROWS = 1000000, /* of one result; more is an error */
     DB_COPY_CHUNK_BYTES = 64 * 1024,
+    /* libpq holds a message whole, and more than once while its buffer grows. Longer texts are cut
+     * by the caller at the end of a statement, so that memory stays near to the text's own size. */
+    DB_MESSAGE_BYTES = 8 * 1024 * 1024,
 };
 
 /* Where to go: from a postgres-url; strings are the target's own. */
@@ -55,19 +59,21 @@ struct db_info {
     const char *server_version_text, *host, *port, *database, *user;
     bool tls;
     const char *tls_version; /* or NULL */
-    bool pooled;  /* PQbackendPID and pg_backend_pid() differ; known after db_note_backend_pid */
+    bool pooled;     /* PQbackendPID and pg_backend_pid() differ; known after db_note_backend_pid */
     int backend_pid; /* PQbackendPID */
 };
 void db_info(const struct db *db, struct db_info *out);
+void db_note_backend_pid(struct db *db, int pid); /* what pg_backend_pid() said */
+bool db_is_lost(const struct db *db);             /* nothing more can be asked on it */
 
 /* ---- statements --------------------------------------------------------------------------------- */
 
 /* One result of a simple query message: rows of texts. */
 struct db_rows {
     size_t row_count, column_count;
-    char **cells;       /* row-major; NULL: SQL NULL */
-    char **names;       /* of columns */
-    char tag[64];       /* command tag: "COMMIT", "INSERT 0 1" */
+    char **cells; /* row-major; NULL: SQL NULL */
+    char **names; /* of columns */
+    char tag[64]; /* command tag: "COMMIT", "INSERT 0 1" */
 };
 
 /* Send SQL (one or more statements, one message, one round trip) and collect every result in order.
@@ -77,19 +83,35 @@ struct db_results {
     struct db_rows *list;
     size_t count;
 };
+
+/* Every statement that fails: kinds by SQLSTATE (ERR_DB_DOWN, ERR_DB_LOCK, ERR_DB_REFUSED, else
+ * ERR_DB_SQL), step "query" ("privilege" for 42501). When DEADLINE passes, the statement is cancelled
+ * and the error (ERR_DB_DOWN, sys_errno ETIMEDOUT) says so. */
 struct db_failure {
-    size_t statement;    /* how many statements of the message were completed before */
-    size_t position;     /* of the error in the message, in characters from 1; 0: not known */
+    size_t statement; /* how many statements of the message were completed before */
+    size_t position;  /* of the error in the message, in characters from 1; 0: not known */
     bool connection_lost;
 };
 MUST_USE int db_query(struct db *db, const char *sql, int64_t deadline_ms, struct db_results *out,
                       struct db_failure *failed, struct err *err);
 
-/* As db_query for statements whose rows nobody needs: nothing is collected; *completed counts. */
+/* As db_query for statements whose rows nobody needs: nothing is collected; *completed (may be NULL)
+ * counts, also on failure. SQL[LENGTH] must be readable; where it is not NUL the text is copied. */
 MUST_USE int db_execute(struct db *db, const char *sql, size_t length, int64_t deadline_ms,
                         size_t *completed, struct db_failure *failed, struct err *err);
 
-/* COPY ... FROM stdin with its data. */
+/* As db_execute for a text that has COPY ... FROM stdin in it, also several, anywhere between other
+ * statements: COPIES are their data in order. One round trip, and one more for each COPY. */
+struct db_copy_data {
+    const char *data; /* lines as COPY's text format has them, without the closing \. */
+    size_t length;
+};
+MUST_USE int db_execute_copies(struct db *db, const char *sql, size_t length,
+                               const struct db_copy_data *copies, size_t copy_count,
+                               int64_t deadline_ms, size_t *completed, struct db_failure *failed,
+                               struct err *err);
+
+/* One COPY ... FROM stdin with its data. */
 MUST_USE int db_copy(struct db *db, const char *sql, const char *data, size_t length,
                      int64_t deadline_ms, struct db_failure *failed, struct err *err);
 
@@ -97,10 +119,16 @@ MUST_USE int db_copy(struct db *db, const char *sql, const char *data, size_t le
  * after the message was sent and before the answer came. */
 MUST_USE int db_commit(struct db *db, int64_t deadline_ms, bool *in_doubt, struct err *err);
 
+/* One statement alone (the extended protocol: nothing can follow it in SQL), at most MAX_ROWS rows.
+ * *more: there were more, and the connection can only be closed now. */
+MUST_USE int db_query_one(struct db *db, const char *sql, size_t max_rows, int64_t deadline_ms,
+                          struct db_rows *out, bool *more, struct err *err);
+void db_rows_free(struct db_rows *rows);
+
 void db_results_free(struct db_results *results);
 const char *db_cell(const struct db_rows *rows, size_t row, size_t column); /* "" for NULL */
 
-/* Quoted for SQL: "name" and 'text' (standard_conforming_strings on). */
+/* Quoted for SQL: "name", and 'text' or E'text', right whatever standard_conforming_strings is. */
 void db_add_identifier(struct buf *out, const char *name);
 void db_add_literal(struct buf *out, const char *text);
 

@@ -1,0 +1,307 @@
+/* bootstrap/db_error.c: texts of the server and of libpq → an error that is never blank.
+ *
+ * libpq gives a failed connection's SQLSTATE only inside of its verbose text, and blank texts in
+ * cases that matter: an ErrorResponse without fields, or a connection that we ourselves gave up. */
+#include <errno.h>
+#include <string.h>
+
+#include "base/str.h"
+#include "bootstrap/db_internal.h"
+
+/* PostgreSQL's manual, appendix A: those that a user of agent may meet. */
+static const struct {
+    const char *sqlstate, *name;
+} conditions[] = {
+    {"01000", "warning"},
+    {"08000", "connection_exception"},
+    {"08001", "sqlclient_unable_to_establish_sqlconnection"},
+    {"08003", "connection_does_not_exist"},
+    {"08004", "sqlserver_rejected_establishment_of_sqlconnection"},
+    {"08006", "connection_failure"},
+    {"08P01", "protocol_violation"},
+    {"0A000", "feature_not_supported"},
+    {"0LP01", "invalid_grant_operation"},
+    {"21000", "cardinality_violation"},
+    {"22001", "string_data_right_truncation"},
+    {"22003", "numeric_value_out_of_range"},
+    {"22007", "invalid_datetime_format"},
+    {"22008", "datetime_field_overflow"},
+    {"22012", "division_by_zero"},
+    {"22021", "character_not_in_repertoire"},
+    {"22023", "invalid_parameter_value"},
+    {"22P02", "invalid_text_representation"},
+    {"22P04", "bad_copy_file_format"},
+    {"23000", "integrity_constraint_violation"},
+    {"23502", "not_null_violation"},
+    {"23503", "foreign_key_violation"},
+    {"23505", "unique_violation"},
+    {"23514", "check_violation"},
+    {"23P01", "exclusion_violation"},
+    {"25000", "invalid_transaction_state"},
+    {"25001", "active_sql_transaction"},
+    {"25006", "read_only_sql_transaction"},
+    {"25P01", "no_active_sql_transaction"},
+    {"25P02", "in_failed_sql_transaction"},
+    {"25P03", "idle_in_transaction_session_timeout"},
+    {"26000", "invalid_sql_statement_name"},
+    {"28000", "invalid_authorization_specification"},
+    {"28P01", "invalid_password"},
+    {"2BP01", "dependent_objects_still_exist"},
+    {"2D000", "invalid_transaction_termination"},
+    {"3D000", "invalid_catalog_name"},
+    {"3F000", "invalid_schema_name"},
+    {"40001", "serialization_failure"},
+    {"40003", "statement_completion_unknown"},
+    {"40P01", "deadlock_detected"},
+    {"42501", "insufficient_privilege"},
+    {"42601", "syntax_error"},
+    {"42602", "invalid_name"},
+    {"42622", "name_too_long"},
+    {"42701", "duplicate_column"},
+    {"42703", "undefined_column"},
+    {"42704", "undefined_object"},
+    {"42710", "duplicate_object"},
+    {"42723", "duplicate_function"},
+    {"42804", "datatype_mismatch"},
+    {"42830", "invalid_foreign_key"},
+    {"42883", "undefined_function"},
+    {"42939", "reserved_name"},
+    {"42P01", "undefined_table"},
+    {"42P04", "duplicate_database"},
+    {"42P06", "duplicate_schema"},
+    {"42P07", "duplicate_table"},
+    {"42P16", "invalid_table_definition"},
+    {"42P17", "invalid_object_definition"},
+    {"53000", "insufficient_resources"},
+    {"53100", "disk_full"},
+    {"53200", "out_of_memory"},
+    {"53300", "too_many_connections"},
+    {"53400", "configuration_limit_exceeded"},
+    {"54000", "program_limit_exceeded"},
+    {"54001", "statement_too_complex"},
+    {"55000", "object_not_in_prerequisite_state"},
+    {"55006", "object_in_use"},
+    {"55P02", "cant_change_runtime_param"},
+    {"55P03", "lock_not_available"},
+    {"55P04", "unsafe_new_enum_value_usage"},
+    {"57014", "query_canceled"},
+    {"57P01", "admin_shutdown"},
+    {"57P02", "crash_shutdown"},
+    {"57P03", "cannot_connect_now"},
+    {"57P04", "database_dropped"},
+    {"57P05", "idle_session_timeout"},
+    {"58000", "system_error"},
+    {"58030", "io_error"},
+    {"58P01", "undefined_file"},
+    {"P0001", "raise_exception"},
+    {"P0002", "no_data_found"},
+    {"P0004", "assert_failure"},
+    {"XX000", "internal_error"},
+    {"XX001", "data_corrupted"},
+    {"XX002", "index_corrupted"},
+};
+
+const char *db_condition(const char *sqlstate)
+{
+    for (size_t i = 0; sqlstate && i < ARRAY_LEN(conditions); i++)
+        if (str_eq(conditions[i].sqlstate, sqlstate))
+            return conditions[i].name;
+    return NULL;
+}
+
+enum err_kind db_kind(const char *sqlstate)
+{
+    static const struct {
+        const char *start;
+        enum err_kind kind;
+    } kinds[] = {
+        {"08", ERR_DB_DOWN},       {"53300", ERR_DB_DOWN},    {"57P01", ERR_DB_DOWN},
+        {"57P02", ERR_DB_DOWN},    {"57P03", ERR_DB_DOWN},    {"57P05", ERR_DB_DOWN},
+        {"25006", ERR_DB_DOWN},    {"25P03", ERR_DB_DOWN},    {"55P03", ERR_DB_LOCK},
+        {"28", ERR_DB_REFUSED},    {"3D000", ERR_DB_REFUSED}, {"42501", ERR_DB_REFUSED},
+        {"57P04", ERR_DB_REFUSED},
+    };
+    for (size_t i = 0; i < ARRAY_LEN(kinds); i++)
+        if (str_starts(sqlstate, kinds[i].start))
+            return kinds[i].kind;
+    return ERR_DB_SQL;
+}
+
+void db_said_part(char *part, const char *text, size_t length)
+{
+    str_trim(&text, &length);
+    if (length >= DB_SAID_BYTES)
+        length = DB_SAID_BYTES - 1;
+    if (length)
+        memcpy(part, text, length);
+    part[length] = '\0';
+}
+
+static bool is_sqlstate(const char *text)
+{
+    for (size_t i = 0; i < 5; i++)
+        if (!((text[i] >= '0' && text[i] <= '9') || (text[i] >= 'A' && text[i] <= 'Z')))
+            return false;
+    return true;
+}
+
+/* "FATAL:  28P01: password authentication failed": the SQLSTATE, and what stands behind it. A
+ * severity may be in the server's language, so it is known by its two blanks. */
+static const char *past_severity(const char *text, size_t length, char sqlstate[static 6])
+{
+    const char *blanks = memmem(text, length, ":  ", 3);
+    if (!blanks || blanks - text > 32)
+        return text;
+    const char *rest = blanks + 3;
+    size_t left = length - (size_t)(rest - text);
+    if (left >= 6 && is_sqlstate(rest) && rest[5] == ':') {
+        memcpy(sqlstate, rest, 5);
+        sqlstate[5] = '\0';
+        return rest + 6;
+    }
+    return rest;
+}
+
+/* Where a line that starts a part goes, or NULL for one that is left out. */
+static bool line_part(struct db_said *said, const char *line, size_t length, char **part,
+                      size_t *skip)
+{
+    static const char *const left_out[] = {"LOCATION:", "LINE ", "QUERY:", "STATEMENT:"};
+    const struct {
+        const char *start;
+        char *part;
+    } parts[] = {{"DETAIL:", said->detail}, {"HINT:", said->hint}, {"CONTEXT:", said->context}};
+    for (size_t i = 0; i < ARRAY_LEN(parts); i++) {
+        size_t n = strlen(parts[i].start);
+        if (length >= n && memcmp(line, parts[i].start, n) == 0) {
+            *part = parts[i].part;
+            *skip = n;
+            return true;
+        }
+    }
+    for (size_t i = 0; i < ARRAY_LEN(left_out); i++) {
+        size_t n = strlen(left_out[i]);
+        if (length >= n && memcmp(line, left_out[i], n) == 0) {
+            *part = NULL;
+            return true;
+        }
+    }
+    return false;
+}
+
+static void part_extend(char *part, const char *text, size_t length)
+{
+    str_trim(&text, &length);
+    size_t used = strlen(part);
+    if (used && length && used + 1 < DB_SAID_BYTES)
+        part[used++] = ' ';
+    if (length >= DB_SAID_BYTES - used)
+        length = DB_SAID_BYTES - used - 1;
+    if (length)
+        memcpy(part + used, text, length);
+    part[used + length] = '\0';
+}
+
+void db_said_from_text(struct db_said *said, const char *text)
+{
+    *said = (struct db_said){0};
+    if (!text)
+        return;
+    if (str_starts(text, "connection to server ")) {
+        const char *reason = strstr(text, " failed: ");
+        if (reason)
+            text = reason + strlen(" failed: ");
+    }
+    char *part = said->primary;
+    for (const char *line = text; *line;) {
+        size_t length = strcspn(line, "\n");
+        const char *next = line[length] ? line + length + 1 : line + length;
+        char *new_part = NULL;
+        size_t skip = 0;
+        if (line_part(said, line, length, &new_part, &skip)) {
+            part = new_part;
+        } else if (part == said->primary) {
+            char sqlstate[6] = "";
+            const char *rest = past_severity(line, length, sqlstate);
+            skip = (size_t)(rest - line);
+            if (!said->sqlstate[0])
+                memcpy(said->sqlstate, sqlstate, sizeof(sqlstate));
+        } else if (!part && line[0] != ' ' && line[0] != '\t') {
+            part = said->primary; /* libpq's own words behind a server's message */
+        }
+        if (part)
+            part_extend(part, line + skip, length - skip);
+        line = next;
+    }
+}
+
+static void hide_in(char *part, const char *password, size_t length)
+{
+    for (char *at = part; (at = strstr(at, password)) != NULL; at += 3) {
+        memmove(at + 3, at + length, strlen(at + length) + 1);
+        memcpy(at, "***", 3);
+    }
+}
+
+void db_said_hide(struct db_said *said, const struct secret *password)
+{
+    size_t length = secret_length(password);
+    if (!secret_is_set(password) || length < DB_REDACT_LEAST)
+        return;
+    const char *bytes = secret_reveal(password);
+    char *parts[] = {said->primary, said->detail, said->hint, said->context};
+    for (size_t i = 0; i < ARRAY_LEN(parts); i++)
+        hide_in(parts[i], bytes, length);
+}
+
+int db_said_errno(const struct db_said *said)
+{
+    static const int candidates[] = {ECONNREFUSED, ECONNRESET,    ENOENT,      EHOSTUNREACH,
+                                     ENETUNREACH,  ETIMEDOUT,     EACCES,      EPIPE,
+                                     ECONNABORTED, EADDRNOTAVAIL, EMFILE,      ENFILE,
+                                     ENOTSOCK,     ENOTDIR,       ENAMETOOLONG};
+    static const char *const closed[] = {"server closed the connection unexpectedly",
+                                         "EOF detected", "no connection to the server",
+                                         "connection not open"};
+    static const char *const foreign[] = {"expected authentication request",
+                                          "SSL negotiation",
+                                          "lost synchronization",
+                                          "unexpected response",
+                                          "message contents do not agree",
+                                          "out-of-order",
+                                          "invalid message",
+                                          "unexpected message",
+                                          "does not support protocol",
+                                          "insufficient data"};
+    for (size_t i = 0; i < ARRAY_LEN(closed); i++)
+        if (strstr(said->primary, closed[i]))
+            return ECONNRESET;
+    for (size_t i = 0; i < ARRAY_LEN(foreign); i++)
+        if (strstr(said->primary, foreign[i]))
+            return EPROTO;
+    for (size_t i = 0; i < ARRAY_LEN(candidates); i++)
+        if (strstr(said->primary, strerror(candidates[i]))) /* libpq prints the same text */
+            return candidates[i];
+    return 0;
+}
+
+int db_error(struct err *err, enum err_kind kind, const char *place, const char *phase,
+             const struct db_said *said)
+{
+    char code[64] = "";
+    const char *condition = db_condition(said->sqlstate);
+    if (said->sqlstate[0])
+        (void)snprintf(code, sizeof(code), " (%s%s%s)", said->sqlstate, condition ? " " : "",
+                       condition ? condition : ""); /* cut at worst, and it can't be */
+    const char *primary = said->primary;
+    if (!primary[0])
+        primary = said->sqlstate[0] ? "the server gave a code and no text"
+                                    : "the server gave no text and no code";
+    err_set(err, kind, "%s: %s: %s%s%s%s%s%s", place, phase, primary, code,
+            said->detail[0] ? "; detail: " : "", said->detail, said->context[0] ? "; in: " : "",
+            said->context);
+    err_sqlstate(err, said->sqlstate);
+    if (said->hint[0])
+        err_hint(err, "The server's hint: %s", said->hint);
+    return -1;
+}
