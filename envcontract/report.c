@@ -1,0 +1,156 @@
+/* envcontract/report.c: findings as text for people and as JSON for machines. */
+#include <string.h>
+
+#include "base/json.h"
+#include "base/str.h"
+#include "envcontract/internal.h"
+
+enum {
+    NAME_COLUMN_MAX = 32, /* a longer name gets a line of its own width */
+    GAP = 2,              /* blanks between columns */
+};
+
+#define COLOR_ERROR   "\033[31m"
+#define COLOR_WARNING "\033[33m"
+#define COLOR_NAME    "\033[1m"
+#define COLOR_FAINT   "\033[2m"
+#define COLOR_END     "\033[0m"
+
+struct report {
+    const struct findings *findings;
+    bool color;
+    size_t name_width, rule_width;
+    struct buf *out;
+};
+
+static const char *severity_word(enum finding_severity severity)
+{
+    return severity == FINDING_ERROR ? "error" : "warning";
+}
+
+/* contract.json:31:5 */
+static void add_place(struct buf *out, const struct finding *finding)
+{
+    if (!finding->file)
+        return;
+    str_add_sanitised(out, finding->file, strlen(finding->file));
+    if (finding->line > 0)
+        buf_addf(out, ":%u", finding->line);
+    if (finding->line > 0 && finding->column > 0)
+        buf_addf(out, ":%u", finding->column);
+}
+
+static void add_color(struct report *r, const char *sequence)
+{
+    if (r->color)
+        buf_adds(r->out, sequence);
+}
+
+/* TEXT in a column of WIDTH characters, a gap behind it. */
+static void add_cell(struct report *r, const char *sequence, const char *text, size_t width)
+{
+    add_color(r, sequence);
+    size_t from = r->out->len;
+    str_add_sanitised(r->out, text, strlen(text));
+    size_t used = shape_characters(buf_text(r->out) + from, r->out->len - from);
+    add_color(r, sequence[0] ? COLOR_END : "");
+    for (size_t i = used; i < width + GAP; i++)
+        buf_addc(r->out, ' ');
+}
+
+static void measure(struct report *r)
+{
+    for (size_t i = 0; i < r->findings->count; i++) {
+        const struct finding *finding = &r->findings->list[i];
+        size_t name = finding->variable ? strlen(finding->variable) : 0;
+        size_t rule = strlen(finding->rule);
+        if (name <= NAME_COLUMN_MAX && name > r->name_width)
+            r->name_width = name;
+        if (rule > r->rule_width)
+            r->rule_width = rule;
+    }
+}
+
+/* Whether it belongs under the name that the line before has shown. */
+static bool is_same_group(const struct finding *a, const struct finding *b)
+{
+    return a->variable && b->variable && strcmp(a->variable, b->variable) == 0;
+}
+
+static void add_finding(struct report *r, const struct finding *finding, bool same_group)
+{
+    size_t severity_width = sizeof "warning" - 1;
+    add_cell(r, same_group ? "" : COLOR_NAME,
+             same_group || !finding->variable ? "" : finding->variable, r->name_width);
+    add_cell(r, finding->severity == FINDING_ERROR ? COLOR_ERROR : COLOR_WARNING,
+             severity_word(finding->severity), severity_width);
+    add_cell(r, "", finding->rule, r->rule_width);
+    str_add_sanitised(r->out, finding->message, strlen(finding->message));
+    if (finding->file && !same_group) {
+        add_color(r, COLOR_FAINT);
+        buf_adds(r->out, "  (");
+        add_place(r->out, finding);
+        buf_adds(r->out, ")");
+        add_color(r, COLOR_END);
+    }
+    buf_addc(r->out, '\n');
+    if (!finding->hint)
+        return;
+    size_t indent = r->name_width + severity_width + r->rule_width + (size_t)(3 * GAP);
+    for (size_t i = 0; i < indent; i++)
+        buf_addc(r->out, ' ');
+    add_color(r, COLOR_FAINT);
+    str_add_sanitised(r->out, finding->hint, strlen(finding->hint));
+    add_color(r, COLOR_END);
+    buf_addc(r->out, '\n');
+}
+
+static void add_count(struct buf *out, size_t count, const char *what)
+{
+    buf_addf(out, "%zu %s%s", count, what, count == 1 ? "" : "s");
+}
+
+void findings_write_text(const struct findings *f, bool color, struct buf *out)
+{
+    struct report r = {.findings = f, .color = color, .out = out};
+    measure(&r);
+    for (size_t i = 0; i < f->count; i++)
+        add_finding(&r, &f->list[i], i > 0 && is_same_group(&f->list[i - 1], &f->list[i]));
+
+    if (f->count == 0) {
+        buf_adds(out, "no problems\n");
+        return;
+    }
+    size_t warnings = 0;
+    for (size_t i = 0; i < f->count; i++)
+        warnings += f->list[i].severity == FINDING_WARNING;
+    add_count(out, f->errors, "error");
+    buf_adds(out, ", ");
+    add_count(out, warnings, "warning");
+    buf_addc(out, '\n');
+}
+
+void findings_write_json(const struct findings *f, const char *profile, size_t checked,
+                         struct json *json)
+{
+    json_string(json, "profile", profile);
+    json_int(json, "checked", (int64_t)checked);
+    json_array(json, "problems");
+    for (size_t i = 0; i < f->count; i++) {
+        const struct finding *finding = &f->list[i];
+        json_object(json, NULL);
+        json_string(json, "variable", finding->variable);
+        json_string(json, "rule", finding->rule);
+        json_string(json, "severity", severity_word(finding->severity));
+        json_string(json, "message", finding->message);
+        json_string(json, "hint", finding->hint);
+        json_string(json, "file", finding->file);
+        if (finding->line > 0)
+            json_int(json, "line", finding->line);
+        else
+            json_string(json, "line", NULL);
+        json_string(json, "pointer", finding->pointer);
+        json_end_object(json);
+    }
+    json_end_array(json);
+}
