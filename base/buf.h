@@ -43,8 +43,8 @@ const char *buf_text(const struct buf *b); /* "" when empty; valid until the nex
  * bytes than it allows: TO is empty and failed). FROM is left empty. */
 void buf_move(struct buf *to, struct buf *from);
 
-char *buf_take(struct buf *b);             /* the caller frees; NULL when failed; "" when empty */
-void buf_clear(struct buf *b);             /* wiped, kept, failure forgotten */
+char *buf_take(struct buf *b); /* the caller frees; NULL when failed; "" when empty */
+void buf_clear(struct buf *b); /* wiped, kept, failure forgotten */
 void buf_release(struct buf *b);
 
 #endif

@@ -32,19 +32,23 @@ enum {
     X(ERR_USAGE, "usage", 2, false, "the call is wrong")                                           \
     X(ERR_CONTRACT, "contract", 2, false, "the contract is wrong")                                 \
     X(ERR_FILE, "file", 2, false, "a file that the call or the contract names is wrong")           \
-    X(ERR_SOURCE_DOWN, "source-down", 3, true, "a source could not be reached, is sealed or "      \
-                                               "overloaded; retries are used up")                  \
+    X(ERR_SOURCE_DOWN, "source-down", 3, true,                                                     \
+      "a source could not be reached, is sealed or "                                               \
+      "overloaded; retries are used up")                                                           \
     X(ERR_SOURCE_DENIED, "source-denied", 4, false, "a source refused: not authenticated, denied") \
     X(ERR_SOURCE_MISSING, "source-missing", 4, false, "a source has no such path or field")        \
     X(ERR_SOURCE_DATA, "source-data", 4, false, "a source answered what cannot be used")           \
-    X(ERR_DB_DOWN, "database-down", 5, true, "the database could not be reached, is starting, "    \
-                                             "full or read-only")                                  \
+    X(ERR_DB_DOWN, "database-down", 5, true,                                                       \
+      "the database could not be reached, is starting, "                                           \
+      "full or read-only")                                                                         \
     X(ERR_DB_LOCK, "database-lock", 5, true, "a lock was not had in time")                         \
     X(ERR_DB_IN_DOUBT, "in-doubt", 5, true, "it is not known whether a commit arrived")            \
-    X(ERR_DB_REFUSED, "database-refused", 6, false, "the database refused: password, no such "     \
-                                                    "database, permission, a pooler")              \
+    X(ERR_DB_REFUSED, "database-refused", 6, false,                                                \
+      "the database refused: password, no such "                                                   \
+      "database, permission, a pooler")                                                            \
     X(ERR_DB_SQL, "sql", 6, false, "the database answered a statement with an error")              \
-    X(ERR_DB_STATE, "state", 6, false, "the database is in a state that this command leaves alone")\
+    X(ERR_DB_STATE, "state", 6, false,                                                             \
+      "the database is in a state that this command leaves alone")                                 \
     X(ERR_DB_COMMAND, "command", 6, false, "a command that makes the database failed")             \
     X(ERR_ROTATION, "rotation", 7, true, "a rotation is unfinished")                               \
     X(ERR_RESOURCE, "resource", 9, true, "this machine had no memory, descriptors or disk left")   \

@@ -23,13 +23,13 @@ MUST_USE int library_open(const char *const *sonames, const char *debian_package
 
 /* An ELF .note.dlopen entry. JSON is a string literal: an array with one object (feature,
  * description, priority, soname). */
-#define LIBRARY_DLOPEN_NOTE(variable, json)                                                        \
-    __attribute__((used, section(".note.dlopen"))) _Alignas(4) static const struct {               \
-        struct {                                                                                   \
-            unsigned name_size, desc_size, type;                                                   \
-        } header;                                                                                  \
-        char name[4];                                                                              \
-        _Alignas(4) char desc[sizeof(json)];                                                       \
+#define LIBRARY_DLOPEN_NOTE(variable, json)                                          \
+    __attribute__((used, section(".note.dlopen"))) _Alignas(4) static const struct { \
+        struct {                                                                     \
+            unsigned name_size, desc_size, type;                                     \
+        } header;                                                                    \
+        char name[4];                                                                \
+        _Alignas(4) char desc[sizeof(json)];                                         \
     } variable = {{4, sizeof(json), 0x407c0c0aU}, "FDO", json}
 
 #endif

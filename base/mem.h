@@ -13,8 +13,8 @@ MUST_USE void *mem_new(size_t count, size_t size);
  * for secrets). Returns 0, or -1 with *array as it was. */
 MUST_USE int mem_grow(void *array, size_t count, size_t *capacity, size_t size);
 
-MUST_USE char *mem_dup(const char *text);                    /* strdup */
-MUST_USE char *mem_dup_n(const char *bytes, size_t length);  /* NUL-terminated copy */
+MUST_USE char *mem_dup(const char *text);                   /* strdup */
+MUST_USE char *mem_dup_n(const char *bytes, size_t length); /* NUL-terminated copy */
 
 /* Allocators with malloc's shapes that overwrite a block before it goes back to the heap. They are
  * given to jansson and libcurl, whose trees and buffers hold what Vault answered. A resized block

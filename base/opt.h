@@ -14,8 +14,8 @@
 enum opt_kind { OPT_FLAG, OPT_COUNT, OPT_STRING, OPT_DURATION, OPT_CHOICE };
 
 struct opt {
-    const char *name;     /* "--format" */
-    char letter;          /* 'o', or 0 */
+    const char *name; /* "--format" */
+    char letter;      /* 'o', or 0 */
     enum opt_kind kind;
     const char *argument; /* "FILE", for help; NULL for flags */
     const char *choices;  /* OPT_CHOICE: "text|json" */
