@@ -2,6 +2,7 @@
 #include "tests/lib/unit.h"
 
 #include <fcntl.h>
+#include <limits.h>
 #include <poll.h>
 #include <signal.h>
 #include <string.h>
@@ -207,6 +208,33 @@ static void a_full_pipe_drops_lines_and_says_how_many(void **state)
         text, "warn log lines were dropped, stderr did not take them count=3\ninfo back\n");
 }
 
+/* Stderr is a blocking descriptor: a write of more than there is room for would wait for ever. */
+static void a_long_line_into_a_nearly_full_pipe_does_not_block(void **state)
+{
+    (void)state;
+    int ends[2];
+    static char value[4000], filling[PIPE_BUF];
+    memset(value, 'v', sizeof(value) - 1);
+    assert_int_equal(pipe2(ends, O_CLOEXEC), 0);
+    AUTO_FD from = ends[0];
+    assert_int_equal(dup2(ends[1], STDERR_FILENO), STDERR_FILENO);
+    assert_int_equal(close(ends[1]), 0);
+    int pages = fcntl(from, F_GETPIPE_SZ) / PIPE_BUF;
+    for (int i = 1; i < pages; i++)
+        assert_int_equal(write(STDERR_FILENO, filling, sizeof(filling)), sizeof(filling));
+    log_line(LOG_INFO, "long", "a", value, "b", value, NULL);
+    for (int i = 1; i < pages; i++)
+        assert_int_equal(read(from, filling, sizeof(filling)), sizeof(filling));
+    log_line(LOG_INFO, "back", NULL);
+    assert_int_equal(dup2(kept_stderr, STDERR_FILENO), STDERR_FILENO);
+    ssize_t n = read(from, text, sizeof(text) - 1);
+    assert_true(n > PIPE_BUF);
+    text[n] = '\0';
+    assert_text_has(text, "info long a=vvv"); /* torn, and what follows starts a line */
+    assert_text_has(text, "vvv\nwarn log lines were dropped");
+    assert_text_has(text, "count=1\ninfo back\n");
+}
+
 static void a_reader_that_has_gone_is_no_end_of_ours(void **state)
 {
     (void)state;
@@ -285,6 +313,7 @@ int main(void)
         CAPTURED(secrets_are_taken_out_even_where_escapes_take_them_apart),
         CAPTURED(a_long_value_is_cut_but_no_secret_with_it),
         CAPTURED(a_full_pipe_drops_lines_and_says_how_many),
+        CAPTURED(a_long_line_into_a_nearly_full_pipe_does_not_block),
         CAPTURED(a_reader_that_has_gone_is_no_end_of_ours),
         CAPTURED(progress_is_quiet_for_two_seconds_and_then_for_ten),
         CAPTURED(progress_on_a_terminal_is_one_line_that_is_rewritten),

@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include "base/clock.h"
@@ -363,6 +364,30 @@ static void what_escaped_from_the_group_does_not_hold_us(void **state)
     assert_int_equal(kill((pid_t)pid, SIGKILL), 0);
 }
 
+static void a_command_dies_with_us(void **state)
+{
+    (void)state;
+    int ends[2];
+    assert_int_equal(pipe2(ends, O_CLOEXEC), 0);
+    AUTO_FD from = ends[0];
+    pid_t pid = fork();
+    assert_true(pid >= 0);
+    if (pid == 0) {
+        const char *const argv[] = {"sh", "-c", "echo $$; exec sleep 1000", NULL};
+        struct proc_request request = request_for(argv, NULL);
+        struct proc_result result = {0};
+        struct err err = ERR_INIT;
+        (void)dup2(ends[1], STDERR_FILENO); /* where its stdout goes too */
+        _exit(proc_run(&request, ERR_DB_COMMAND, &result, &err) == 0);
+    }
+    assert_int_equal(close(ends[1]), 0);
+    char text[32] = "";
+    assert_true(read(from, text, sizeof(text) - 1) > 0);
+    assert_int_equal(kill(pid, SIGKILL), 0);
+    assert_int_equal(waitpid(pid, NULL, 0), pid);
+    assert_dies(text);
+}
+
 static void a_storm_of_signals_changes_nothing(void **state)
 {
     (void)state;
@@ -399,6 +424,7 @@ int main(void)
         cmocka_unit_test(a_deadline_that_has_passed_still_ends_it),
         cmocka_unit_test(what_it_left_in_the_background_is_killed_when_it_ends),
         cmocka_unit_test(what_escaped_from_the_group_does_not_hold_us),
+        cmocka_unit_test(a_command_dies_with_us),
         cmocka_unit_test(a_storm_of_signals_changes_nothing),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
