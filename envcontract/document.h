@@ -20,8 +20,11 @@ enum {
     CONTRACT_MAX_PROFILES = 32,
     CONTRACT_MAX_KEY_BYTES = 256,
     CONTRACT_MAX_NUMBER_BYTES = 64,
-    CONTRACT_MAX_POINTER_BYTES = 1024,    /* a longer one is cut: it then names a parent */
-    CONTRACT_MAX_PROBLEMS = 1000,         /* of the file; the last one says that there are more */
+    CONTRACT_MAX_POINTER_BYTES = 1024, /* a longer one is cut: it then names a parent */
+    CONTRACT_MAX_PROBLEMS = 1000,      /* of the file; the last one says that there are more */
+    CONTRACT_MAX_LIST = 1000, /* entries of a list or map that each variable may be held against */
+    CONTRACT_MAX_PARTS = 16,  /* of one composed value */
+    CONTRACT_MAX_PIECES = 64, /* of one `compose` */
     CONTRACT_NEAREST_BUDGET = 200 * 1000, /* names compared for proposals, in one document */
     SHOWN_BYTES = 64,                     /* of a name in a message */
 };
@@ -68,6 +71,8 @@ struct contract_document {
     struct arena selected; /* what contract_select made last */
     struct arena scratch;  /* for what is only looked at; emptied now and then */
     size_t scratch_uses;
+    const char *folder; /* of the contract: where relative paths start */
+    bool has_profiles;  /* the contract has a `profile` */
     struct document_file files[1 + CONTRACT_MAX_INCLUDES];
     size_t file_count;
     size_t bytes_left, values_left, nearest_left;
@@ -106,11 +111,20 @@ struct contract_position node_position(struct contract_document *d, struct arena
 const char *document_nearest(struct contract_document *d, const char *name,
                              const char *const *names, size_t count);
 
+/* "Did you mean 'x'?" for HINT, where there is a nearest one; else hint is "". */
+enum { NEAREST_HINT_BYTES = 256 };
+const char *nearest_hint(struct contract_document *d, const char *name, const char *const *names,
+                         size_t count, char hint[static NEAREST_HINT_BYTES]);
+
 /* ---- reading a file (scan.c) ---------------------------------------------------------------- */
 
 /* Read PATH and make its tree the last of d->files. 0 also when it isn't JSON: then root is NULL and
  * a finding says why. -1: it could not be read (ERR_FILE), or memory is gone. */
 MUST_USE int document_read(struct contract_document *d, const char *path, struct err *err);
+
+/* Report the keys that OBJECT (two members at least) has twice; the first of each stays. -1: no
+ * memory (d->no_memory). */
+MUST_USE int document_drop_duplicates(struct contract_document *d, struct node *object);
 
 /* ---- the tree, read ------------------------------------------------------------------------- */
 
@@ -120,9 +134,9 @@ bool node_truth(const struct node *node, bool otherwise);
 const char *node_scalar(const struct node *node); /* string, number, bool as text */
 int64_t node_integer(const struct node *node, int64_t otherwise);
 int64_t node_duration_ms(const struct node *node, int64_t otherwise);
-/* A NULL-terminated list of the scalars in an array (or of the one scalar), made once; NULL where
- * NODE is NULL or another kind, or memory is gone (d->no_memory). */
-const char *const *node_list(struct contract_document *d, const struct node *node);
+/* What keys_check made of a list (or of the one string that may stand for it): NULL-terminated. NULL
+ * where NODE is NULL or was wrong. */
+const char *const *node_list(const struct node *node);
 const char *node_kind_words(const struct node *node); /* "a string", for messages */
 
 /* Names sorted, for look-ups: index of NAME among the variables, or -1. */

@@ -362,54 +362,6 @@ static int scan_separator(struct scanner *s, char close)
     return 1;
 }
 
-static int compare_keys(const void *left, const void *right)
-{
-    const struct node *a = *(const struct node *const *)left;
-    const struct node *b = *(const struct node *const *)right;
-    int order = strcmp(a->key, b->key);
-
-    return order != 0 ? order : (a->index > b->index) - (a->index < b->index);
-}
-
-/* Report the keys that OBJECT has twice and leave the first of each in the tree. Sorting keeps this
- * near linear for any keys; a hash table would have to defend itself. */
-static int drop_duplicates(struct scanner *s, struct node *object)
-{
-    size_t count = object->count;
-    AUTO_FREE struct node **sorted = mem_new(count, sizeof(struct node *));
-    bool found = false;
-
-    if (!sorted)
-        return no_memory(s);
-    size_t n = 0;
-    for (struct node *member = object->first; member; member = member->next)
-        sorted[n++] = member;
-    qsort(sorted, count, sizeof *sorted, compare_keys);
-    const struct node *first = sorted[0];
-    for (size_t i = 1; i < count; i++) {
-        if (!str_eq(first->key, sorted[i]->key)) {
-            first = sorted[i];
-            continue;
-        }
-        found = true;
-        (void)problem(s->document, sorted[i], AT_KEY, "Keep one of them.",
-                      "the key '%.*s' stands here twice; the first is at line %u, column %u",
-                      SHOWN(first->key), first->key_line, first->key_column);
-        sorted[i]->key = NULL; /* marks it */
-    }
-    if (!found)
-        return 0;
-    for (struct node **link = &object->first; *link;) {
-        if ((*link)->key) {
-            link = &(*link)->next;
-        } else {
-            *link = (*link)->next;
-            object->count--;
-        }
-    }
-    return 0;
-}
-
 static int scan_members(struct scanner *s, struct node *parent)
 {
     bool object = parent->kind == NODE_OBJECT;
@@ -435,7 +387,7 @@ static int scan_members(struct scanner *s, struct node *parent)
     }
     if (more != 0)
         return -1;
-    return object && parent->count > 1 ? drop_duplicates(s, parent) : 0;
+    return object && parent->count > 1 ? document_drop_duplicates(s->document, parent) : 0;
 }
 
 static int scan_value(struct scanner *s, struct node *node)

@@ -1,0 +1,367 @@
+/* envcontract/keys.h: every key of the contract, in one table for each section.
+ *
+ * The tables are what a contract is checked against, what unknown keys are compared with, and what
+ * the sections are read by: a row is KEY(enumerator, name, kind, status, detail). A key that is
+ * specified and not built yet is LATER: an error that says so, because a guard that is accepted and
+ * not enforced is worse than none. UNUSED keys are checked for their kind and not looked at. */
+#ifndef ENVCONTRACT_KEYS_H
+#define ENVCONTRACT_KEYS_H
+
+#include "envcontract/document.h"
+
+enum key_kind {
+    KIND_ANY,           /* not looked into */
+    KIND_TEXT,          /* a string that is not empty */
+    KIND_FREE_TEXT,     /* a string, also "" */
+    KIND_BOOL,          /* true, false */
+    KIND_COUNT,         /* a whole number from 0 */
+    KIND_DURATION,      /* "30s" */
+    KIND_WORD,          /* one of words */
+    KIND_TEXTS,         /* a list of strings that are not empty */
+    KIND_ARGV,          /* such a list with at least one */
+    KIND_WORDS,         /* a list of words */
+    KIND_TEXT_OR_TEXTS, /* one string or a list */
+    KIND_SCALAR,        /* a string, number or bool: a value as text */
+    KIND_SCALARS,       /* a list of those */
+    KIND_SECTION,       /* an object with the keys of section */
+    KIND_SECTION_MAP,   /* an object of names, each with the keys of section */
+    KIND_SECTION_LIST,  /* a list of objects with the keys of section */
+    KIND_REFERENCE,     /* env:NAME, file:PATH …: what must not stand in a contract itself */
+    KIND_SOURCE,        /* a reference, {"command": […]}, or an object of several */
+    KIND_CONDITION,     /* true, false or a condition */
+    KIND_BOUND,         /* min, max: a number or a string */
+    KIND_LENGTH,        /* [min, max], max may be null */
+    KIND_PATTERN,       /* PCRE2 */
+    KIND_TEMPLATE,      /* compose */
+    KIND_DEMAND,        /* "required", "forbidden" */
+    KIND_DEMAND_OR_TEXTS,
+    KIND_PORTS,      /* a port or a list of ports */
+    KIND_QUERY,      /* {name: true, false, string or list} */
+    KIND_MOUNTS,     /* {mount: 1 or 2} */
+    KIND_URL_RULES,  /* a section, made into struct contract_url_rules */
+    KIND_PATH_RULES, /* a section, made into struct contract_path_rules */
+    KIND_TYPE,       /* a variable's type */
+    KIND_VERSION,    /* 1 */
+    KIND_COUNT_OF_KINDS
+};
+
+enum key_status { BUILT, UNUSED, LATER };
+
+struct section;
+
+struct key {
+    const char *name;
+    enum key_kind kind;
+    enum key_status status;
+    const struct section *section;  /* kinds SECTION…: of what is inside */
+    const char *const *words;       /* kinds WORD…: NULL-terminated */
+    const char *const *words_later; /* specified, not built; may be NULL */
+};
+
+struct section {
+    const char *title; /* for messages: "the vault section" */
+    const struct key *keys;
+    size_t count;
+    bool nullable;   /* null takes a key away: a variable's sections, vault's */
+    bool in_profile; /* the table's `profiles` has no place in it */
+};
+
+/* clang-format off */
+#define TOP_KEYS(KEY)                                                                              \
+    KEY(TOP_SCHEMA, "$schema", KIND_FREE_TEXT, UNUSED, NOTHING)                                    \
+    KEY(TOP_CONTRACT, "contract", KIND_VERSION, BUILT, NOTHING)                                    \
+    KEY(TOP_PROJECT, "project", KIND_TEXT, BUILT, NOTHING)                                         \
+    KEY(TOP_INCLUDE, "include", KIND_TEXTS, BUILT, NOTHING)                                        \
+    KEY(TOP_PROFILE, "profile", KIND_SECTION, BUILT, SECTION(profile))                             \
+    KEY(TOP_STRICT_PROFILES, "strict_profiles", KIND_TEXTS, BUILT, NOTHING)                        \
+    KEY(TOP_RECORDS, "records", KIND_TEXT, UNUSED, NOTHING)                                        \
+    KEY(TOP_VAULT, "vault", KIND_SECTION, BUILT, SECTION(vault))                                   \
+    KEY(TOP_BASE, "base", KIND_SECTION, BUILT, SECTION(variable))                                  \
+    KEY(TOP_UNKNOWN, "unknown", KIND_ANY, LATER, NOTHING)                                          \
+    KEY(TOP_FENCES, "fences", KIND_ANY, LATER, NOTHING)                                            \
+    KEY(TOP_VARS, "vars", KIND_SECTION_MAP, BUILT, SECTION(variable))                              \
+    KEY(TOP_GROUPS, "groups", KIND_ANY, LATER, NOTHING)                                            \
+    KEY(TOP_RULES, "rules", KIND_ANY, LATER, NOTHING)                                              \
+    KEY(TOP_DATABASE, "database", KIND_SECTION, BUILT, SECTION(database))                          \
+    KEY(TOP_GUARD, "guard", KIND_SECTION, UNUSED, SECTION(guard))                                  \
+    KEY(TOP_RUN, "run", KIND_SECTION, BUILT, SECTION(run))                                         \
+    KEY(TOP_FILES, "files", KIND_SECTION_LIST, UNUSED, SECTION(file))                              \
+    KEY(TOP_DOCS, "docs", KIND_SECTION_MAP, UNUSED, SECTION(doc))
+
+#define INCLUDED_KEYS(KEY)                                                                         \
+    KEY(INCLUDED_SCHEMA, "$schema", KIND_FREE_TEXT, UNUSED, NOTHING)                               \
+    KEY(INCLUDED_CONTRACT, "contract", KIND_VERSION, BUILT, NOTHING)                               \
+    KEY(INCLUDED_VARS, "vars", KIND_SECTION_MAP, BUILT, SECTION(variable))                         \
+    KEY(INCLUDED_GROUPS, "groups", KIND_ANY, LATER, NOTHING)                                       \
+    KEY(INCLUDED_RULES, "rules", KIND_ANY, LATER, NOTHING)                                         \
+    KEY(INCLUDED_FENCES, "fences", KIND_ANY, LATER, NOTHING)
+
+#define PROFILE_KEYS(KEY)                                                                          \
+    KEY(PROFILE_VAR, "var", KIND_TEXT, BUILT, NOTHING)                                             \
+    KEY(PROFILE_VALUES, "values", KIND_TEXTS, BUILT, NOTHING)                                      \
+    KEY(PROFILE_DEFAULT, "default", KIND_TEXT, BUILT, NOTHING)
+
+#define VAULT_KEYS(KEY)                                                                            \
+    KEY(VAULT_ADDRESS, "address", KIND_TEXT, BUILT, NOTHING)                                       \
+    KEY(VAULT_ADDRESSES, "addresses", KIND_TEXTS, LATER, NOTHING)                                  \
+    KEY(VAULT_NAMESPACE, "namespace", KIND_TEXT, BUILT, NOTHING)                                   \
+    KEY(VAULT_AUTH, "auth", KIND_SECTION, BUILT, SECTION(auth))                                    \
+    KEY(VAULT_CA_CERT, "ca_cert", KIND_TEXT, BUILT, NOTHING)                                       \
+    KEY(VAULT_CA_PATH, "ca_path", KIND_TEXT, BUILT, NOTHING)                                       \
+    KEY(VAULT_TLS_SERVER_NAME, "tls_server_name", KIND_TEXT, BUILT, NOTHING)                       \
+    KEY(VAULT_REDIRECT_HOSTS, "redirect_hosts", KIND_TEXTS, BUILT, NOTHING)                        \
+    KEY(VAULT_ALLOW_HTTP, "allow_http", KIND_BOOL, BUILT, NOTHING)                                 \
+    KEY(VAULT_TIMEOUT, "timeout", KIND_DURATION, BUILT, NOTHING)                                   \
+    KEY(VAULT_DEADLINE, "deadline", KIND_DURATION, BUILT, NOTHING)                                 \
+    KEY(VAULT_RETRIES, "retries", KIND_COUNT, BUILT, NOTHING)                                      \
+    KEY(VAULT_KV, "kv", KIND_MOUNTS, BUILT, NOTHING)                                               \
+    KEY(VAULT_PROFILES, "profiles", KIND_SECTION_MAP, BUILT, SECTION(vault_profile))
+
+#define AUTH_KEYS(KEY)                                                                             \
+    KEY(AUTH_METHOD, "method", KIND_WORD, BUILT, WORDS(auth_method))                               \
+    KEY(AUTH_MOUNT, "mount", KIND_TEXT, BUILT, NOTHING)                                            \
+    KEY(AUTH_ROLE, "role", KIND_TEXT, LATER, NOTHING)                                              \
+    KEY(AUTH_ROLE_ID, "role_id", KIND_TEXT, BUILT, NOTHING)                                        \
+    KEY(AUTH_SECRET_ID, "secret_id", KIND_REFERENCE, BUILT, NOTHING)                               \
+    KEY(AUTH_SECRET_ID_WRAPPED, "secret_id_wrapped", KIND_ANY, LATER, NOTHING)                     \
+    KEY(AUTH_USERNAME, "username", KIND_TEXT, BUILT, NOTHING)                                      \
+    KEY(AUTH_PASSWORD, "password", KIND_REFERENCE, BUILT, NOTHING)                                 \
+    KEY(AUTH_JWT, "jwt", KIND_REFERENCE, LATER, NOTHING)                                           \
+    KEY(AUTH_TOKEN, "token", KIND_REFERENCE, BUILT, NOTHING)                                       \
+    KEY(AUTH_CERT, "cert", KIND_TEXT, LATER, NOTHING)                                              \
+    KEY(AUTH_KEY, "key", KIND_TEXT, LATER, NOTHING)
+
+#define VARIABLE_KEYS(KEY)                                                                         \
+    KEY(VARIABLE_TYPE, "type", KIND_TYPE, BUILT, NOTHING)                                          \
+    KEY(VARIABLE_VALUES, "values", KIND_SCALARS, BUILT, NOTHING)                                   \
+    KEY(VARIABLE_MIN, "min", KIND_BOUND, BUILT, NOTHING)                                           \
+    KEY(VARIABLE_MAX, "max", KIND_BOUND, BUILT, NOTHING)                                           \
+    KEY(VARIABLE_LENGTH, "length", KIND_LENGTH, BUILT, NOTHING)                                    \
+    KEY(VARIABLE_MIN_BYTES, "min_bytes", KIND_COUNT, BUILT, NOTHING)                               \
+    KEY(VARIABLE_PATTERN, "pattern", KIND_PATTERN, BUILT, NOTHING)                                 \
+    KEY(VARIABLE_PREFIX, "prefix", KIND_TEXT, BUILT, NOTHING)                                      \
+    KEY(VARIABLE_ITEM, "item", KIND_ANY, LATER, NOTHING)                                           \
+    KEY(VARIABLE_SEPARATOR, "separator", KIND_TEXT, LATER, NOTHING)                                \
+    KEY(VARIABLE_URL, "url", KIND_URL_RULES, BUILT, SECTION(url))                                  \
+    KEY(VARIABLE_PATH, "path", KIND_PATH_RULES, BUILT, SECTION(path))                               \
+    KEY(VARIABLE_SECRET, "secret", KIND_BOOL, BUILT, NOTHING)                                      \
+    KEY(VARIABLE_DISTINCT, "distinct", KIND_BOOL, LATER, NOTHING)                                  \
+    KEY(VARIABLE_PLACEHOLDER_OK, "placeholder_ok", KIND_BOOL, BUILT, NOTHING)                      \
+    KEY(VARIABLE_EXPOSE, "expose", KIND_WORD, BUILT, WORDS(expose))                                \
+    KEY(VARIABLE_REQUIRED, "required", KIND_CONDITION, BUILT, NOTHING)                             \
+    KEY(VARIABLE_FORBIDDEN, "forbidden", KIND_CONDITION, LATER, NOTHING)                           \
+    KEY(VARIABLE_EMPTY, "empty", KIND_WORD, BUILT, WORDS(empty))                                   \
+    KEY(VARIABLE_DEFAULT, "default", KIND_SCALAR, BUILT, NOTHING)                                  \
+    KEY(VARIABLE_SOURCE, "source", KIND_SOURCE, BUILT, NOTHING)                                    \
+    KEY(VARIABLE_COMPOSE, "compose", KIND_TEMPLATE, BUILT, NOTHING)                                \
+    KEY(VARIABLE_OVERRIDE, "override", KIND_BOOL, BUILT, NOTHING)                                  \
+    KEY(VARIABLE_STALE_OK, "stale_ok", KIND_DURATION, LATER, NOTHING)                              \
+    KEY(VARIABLE_DOC, "doc", KIND_FREE_TEXT, BUILT, NOTHING)                                       \
+    KEY(VARIABLE_EXAMPLE, "example", KIND_SCALAR, UNUSED, NOTHING)                                 \
+    KEY(VARIABLE_OWNER, "owner", KIND_TEXT, UNUSED, NOTHING)                                       \
+    KEY(VARIABLE_LINK, "link", KIND_TEXT, UNUSED, NOTHING)                                         \
+    KEY(VARIABLE_EXPIRES, "expires", KIND_TEXT, LATER, NOTHING)                                    \
+    KEY(VARIABLE_ALIASES, "aliases", KIND_ANY, LATER, NOTHING)                                     \
+    KEY(VARIABLE_DEPRECATED, "deprecated", KIND_ANY, LATER, NOTHING)                               \
+    KEY(VARIABLE_PROFILES, "profiles", KIND_SECTION_MAP, BUILT, SECTION(variable_profile))         \
+    KEY(VARIABLE_ROTATE, "rotate", KIND_SECTION, UNUSED, SECTION(rotate))
+
+#define URL_KEYS(KEY)                                                                              \
+    KEY(URL_SCHEME, "scheme", KIND_TEXT_OR_TEXTS, BUILT, NOTHING)                                  \
+    KEY(URL_HOST, "host", KIND_TEXT_OR_TEXTS, BUILT, NOTHING)                                      \
+    KEY(URL_DENY_HOST, "deny_host", KIND_TEXT_OR_TEXTS, BUILT, NOTHING)                            \
+    KEY(URL_PORT, "port", KIND_PORTS, BUILT, NOTHING)                                              \
+    KEY(URL_USER, "user", KIND_DEMAND_OR_TEXTS, BUILT, NOTHING)                                    \
+    KEY(URL_PASSWORD, "password", KIND_DEMAND, BUILT, NOTHING)                                     \
+    KEY(URL_QUERY, "query", KIND_QUERY, BUILT, NOTHING)
+
+#define PATH_KEYS(KEY)                                                                             \
+    KEY(PATH_MUST_EXIST, "must_exist", KIND_BOOL, BUILT, NOTHING)                                  \
+    KEY(PATH_DIR, "dir", KIND_BOOL, BUILT, NOTHING)                                                \
+    KEY(PATH_READABLE, "readable", KIND_BOOL, BUILT, NOTHING)
+
+#define ROTATE_KEYS(KEY)                                                                           \
+    KEY(ROTATE_STRATEGY, "strategy", KIND_TEXT, UNUSED, NOTHING)                                   \
+    KEY(ROTATE_EVERY, "every", KIND_DURATION, UNUSED, NOTHING)                                     \
+    KEY(ROTATE_GRACE, "grace", KIND_DURATION, UNUSED, NOTHING)                                     \
+    KEY(ROTATE_HOOK, "hook", KIND_ARGV, UNUSED, NOTHING)                                           \
+    KEY(ROTATE_ENV, "env", KIND_TEXTS, UNUSED, NOTHING)                                            \
+    KEY(ROTATE_TIMEOUT, "timeout", KIND_DURATION, UNUSED, NOTHING)                                 \
+    KEY(ROTATE_CONFIG, "config", KIND_ANY, UNUSED, NOTHING)                                        \
+    KEY(ROTATE_DEPENDS_ON, "depends_on", KIND_TEXTS, UNUSED, NOTHING)                              \
+    KEY(ROTATE_AFTER, "after", KIND_SECTION_LIST, UNUSED, SECTION(after))                          \
+    KEY(ROTATE_MIRRORS, "mirrors", KIND_TEXTS, UNUSED, NOTHING)                                    \
+    KEY(ROTATE_LOGINS, "logins", KIND_TEXTS, UNUSED, NOTHING)                                      \
+    KEY(ROTATE_OWNER, "owner", KIND_TEXT, UNUSED, NOTHING)                                         \
+    KEY(ROTATE_LOGIN, "login", KIND_TEXT, UNUSED, NOTHING)                                         \
+    KEY(ROTATE_ADMIN, "admin", KIND_TEXT, UNUSED, NOTHING)                                         \
+    KEY(ROTATE_PASSWORD, "password", KIND_TEXT, UNUSED, NOTHING)                                   \
+    KEY(ROTATE_MOUNT, "mount", KIND_TEXT, UNUSED, NOTHING)                                         \
+    KEY(ROTATE_ROLE, "role", KIND_TEXT, UNUSED, NOTHING)                                           \
+    KEY(ROTATE_CONNECTION, "connection", KIND_TEXT, UNUSED, NOTHING)                               \
+    KEY(ROTATE_BYTES, "bytes", KIND_COUNT, UNUSED, NOTHING)                                        \
+    KEY(ROTATE_AS, "as", KIND_TEXT, UNUSED, NOTHING)                                               \
+    KEY(ROTATE_LENGTH, "length", KIND_COUNT, UNUSED, NOTHING)                                      \
+    KEY(ROTATE_ALPHABET, "alphabet", KIND_TEXT, UNUSED, NOTHING)                                   \
+    KEY(ROTATE_KEEP, "keep", KIND_COUNT, UNUSED, NOTHING)                                          \
+    KEY(ROTATE_STEPS, "steps", KIND_TEXTS, UNUSED, NOTHING)                                        \
+    KEY(ROTATE_TEST, "test", KIND_SECTION, UNUSED, SECTION(test))                                  \
+    KEY(ROTATE_WHY, "why", KIND_TEXT, UNUSED, NOTHING)
+
+#define AFTER_KEYS(KEY)                                                                            \
+    KEY(AFTER_COMMAND, "command", KIND_ARGV, UNUSED, NOTHING)                                      \
+    KEY(AFTER_SIGNAL, "signal", KIND_TEXT, UNUSED, NOTHING)                                        \
+    KEY(AFTER_PIDFILE, "pidfile", KIND_TEXT, UNUSED, NOTHING)
+
+#define TEST_KEYS(KEY)                                                                             \
+    KEY(TEST_COMMAND, "command", KIND_ARGV, UNUSED, NOTHING)
+
+#define DATABASE_KEYS(KEY)                                                                         \
+    KEY(DATABASE_URL, "url", KIND_TEXT, BUILT, NOTHING)                                            \
+    KEY(DATABASE_ADMIN_URL, "admin_url", KIND_TEXT, BUILT, NOTHING)                                \
+    KEY(DATABASE_OWNER, "owner", KIND_TEXT, BUILT, NOTHING)                                        \
+    KEY(DATABASE_CREATE, "create", KIND_SECTION, BUILT, SECTION(create))                           \
+    KEY(DATABASE_ACCEPT, "accept", KIND_WORDS, BUILT, WORDS(state))                                \
+    KEY(DATABASE_ENV, "env", KIND_TEXTS, BUILT, NOTHING)                                           \
+    KEY(DATABASE_OFFLINE, "offline", KIND_ARGV, BUILT, NOTHING)                                    \
+    KEY(DATABASE_CWD, "cwd", KIND_TEXT, BUILT, NOTHING)                                            \
+    KEY(DATABASE_STAMP, "stamp", KIND_SECTION, BUILT, SECTION(stamp))                              \
+    KEY(DATABASE_MIGRATE, "migrate", KIND_ARGV, BUILT, NOTHING)                                    \
+    KEY(DATABASE_AUTHORITY, "authority", KIND_ANY, LATER, NOTHING)                                 \
+    KEY(DATABASE_EXPECT, "expect", KIND_TEXTS, BUILT, NOTHING)                                     \
+    KEY(DATABASE_SCHEMAS, "schemas", KIND_TEXTS, BUILT, NOTHING)                                   \
+    KEY(DATABASE_WAIT, "wait", KIND_DURATION, BUILT, NOTHING)                                      \
+    KEY(DATABASE_LOCK_TIMEOUT, "lock_timeout", KIND_DURATION, BUILT, NOTHING)                      \
+    KEY(DATABASE_LOCK_WAIT, "lock_wait", KIND_DURATION, BUILT, NOTHING)                            \
+    KEY(DATABASE_STATEMENT_TIMEOUT, "statement_timeout", KIND_DURATION, BUILT, NOTHING)            \
+    KEY(DATABASE_CONNECT_TIMEOUT, "connect_timeout", KIND_DURATION, BUILT, NOTHING)
+
+#define CREATE_KEYS(KEY)                                                                           \
+    KEY(CREATE_SQL, "sql", KIND_ARGV, BUILT, NOTHING)                                              \
+    KEY(CREATE_EMIT, "emit", KIND_ARGV, BUILT, NOTHING)                                            \
+    KEY(CREATE_COMMAND, "command", KIND_ARGV, BUILT, NOTHING)
+
+#define STAMP_KEYS(KEY)                                                                            \
+    KEY(STAMP_ALEMBIC, "alembic", KIND_TEXT, BUILT, NOTHING)                                       \
+    KEY(STAMP_STYLE, "style", KIND_WORD, BUILT, WORDS(stamp_style))                                \
+    KEY(STAMP_DIR, "dir", KIND_TEXT, BUILT, NOTHING)                                               \
+    KEY(STAMP_TABLE, "table", KIND_TEXT, BUILT, NOTHING)                                           \
+    KEY(STAMP_SCHEMA, "schema", KIND_TEXT, BUILT, NOTHING)                                         \
+    KEY(STAMP_REVISION, "revision", KIND_TEXT, BUILT, NOTHING)                                     \
+    KEY(STAMP_HEADS, "heads", KIND_ARGV, BUILT, NOTHING)
+
+#define GUARD_KEYS(KEY)                                                                            \
+    KEY(GUARD_SERVER, "server", KIND_TEXT, UNUSED, NOTHING)                                        \
+    KEY(GUARD_STAMP, "stamp", KIND_ARGV, UNUSED, NOTHING)                                          \
+    KEY(GUARD_ENV, "env", KIND_TEXTS, UNUSED, NOTHING)                                             \
+    KEY(GUARD_EPHEMERAL, "ephemeral", KIND_BOOL, UNUSED, NOTHING)                                  \
+    KEY(GUARD_REFUSE_PROFILES, "refuse_profiles", KIND_TEXTS, UNUSED, NOTHING)                     \
+    KEY(GUARD_IGNORE, "ignore", KIND_SECTION_LIST, UNUSED, SECTION(guard_ignore))                  \
+    KEY(GUARD_STRICT, "strict", KIND_BOOL, UNUSED, NOTHING)                                        \
+    KEY(GUARD_STRICT_ORDER, "strict_order", KIND_BOOL, UNUSED, NOTHING)                            \
+    KEY(GUARD_JOBS, "jobs", KIND_COUNT, UNUSED, NOTHING)                                           \
+    KEY(GUARD_TIMEOUT, "timeout", KIND_DURATION, UNUSED, NOTHING)
+
+#define GUARD_IGNORE_KEYS(KEY)                                                                     \
+    KEY(GUARD_IGNORE_KIND, "kind", KIND_TEXT, UNUSED, NOTHING)                                     \
+    KEY(GUARD_IGNORE_OBJECT, "object", KIND_TEXT, UNUSED, NOTHING)                                 \
+    KEY(GUARD_IGNORE_UNTIL, "until", KIND_TEXT, UNUSED, NOTHING)                                   \
+    KEY(GUARD_IGNORE_WHY, "why", KIND_TEXT, UNUSED, NOTHING)
+
+#define RUN_KEYS(KEY)                                                                              \
+    KEY(RUN_ON_CHANGE, "on_change", KIND_TEXT, UNUSED, NOTHING)                                    \
+    KEY(RUN_STOP_SIGNAL, "stop_signal", KIND_TEXT, UNUSED, NOTHING)                                \
+    KEY(RUN_STOP_TIMEOUT, "stop_timeout", KIND_DURATION, UNUSED, NOTHING)                          \
+    KEY(RUN_REFRESH, "refresh", KIND_TEXT, UNUSED, NOTHING)                                        \
+    KEY(RUN_SPLAY, "splay", KIND_DURATION, UNUSED, NOTHING)                                        \
+    KEY(RUN_STALE, "stale", KIND_SECTION, UNUSED, SECTION(stale))                                  \
+    KEY(RUN_REWRITE, "rewrite", KIND_ANY, UNUSED, NOTHING)                                         \
+    KEY(RUN_EXIT_CODES, "exit_codes", KIND_ANY, UNUSED, NOTHING)                                   \
+    KEY(RUN_UNSET, "unset", KIND_TEXTS, BUILT, NOTHING)                                            \
+    KEY(RUN_ONLY_CONTRACT, "only_contract", KIND_BOOL, BUILT, NOTHING)                             \
+    KEY(RUN_KEEP_LEASES, "keep_leases", KIND_BOOL, UNUSED, NOTHING)                                \
+    KEY(RUN_STATUS, "status", KIND_ANY, UNUSED, NOTHING)
+
+#define STALE_KEYS(KEY)                                                                            \
+    KEY(STALE_DIR, "dir", KIND_TEXT, UNUSED, NOTHING)                                              \
+    KEY(STALE_KEY_FILE, "key_file", KIND_TEXT, UNUSED, NOTHING)
+
+#define FILE_KEYS(KEY)                                                                             \
+    KEY(FILE_PATH, "path", KIND_TEXT, UNUSED, NOTHING)                                             \
+    KEY(FILE_TEMPLATE, "template", KIND_FREE_TEXT, UNUSED, NOTHING)                                \
+    KEY(FILE_VAR, "var", KIND_TEXT, UNUSED, NOTHING)                                               \
+    KEY(FILE_MODE, "mode", KIND_TEXT, UNUSED, NOTHING)                                             \
+    KEY(FILE_OWNER, "owner", KIND_TEXT, UNUSED, NOTHING)                                           \
+    KEY(FILE_GROUP, "group", KIND_TEXT, UNUSED, NOTHING)
+
+#define DOC_KEYS(KEY)                                                                              \
+    KEY(DOC_PROFILE, "profile", KIND_TEXT, UNUSED, NOTHING)                                        \
+    KEY(DOC_SECTIONS, "sections", KIND_ANY, UNUSED, NOTHING)                                       \
+    KEY(DOC_KIND, "kind", KIND_TEXT, UNUSED, NOTHING)
+/* clang-format on */
+
+#define KEY_ENUMERATOR(id, name, kind, status, detail) id,
+enum top_key { TOP_KEYS(KEY_ENUMERATOR) TOP_KEY_COUNT };
+enum included_key { INCLUDED_KEYS(KEY_ENUMERATOR) INCLUDED_KEY_COUNT };
+enum profile_key { PROFILE_KEYS(KEY_ENUMERATOR) PROFILE_KEY_COUNT };
+enum vault_key { VAULT_KEYS(KEY_ENUMERATOR) VAULT_KEY_COUNT };
+enum auth_key { AUTH_KEYS(KEY_ENUMERATOR) AUTH_KEY_COUNT };
+enum variable_key { VARIABLE_KEYS(KEY_ENUMERATOR) VARIABLE_KEY_COUNT };
+enum url_key { URL_KEYS(KEY_ENUMERATOR) URL_KEY_COUNT };
+enum path_key { PATH_KEYS(KEY_ENUMERATOR) PATH_KEY_COUNT };
+enum database_key { DATABASE_KEYS(KEY_ENUMERATOR) DATABASE_KEY_COUNT };
+enum create_key { CREATE_KEYS(KEY_ENUMERATOR) CREATE_KEY_COUNT };
+enum stamp_key { STAMP_KEYS(KEY_ENUMERATOR) STAMP_KEY_COUNT };
+enum run_key { RUN_KEYS(KEY_ENUMERATOR) RUN_KEY_COUNT };
+#undef KEY_ENUMERATOR
+
+extern const struct section section_top, section_included;
+
+/* Hold OBJECT against the section's table, and what lies in it against theirs: every problem is a
+ * finding. Gives each member its key_id, and builds what is worth keeping (conditions, references). */
+void keys_check(struct contract_document *d, const struct section *section, struct node *object);
+
+/* Put OBJECT's members over what MERGED (one entry for each key of its section) has: null takes a
+ * key away. OBJECT may be NULL, or no object. keys_check has been there. */
+void keys_merge(const struct node *object, const struct node **merged, size_t count);
+
+/* ---- kinds that have a grammar (kinds.c) ---------------------------------------------------- */
+
+/* Check one value, which is not null; findings. What is made of it is put into value->built: lists
+ * (const char *const *), references (struct ref), conditions, templates, the rules of `url`, `path`. */
+void kind_check(struct contract_document *d, const struct key *key, struct node *value);
+
+/* Each item of LIST as text into value->built; findings for items that are none. SCALARS: numbers and
+ * bools count as text too. */
+void kind_build_list(struct contract_document *d, const struct key *key, struct node *value,
+                     bool scalars);
+
+/* ---- sources (source.c) --------------------------------------------------------------------- */
+
+void source_check(struct contract_document *d, struct node *value);
+/* A reference in vault's auth: a secret itself must not stand in the contract. */
+void source_check_reference(struct contract_document *d, const struct key *key, struct node *value);
+
+/* TEXT with {profile}, {name} and {lower_name} put in. PROFILE may be NULL (then it has none). NULL:
+ * no memory (d->no_memory). */
+const char *source_substitute(struct contract_document *d, struct arena *a, const char *text,
+                              const char *variable, const char *profile);
+
+/* The parts of VARIABLE's SOURCE (NULL: env). What is wrong in it was said by source_check. */
+void source_build(struct contract_document *d, struct arena *a, const struct node *source,
+                  const char *profile, struct contract_variable *variable);
+
+/* ---- conditions (cond.c) -------------------------------------------------------------------- */
+
+/* Build the condition in value->built; findings. */
+void condition_build(struct contract_document *d, struct node *value);
+
+/* Say which of its names are no variables and no profiles. */
+void condition_check_names(struct contract_document *d, const struct contract_condition *condition);
+
+/* ---- url and path rules (rules.c) ----------------------------------------------------------- */
+
+void rules_build_url(struct contract_document *d, struct node *value);
+void rules_build_path(struct contract_document *d, struct node *value);
+
+#endif
