@@ -8,8 +8,9 @@
 #include "base/buf.h"
 #include "base/err.h"
 
-/* Read PATH whole. Only regular files, or with ANY_KIND pipes too; more than out->max bytes is an
- * error that names both. *out is unchanged on failure. Errors: ERR_FILE, ERR_RESOURCE. */
+/* Read PATH whole: a regular file, or by descriptor a pipe too. More than out->max bytes is an
+ * error that names both. *out is replaced, and unchanged on failure. Errors: ERR_FILE, with the file
+ * in err->file; ERR_RESOURCE where this machine has run out of something. */
 MUST_USE int file_read_all(const char *path, struct buf *out, struct err *err);
 MUST_USE int file_read_fd(int fd, const char *name, struct buf *out, struct err *err);
 

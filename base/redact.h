@@ -1,7 +1,8 @@
 /* base/redact.h: known secret values taken out of text before it is shown.
  *
  * Values shorter than REDACT_MIN_BYTES are not registered: replacing them ruins texts without
- * hiding anything. Registered are a value and its percent-encoded, base64 and JSON-escaped forms. */
+ * hiding anything. Registered are a value, its percent-encoded, base64 (with or without padding) and
+ * JSON-escaped forms, and what the sanitiser and the errors make of it. */
 #ifndef BASE_REDACT_H
 #define BASE_REDACT_H
 

@@ -37,7 +37,8 @@ struct secret secret_borrow(const char *bytes, size_t length); /* bytes[length] 
 bool secret_is_set(const struct secret *s); /* an empty value is set, SECRET_INIT is not */
 size_t secret_length(const struct secret *s);
 const char *secret_reveal(const struct secret *s); /* NUL-terminated, NULL when not set */
-bool secret_equal(const struct secret *a, const struct secret *b); /* constant time for one length */
+/* Constant time for one length. Not set equals not set only. */
+bool secret_equal(const struct secret *a, const struct secret *b);
 void secret_release(struct secret *s); /* wiped; SECRET_INIT afterwards */
 
 /* Whether every page so far could be locked; the first failure is logged once as a warning. */
