@@ -77,8 +77,16 @@ static bool is_same_group(const struct finding *a, const struct finding *b)
     return a->variable && b->variable && strcmp(a->variable, b->variable) == 0;
 }
 
-static void add_finding(struct report *r, const struct finding *finding, bool same_group)
+static bool is_same_place(const struct finding *a, const struct finding *b)
 {
+    return str_eq(a->file, b->file) && a->line == b->line && a->column == b->column;
+}
+
+/* BEFORE: the finding above it, or NULL. */
+static void add_finding(struct report *r, const struct finding *finding,
+                        const struct finding *before)
+{
+    bool same_group = before && is_same_group(before, finding);
     size_t severity_width = sizeof "warning" - 1;
     add_cell(r, same_group ? "" : COLOR_NAME,
              same_group || !finding->variable ? "" : finding->variable, r->name_width);
@@ -86,7 +94,7 @@ static void add_finding(struct report *r, const struct finding *finding, bool sa
              severity_word(finding->severity), severity_width);
     add_cell(r, "", finding->rule, r->rule_width);
     str_add_sanitised(r->out, finding->message, strlen(finding->message));
-    if (finding->file && !same_group) {
+    if (finding->file && !(same_group && is_same_place(before, finding))) {
         add_color(r, COLOR_FAINT);
         buf_adds(r->out, "  (");
         add_place(r->out, finding);
@@ -115,7 +123,7 @@ void findings_write_text(const struct findings *f, bool color, struct buf *out)
     struct report r = {.findings = f, .color = color, .out = out};
     measure(&r);
     for (size_t i = 0; i < f->count; i++)
-        add_finding(&r, &f->list[i], i > 0 && is_same_group(&f->list[i - 1], &f->list[i]));
+        add_finding(&r, &f->list[i], i > 0 ? &f->list[i - 1] : NULL);
 
     if (f->count == 0) {
         buf_adds(out, "no problems\n");
