@@ -29,7 +29,7 @@ void names_release(struct names *names);
 void names_free_list(char **list); /* NULL is fine */
 
 struct look_counts { /* the user's objects in the managed schemas, without the version table */
-    size_t tables, views, sequences, types, functions, other;
+    size_t tables, views, sequences, types, functions;
 };
 
 /* What the catalogs said. Strings are the look's own. */
@@ -71,8 +71,7 @@ void state_look_sql(const struct database_settings *settings, struct buf *out);
 
 /* Read RESULTS->list[FIRST]. Errors: ERR_RESOURCE; ERR_DEFECT for a result of another shape. *out is
  * untouched on failure. */
-MUST_USE int state_look_read(const struct database_settings *settings,
-                             const struct db_results *results, size_t first, struct look *out,
+MUST_USE int state_look_read(const struct db_results *results, size_t first, struct look *out,
                              struct err *err);
 
 /* Look → the state, why, hint, and every field of the report that a look can fill (what an earlier
