@@ -196,18 +196,21 @@ void command_say_error(const struct err *err)
     log_err(err, err_exit_code(err->kind));
 }
 
-int command_failed(const struct invocation *call, const struct err *err)
+int command_failed_with(const struct invocation *call, const struct err *err, int exit_code)
 {
-    int code = err_exit_code(err->kind);
-
-    command_say_error(err);
+    log_err(err, exit_code);
     if (!call->common.json)
-        return code;
+        return exit_code;
     AUTO_BUF out = BUF_INIT(OUTPUT_MAX_BYTES);
     struct json json = JSON_INIT(&out);
     document_begin(&json, call->command ? call->command->name : NULL, false);
-    json_error(&json, err, code);
-    return document_print(&json, code);
+    json_error(&json, err, exit_code);
+    return document_print(&json, exit_code);
+}
+
+int command_failed(const struct invocation *call, const struct err *err)
+{
+    return command_failed_with(call, err, err_exit_code(err->kind));
 }
 
 int command_words_at_most(const struct invocation *call, size_t most, struct err *err)

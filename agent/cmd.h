@@ -66,6 +66,7 @@ int text_print(const struct buf *text, int exit_code);
 
 /* Say the error on stderr and, with --json, as the document on stdout. Returns its exit code. */
 int command_failed(const struct invocation *call, const struct err *err);
+int command_failed_with(const struct invocation *call, const struct err *err, int exit_code);
 
 /* The error alone on stderr, with its exit code. */
 void command_say_error(const struct err *err);

@@ -146,8 +146,7 @@ static int run_command(const struct invocation *call)
         return EXIT_RUN_FAILED;
     }
     start_exec(&job, call->rest, &exit_code, &err);
-    (void)command_failed(call, &err);
-    return exit_code;
+    return command_failed_with(call, &err, exit_code);
 }
 
 const struct command command_run = {

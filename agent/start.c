@@ -1,9 +1,7 @@
 #include "agent/start.h"
 
 #include <errno.h>
-#include <limits.h>
 #include <stdint.h>
-#include <sys/stat.h>
 
 #include "base/mem.h"
 #include "base/proc.h"
@@ -87,44 +85,15 @@ int start_environment(struct job *job, struct err *err)
     return 0;
 }
 
-/* NAME along PATH; parts that are empty (the current folder, unsaid) are passed over. The first
- * that is there but can't be executed is remembered, as execvp does. */
-static int find_command(const char *name, const char *path, char *found, struct err *err)
-{
-    bool denied = false;
-
-    if (strlen(name) >= PATH_MAX)
-        return err_set(err, ERR_USAGE, "the command's name is longer than %d bytes", PATH_MAX - 1);
-    if (strchr(name, '/')) {
-        memcpy(found, name, strlen(name) + 1);
-        return 0;
-    }
-    for (const char *part = path; part && *part;) {
-        size_t length = strcspn(part, ":");
-        struct stat status;
-        int written = snprintf(found, PATH_MAX, "%.*s/%s", (int)length, part, name);
-        if (length > 0 && written > 0 && written < PATH_MAX && stat(found, &status) == 0 &&
-            S_ISREG(status.st_mode)) {
-            if (access(found, X_OK) == 0)
-                return 0;
-            denied = true;
-        }
-        part += length + (part[length] == ':');
-    }
-    errno = denied ? EACCES : ENOENT;
-    return err_errno(err, ERR_USAGE, "start '%s' (looked for along PATH)", name);
-}
-
 int start_exec(const struct job *job, char **argv, int *exit_code, struct err *err)
 {
-    char found[PATH_MAX];
-    const char *path = environment_get(&job->environment, "PATH");
+    AUTO_FREE char *found = NULL;
     AUTO_FREE const char **list = environment_list(&job->environment, err);
 
     *exit_code = EXIT_RUN_FAILED;
     if (!list)
         return -1;
-    if (find_command(argv[0], path ? path : "/usr/local/bin:/usr/bin:/bin", found, err) != 0) {
+    if (proc_find(argv[0], list, NULL, ERR_USAGE, &found, err) != 0) {
         *exit_code = err->sys_errno == EACCES ? EXIT_RUN_CANNOT : EXIT_RUN_NOT_FOUND;
         return -1;
     }

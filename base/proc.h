@@ -9,12 +9,12 @@
 #include "base/err.h"
 
 struct proc_request {
-    const char *const *argv;        /* NULL-terminated; argv[0] through PATH unless it has a slash */
+    const char *const *argv; /* NULL-terminated; argv[0] through PATH unless it has a slash */
     const char *const *environment; /* NULL-terminated "NAME=value": all that it gets */
     const char *folder;             /* working directory, or NULL: ours */
     const char *input;              /* written to its stdin, or NULL: /dev/null */
     size_t input_length;
-    struct buf *output;       /* stdout; its max is the ceiling: more is an error. NULL: to stderr */
+    struct buf *output; /* stdout; its max is the ceiling: more is an error. NULL: to stderr */
     struct buf *error_output; /* the last bytes of stderr, kept for reports, or NULL */
     bool show_stderr;         /* log its stderr line by line (sanitised, redacted) as it comes */
     int64_t deadline_ms;      /* its process group is killed then */
@@ -38,7 +38,8 @@ MUST_USE int proc_run(const struct proc_request *request, enum err_kind kind,
 
 /* The file that NAME means with the PATH of ENVIRONMENT (proc_request's), for execve: NAME itself
  * when it has a slash, which is then looked for from FOLDER (NULL: here). Only absolute folders of
- * PATH are looked into. sys_errno of the error: ENOENT, EACCES, or another. The caller frees. */
+ * PATH are looked into. sys_errno of the error: ENOENT, EACCES, or another. The caller frees.
+ * (proc_run refuses a file that others may write besides; this does not.) */
 MUST_USE int proc_find(const char *name, const char *const *environment, const char *folder,
                        enum err_kind kind, char **out, struct err *err);
 

@@ -87,21 +87,6 @@ static int find_in_path(const char *name, const char *path, enum err_kind kind, 
     return refuse(err, kind, name, reason);
 }
 
-/* Whoever can write the file decides what we run. */
-static int check_writers(const char *name, const char *path, enum err_kind kind, struct err *err)
-{
-    struct stat st;
-
-    if (stat(path, &st) != 0)
-        return refuse(err, kind, name, errno);
-    if (!(st.st_mode & OTHERS_MAY_WRITE))
-        return 0;
-    (void)err_set(err, kind, "run '%s': '%s' can be written by others (mode %04o)", name, path,
-                  st.st_mode & 07777U);
-    err->sys_errno = EACCES;
-    return err_hint(err, "Run 'chmod go-w %s'.", path);
-}
-
 static int find_from_folder(const char *name, const char *folder, enum err_kind kind, char **out,
                             struct err *err)
 {
@@ -112,8 +97,6 @@ static int find_from_folder(const char *name, const char *folder, enum err_kind 
     int reason = why_not(seen_from_here);
     if (reason != 0)
         return refuse(err, kind, name, reason);
-    if (check_writers(name, seen_from_here, kind, err) != 0)
-        return -1;
     *out = TAKE_POINTER(copy);
     return 0;
 }
@@ -132,8 +115,6 @@ int proc_find(const char *name, const char *const *environment, const char *fold
     AUTO_FREE char *found = NULL;
     if (find_in_path(name, path ? path : DEFAULT_PATH, kind, &found, err) != 0)
         return err_hint(err, "Looked for it in PATH: %s", path ? path : DEFAULT_PATH " (not set)");
-    if (check_writers(name, found, kind, err) != 0)
-        return -1;
     *out = TAKE_POINTER(found);
     return 0;
 }
@@ -290,10 +271,31 @@ static int report_failure(const struct proc_plan *plan, const struct failure *fa
     return -1;
 }
 
+/* Whoever can write the file decides what we run. */
+static int check_writers(const struct proc_plan *plan, enum err_kind kind, struct err *err)
+{
+    const char *name = plan->argv[0];
+    AUTO_FREE char *path = file_join(plan->folder ? plan->folder : "", plan->file);
+    struct stat st;
+
+    if (!path)
+        return err_nomem(err);
+    if (stat(path, &st) != 0)
+        return refuse(err, kind, name, errno);
+    if (!(st.st_mode & OTHERS_MAY_WRITE))
+        return 0;
+    (void)err_set(err, kind, "run '%s': '%s' can be written by others (mode %04o)", name, path,
+                  st.st_mode & 07777U);
+    err->sys_errno = EACCES;
+    return err_hint(err, "Run 'chmod go-w %s'.", path);
+}
+
 int proc_start(const struct proc_plan *plan, enum err_kind kind, pid_t *pid, struct err *err)
 {
     int ends[2];
 
+    if (check_writers(plan, kind, err) != 0)
+        return -1;
     /* Closed by a successful execve; else it brings the step and errno. */
     if (pipe2(ends, O_CLOEXEC) != 0)
         return err_errno(err, ERR_RESOURCE, "run '%s': make a pipe", plan->argv[0]);
