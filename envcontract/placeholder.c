@@ -140,10 +140,10 @@ const char *placeholder_unresolved(const char *bytes, size_t length)
     static const struct {
         const char *beginning, *words;
     } signs[] = {
-        {"vault:", "a reference to Vault (`vault:`)"},
-        {"sealed:", "a reference to the sealed store (`sealed:`)"},
-        {"ENC[", "ciphertext (`ENC[`)"},
-        {"$ANSIBLE_VAULT;", "ciphertext (`$ANSIBLE_VAULT`)"},
+        {"vault:", "a reference to Vault"},
+        {"sealed:", "a reference to the sealed store"},
+        {"ENC[", "ciphertext"},
+        {"$ANSIBLE_VAULT;", "ciphertext"},
     };
     str_trim(&bytes, &length);
     for (size_t i = 0; i < ARRAY_LEN(signs); i++) {
@@ -151,5 +151,5 @@ const char *placeholder_unresolved(const char *bytes, size_t length)
         if (length >= size && memcmp(bytes, signs[i].beginning, size) == 0)
             return signs[i].words;
     }
-    return has_shell_reference(bytes, length) ? "a reference (`${...}`)" : NULL;
+    return has_shell_reference(bytes, length) ? "a reference to another variable" : NULL;
 }
