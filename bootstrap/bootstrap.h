@@ -16,17 +16,17 @@
 #include "migrations/graph.h"
 
 /* in the order of the specification's table; words are exact */
-#define DATABASE_STATES(X)                                                                         \
-    X(STATE_FRESH, "fresh")                                                                        \
-    X(STATE_CURRENT, "current")                                                                    \
-    X(STATE_BEHIND, "behind")                                                                      \
-    X(STATE_UNKNOWN_REVISION, "unknown-revision")                                                  \
-    X(STATE_LOST_STAMP, "lost-stamp")                                                              \
-    X(STATE_UNSTAMPED, "unstamped")                                                                \
-    X(STATE_REDUNDANT, "redundant")                                                                \
-    X(STATE_STAMP_ONLY, "stamp-only")                                                              \
-    X(STATE_INCOMPLETE, "incomplete")                                                              \
-    X(STATE_INVISIBLE, "invisible")                                                                \
+#define DATABASE_STATES(X)                        \
+    X(STATE_FRESH, "fresh")                       \
+    X(STATE_CURRENT, "current")                   \
+    X(STATE_BEHIND, "behind")                     \
+    X(STATE_UNKNOWN_REVISION, "unknown-revision") \
+    X(STATE_LOST_STAMP, "lost-stamp")             \
+    X(STATE_UNSTAMPED, "unstamped")               \
+    X(STATE_REDUNDANT, "redundant")               \
+    X(STATE_STAMP_ONLY, "stamp-only")             \
+    X(STATE_INCOMPLETE, "incomplete")             \
+    X(STATE_INVISIBLE, "invisible")               \
     X(STATE_IN_DOUBT, "in-doubt")
 
 enum database_state {
@@ -42,15 +42,16 @@ enum create_form { CREATE_NONE, CREATE_SQL, CREATE_EMIT, CREATE_COMMAND };
 
 /* Borrowed strings; lists are NULL-terminated, NULL where unsaid. */
 struct database_settings {
-    const struct secret *url;  /* the value of database.url */
-    const char *url_variable;  /* its name, for messages */
+    const struct secret *url; /* the value of database.url */
+    const char *url_variable; /* its name, for messages */
     const char *owner;
     enum create_form create;
-    const char *const *create_list; /* files (joined to the folder) or argv */
-    const char *folder;             /* where commands run and files start: database.cwd */
+    const char *const *create_list;         /* files (joined to the folder) or argv */
+    const char *folder;                     /* where commands run and files start: database.cwd */
     const char *const *command_environment; /* NAME=value for emit, command, migrate, heads */
     const char *table, *schema;             /* of the version table */
-    const struct graph *graph;              /* heads and ancestry; NULL: no stamp is known */
+    bool plain_stamp; /* stamp.style plain: one text column, no key; else Alembic's table */
+    const struct graph *graph; /* heads and ancestry; NULL: no stamp is known */
     const char *const *migrate;
     const char *const *expect;
     const char *const *schemas;
@@ -65,12 +66,13 @@ struct database_report {
     char *hint;       /* what to do next, or NULL */
     char *server_version, *host, *port, *database, *user;
     bool tls, read_only;
-    size_t table_count;
+    char *tls_version;       /* or NULL */
+    size_t table_count;      /* without the version table */
     char **missing;          /* expected tables that are not there; NULL-terminated */
     char **heads, **stamped; /* NULL-terminated */
     size_t behind;
-    char **next;             /* revisions that come next when behind */
-    char **rights;           /* lines about what the role may do; verify's text only */
+    char **next;   /* revisions that come next when behind */
+    char **rights; /* lines about what the role may do; verify's text only */
     /* bootstrap */
     bool created, verified;
     enum database_state state_before;
@@ -81,7 +83,8 @@ struct database_report {
 #define AUTO_REPORT CLEANUP(database_report_release) struct database_report
 void database_report_release(struct database_report *report);
 
-/* Look only. 0 when the state could be read, whatever it is. */
+/* Look only: one connection, one round trip. 0 when the state could be read, whatever it is; else
+ * err->step says how far it came. */
 MUST_USE int verify_run(const struct database_settings *settings, struct database_report *report,
                         struct err *err);
 
@@ -94,10 +97,15 @@ MUST_USE int bootstrap_run(const struct database_settings *settings, bool migrat
 MUST_USE int bootstrap_plan(const struct database_settings *settings, struct buf *out,
                             struct err *err);
 
-/* Run one read-only query and print a table (or, with JSON, "columns" and "rows"). */
+/* Run one query in a read-only transaction and print a table into TEXT, and into JSON, a begun object,
+ * "columns", "rows" and "more"; either may be NULL. At most VERIFY_QUERY_MAX_ROWS rows: that there were
+ * more is said. Errors: ERR_USAGE when SQL is not one query; else as db.h's. */
+enum { VERIFY_QUERY_MAX_ROWS = 10000 };
 MUST_USE int verify_query(const struct database_settings *settings, const char *sql,
                           struct buf *text, struct json *json, struct err *err);
 
+/* Lines for people; for JSON, members of a begun object. Names that came from the server are
+ * sanitised. */
 void verify_write_text(const struct database_report *report, struct buf *out);
 void verify_write_json(const struct database_report *report, struct json *json);
 void bootstrap_write_text(const struct database_report *report, struct buf *out);

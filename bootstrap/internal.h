@@ -11,9 +11,12 @@
 #include "bootstrap/db.h"
 
 enum {
-    LOOK_RESULTS = 1,       /* how many results the text of state_look_sql gives */
+    LOOK_RESULTS = 1,            /* how many results the text of state_look_sql gives */
+    LOOK_NEXT_REVISIONS = 5,     /* named when behind */
+    LOOK_TEXT_BYTES = 64 * 1024, /* of a why or a hint */
+    LOOK_SQL_BYTES = 1024 * 1024,
     LOOK_FIRST_OBJECTS = 5, /* objects named in a report; all are counted */
-    LOOK_MAX_ROWS = 1000,   /* rows of the version table that are read; more is an error */
+    LOOK_MAX_ROWS = 200,    /* rows of the version table: one for each head; more is an error */
     VERSION_WIDTH = 32,     /* VARCHAR(32): what Alembic makes, and what we make */
 };
 
@@ -78,6 +81,24 @@ MUST_USE int state_look_read(const struct db_results *results, size_t first, str
  * look filled is replaced; the bootstrap part is left alone). Errors: ERR_RESOURCE. */
 MUST_USE int state_classify(const struct database_settings *settings, const struct look *look,
                             struct database_report *report, struct err *err);
+
+/* ---- explain.c: why a database is in a state, and what to do -------------------------------------- */
+
+/* What the version table's rows are, held against the revisions. */
+struct stamp_facts {
+    const char *redundant, *newer; /* a row, and the row that it is an ancestor (or a copy) of */
+    const char *unknown;           /* the first row that no script has */
+    size_t behind; /* revisions that an upgrade would run; 0 where rows are unknown */
+    const char *next[LOOK_NEXT_REVISIONS];
+    size_t next_count;
+};
+void explain_why(const struct database_settings *settings, const struct look *look,
+                 const struct stamp_facts *stamp, enum database_state state, struct buf *out);
+void explain_hint(const struct database_settings *settings, const struct look *look,
+                  const struct stamp_facts *stamp, enum database_state state, struct buf *out);
+/* A line for each right that matters here, for verify. */
+MUST_USE int explain_rights(const struct database_settings *settings, const struct look *look,
+                            struct names *out, struct err *err);
 
 /* state_look_sql, db_query, state_look_read and state_classify: one round trip. LOOK may be NULL. */
 MUST_USE int state_look(struct db *db, const struct database_settings *settings,
