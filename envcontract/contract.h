@@ -35,8 +35,8 @@ enum finding_severity { FINDING_ERROR, FINDING_WARNING };
 
 struct finding {
     enum finding_severity severity;
-    const char *variable; /* NULL: of no variable */
-    const char *rule;     /* the specification's rule name; "contract" for the file itself */
+    const char *variable;       /* NULL: of no variable */
+    const char *rule;           /* the specification's rule name; "contract" for the file itself */
     const char *message, *hint; /* hint may be NULL */
     const char *file;           /* the contract or env file, or NULL */
     const char *pointer;        /* JSON pointer into the contract, or NULL */
@@ -75,7 +75,7 @@ struct contract_variable {
     bool overridable;    /* "override": true, and the profile is not strict */
     struct contract_part *parts;
     size_t part_count;
-    const char *doc; /* or NULL */
+    const char *doc;              /* or NULL */
     struct contract_rules *rules; /* opaque: envcontract/internal.h */
 };
 
@@ -89,10 +89,15 @@ struct contract_vault {
     size_t kv_mount_count;
     bool allow_http;
     int64_t timeout_ms, deadline_ms; /* 0: unsaid */
-    int retries;
+    int retries;                     /* 0: unsaid, as many as the deadline allows */
 };
 
-enum contract_create { CONTRACT_CREATE_NONE, CONTRACT_CREATE_SQL, CONTRACT_CREATE_EMIT, CONTRACT_CREATE_COMMAND };
+enum contract_create {
+    CONTRACT_CREATE_NONE,
+    CONTRACT_CREATE_SQL,
+    CONTRACT_CREATE_EMIT,
+    CONTRACT_CREATE_COMMAND
+};
 
 struct contract_database {
     bool present;
@@ -103,25 +108,26 @@ struct contract_database {
     const char *const *create_list; /* files or argv, NULL-terminated */
     const char *const *accept;      /* states; default {"current"} */
     const char *const *env;         /* names handed to commands; may be empty */
-    const char *cwd;                /* absolute, or as the contract's folder */
-    const char *alembic;            /* path of alembic.ini, pyproject.toml or script folder; or NULL */
-    const char *alembic_dir;        /* stamp.dir, or NULL */
-    const char *table, *schema;     /* alembic_version, public */
-    const char *const *heads;       /* argv that asks Alembic, or NULL */
-    const char *const *migrate;     /* argv, or NULL */
-    const char *const *expect;      /* tables, as written */
-    const char *const *schemas;     /* managed; NULL: all of the user's */
+    const char *const *offline;     /* argv that prints the migrations as SQL, or NULL */
+    const char *cwd;                /* from the contract's folder, or NULL: that folder */
+    const char *alembic;        /* path of alembic.ini, pyproject.toml or script folder; or NULL */
+    const char *alembic_dir;    /* stamp.dir, or NULL */
+    const char *table, *schema; /* alembic_version, public */
+    const char *const *heads;   /* argv that asks Alembic, or NULL */
+    const char *const *migrate; /* argv, or NULL */
+    const char *const *expect;  /* tables, as written */
+    const char *const *schemas; /* managed; NULL: all of the user's */
     const char *authority_variable; /* or NULL */
     int64_t wait_ms, lock_timeout_ms, lock_wait_ms, statement_timeout_ms, connect_timeout_ms;
 };
 
 struct contract {
-    const char *path, *folder; /* folder is what relative paths start from */
-    const char *project;       /* or NULL */
-    const char *profile_variable;       /* or NULL: no profiles */
-    const char *const *profile_values;  /* NULL-terminated */
-    const char *profile_default;        /* or NULL */
-    const char *profile;                /* what contract_select chose, or NULL */
+    const char *path, *folder;         /* folder is what relative paths start from */
+    const char *project;               /* or NULL */
+    const char *profile_variable;      /* or NULL: no profiles */
+    const char *const *profile_values; /* NULL-terminated */
+    const char *profile_default;       /* or NULL */
+    const char *profile;               /* what contract_select chose, or NULL */
     bool profile_is_strict;
     struct contract_variable *variables; /* in the order of the file; after contract_select */
     size_t variable_count;

@@ -359,9 +359,49 @@ void condition_build(struct contract_document *d, struct node *value);
 /* Say which of its names are no variables and no profiles. */
 void condition_check_names(struct contract_document *d, const struct contract_condition *condition);
 
-/* ---- url and path rules (rules.c) ----------------------------------------------------------- */
+/* ---- one variable (rules.c) ----------------------------------------------------------------- */
 
 void rules_build_url(struct contract_document *d, struct node *value);
 void rules_build_path(struct contract_document *d, struct node *value);
+
+/* A variable's keys as they are in one profile. */
+struct layers {
+    const struct node *at[VARIABLE_KEY_COUNT];    /* NULL: not said, or taken away by null */
+    const struct node *under[VARIABLE_KEY_COUNT]; /* what `base` says */
+};
+
+/* Lay base, base's profile, the variable INDEX and its profile over one another; key by key: what
+ * lies on top replaces a key's value whole. PROFILE may be NULL. */
+void layers_merge(const struct contract_document *d, size_t index, const char *profile,
+                  struct layers *out);
+
+/* The variable INDEX from its LAYERS, in arena A. What is wrong in them is left out. */
+void rules_build(struct contract_document *d, struct arena *a, size_t index,
+                 const struct layers *layers, const char *profile, struct contract_variable *out);
+
+/* ---- the other sections (sections.c) -------------------------------------------------------- */
+
+/* Profile, strict profiles and run; what is checked once about them and the database. */
+void sections_read(struct contract *contract);
+void sections_check(struct contract *contract);
+
+/* The keys of a `profiles` object (NULL: none) are profiles of the contract. */
+void sections_check_profiles(struct contract_document *d, const struct node *map);
+
+/* Vault with the keys of its PROFILE (may be NULL), and the database, in the arena `selected`. */
+void sections_select(struct contract *contract, const char *profile);
+
+/* ---- checks beyond keys (lint.c) ------------------------------------------------------------ */
+
+/* Every variable in every profile in which it differs, and the names that others use. */
+void lint_variables(struct contract_document *d);
+
+enum { LINT_SCRATCH_VARIABLES = 256 }; /* looked at between two emptyings of the scratch arena */
+
+/* Call VISIT for the variable INDEX in each profile in which something lies over it, and once for
+ * all others (ONE_PROFILE is false; PROFILE is one of them, or NULL where there are none). */
+typedef void (*lint_visit)(struct contract_document *d, size_t index, const char *profile,
+                           bool one_profile, void *context);
+void lint_each_profile(struct contract_document *d, size_t index, lint_visit visit, void *context);
 
 #endif

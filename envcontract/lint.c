@@ -1,0 +1,356 @@
+/* envcontract/lint.c: what a schema cannot say about variables.
+ *
+ * A variable is looked at once for all profiles in which nothing lies over it, and once for each in
+ * which something does; what was said of a key once is not said again. */
+#include "envcontract/keys.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include "base/str.h"
+
+enum {
+    MAX_SAID = 64, /* problems of one variable that are remembered */
+    /* A default is held against its own pattern, and a pattern may take a million steps. */
+    MAX_PATTERN_DEFAULTS = 100,
+    MAX_DEFAULT_BYTES = 16 * 1024 * 1024, /* of all defaults, base's counted each time */
+    SUBJECT_BYTES = 128,
+};
+
+/* One variable in one profile. */
+struct look {
+    struct contract_document *d;
+    size_t index;
+    const char *profile; /* NULL: the contract has none */
+    bool one_profile;    /* something lies over it there: messages name the profile */
+    struct layers layers;
+    struct contract_variable variable;
+};
+
+/* What was said of the variable so far. */
+struct said {
+    const void *what[MAX_SAID]; /* a node and a text make one */
+    const char *text[MAX_SAID];
+    size_t count;
+    size_t *pattern_defaults, *default_bytes; /* what is left of the whole document's budgets */
+};
+
+/* Whether TEXT was said of WHAT; from now on it was. */
+static bool said_before(struct said *said, const void *what, const char *text)
+{
+    for (size_t i = 0; i < said->count; i++) {
+        if (said->what[i] == what && said->text[i] == text)
+            return true;
+    }
+    if (said->count < MAX_SAID) {
+        said->what[said->count] = what;
+        said->text[said->count++] = text;
+    }
+    return false;
+}
+
+/* A problem of the variable at NODE. TEXT and HINT are literals: TEXT is remembered. */
+static void say(const struct look *look, struct said *said, const struct node *node,
+                enum problem_at at, const char *hint, const char *text)
+{
+    if (said_before(said, node, text))
+        return;
+    (void)problem(look->d, node, at, hint, "%s%s%s%s", text,
+                  look->one_profile ? " (in profile '" : "", look->one_profile ? look->profile : "",
+                  look->one_profile ? "')" : "");
+}
+
+static const struct node *own(const struct look *look, enum variable_key key)
+{
+    const struct node *node = look->layers.at[key];
+
+    return node == look->layers.under[key] ? NULL : node;
+}
+
+/* ---- types and bounds ----------------------------------------------------------------------- */
+
+/* A constraint that the type does not have would be accepted and not enforced. `base` may have them
+ * for the types that do. */
+static void look_at_constraints(const struct look *look, struct said *said)
+{
+    static const struct {
+        enum variable_key key;
+        enum contract_constraint constraint;
+        const char *text;
+    } constraints[] = {
+        {VARIABLE_MIN, HAS_MIN_MAX, "this type has no 'min'"},
+        {VARIABLE_MAX, HAS_MIN_MAX, "this type has no 'max'"},
+        {VARIABLE_MIN_BYTES, HAS_MIN_BYTES, "this type has no 'min_bytes'"},
+        {VARIABLE_URL, HAS_URL, "this type has no 'url'"},
+        {VARIABLE_PATH, HAS_PATH, "this type has no 'path'"},
+    };
+    unsigned has = contract_type_constraints(look->variable.rules->type);
+
+    for (size_t i = 0; i < ARRAY_LEN(constraints); i++) {
+        const struct node *node = own(look, constraints[i].key);
+        if (node && !(has & constraints[i].constraint))
+            say(look, said, node, AT_KEY, NULL, constraints[i].text);
+    }
+    const struct node *type = look->layers.at[VARIABLE_TYPE];
+    if ((has & NEEDS_VALUES) && !look->layers.at[VARIABLE_VALUES] && type)
+        say(look, said, type, AT_VALUE, "Add \"values\": [\"…\"].", "an enum without 'values'");
+}
+
+static bool bound_is_wrong(const struct node *node, const struct contract_bound *bound)
+{
+    return node && node_scalar(node) && node->kind != NODE_BOOL && !bound->text;
+}
+
+static void look_at_bounds(const struct look *look, struct said *said)
+{
+    const struct contract_rules *rules = look->variable.rules;
+    const struct node *min = look->layers.at[VARIABLE_MIN], *max = look->layers.at[VARIABLE_MAX];
+
+    if (!(contract_type_constraints(rules->type) & HAS_MIN_MAX))
+        return;
+    if (bound_is_wrong(min, &rules->min))
+        say(look, said, min, AT_VALUE, NULL, "'min' is no value of its type");
+    if (bound_is_wrong(max, &rules->max))
+        say(look, said, max, AT_VALUE, NULL, "'max' is no value of its type");
+    if (!rules->min.text || !rules->max.text)
+        return;
+    bool crossed = rules->type == TYPE_NUMBER ? rules->max.number < rules->min.number
+                                              : rules->max.integer < rules->min.integer;
+    if (crossed)
+        say(look, said, max, AT_VALUE, NULL, "'max' is below 'min'");
+}
+
+/* ---- sources -------------------------------------------------------------------------------- */
+
+static bool has_only(const struct contract_variable *variable, enum ref_kind kind)
+{
+    for (size_t i = 0; i < variable->part_count; i++) {
+        if (variable->parts[i].ref.kind != kind)
+            return false;
+    }
+    return true;
+}
+
+static void look_at_secret(const struct look *look, struct said *said)
+{
+    const struct node *const *at = look->layers.at;
+    const struct contract_variable *variable = &look->variable;
+
+    if (!variable->secret)
+        return;
+    if (at[VARIABLE_DEFAULT])
+        say(look, said, at[VARIABLE_DEFAULT], AT_KEY,
+            "Take it away, and replace it where it is used.",
+            "a secret with a default in the contract");
+    if (at[VARIABLE_EXAMPLE])
+        say(look, said, at[VARIABLE_EXAMPLE], AT_KEY, "Say in 'doc' what it looks like.",
+            "a secret with an example in the contract");
+    if (!at[VARIABLE_SOURCE] || has_only(variable, REF_NONE))
+        say(look, said, look->d->variables[look->index], AT_KEY,
+            "Add \"source\"; \"env\" is one, where the platform sets it.",
+            "a secret without a source");
+}
+
+/* A secret store does not decide what code is loaded. */
+static void look_at_loader(const struct look *look, struct said *said)
+{
+    const struct node *source = look->layers.at[VARIABLE_SOURCE];
+
+    if (source && str_starts(look->variable.name, "LD_") && !has_only(&look->variable, REF_ENV))
+        say(look, said, source, AT_VALUE, "The dynamic loader's variables come from env only.",
+            "a source other than env decides what code is loaded");
+}
+
+static bool has_part(const struct contract_variable *variable, const char *name)
+{
+    for (size_t i = 0; i < variable->part_count; i++) {
+        if (str_eq(variable->parts[i].name, name))
+            return true;
+    }
+    return false;
+}
+
+static bool is_used(const struct template *compose, const char *name)
+{
+    for (size_t i = 0; i < compose->count; i++) {
+        if (str_eq(compose->pieces[i].name, name))
+            return true;
+    }
+    return false;
+}
+
+static void look_at_names(const struct look *look, struct said *said, const struct node *node,
+                          const struct template *compose)
+{
+    const struct contract_variable *variable = &look->variable;
+
+    for (size_t i = 0; i < compose->count; i++) {
+        const char *name = compose->pieces[i].name;
+        if (name && !has_part(variable, name) && !said_before(said, node, name))
+            (void)problem(look->d, node, AT_VALUE, "The names are the keys of 'source'.",
+                          "'{%.*s}' in 'compose' is no part of the source", SHOWN(name));
+    }
+    for (size_t i = 0; i < variable->part_count; i++) {
+        const char *name = variable->parts[i].name;
+        if (name && !is_used(compose, name) && !said_before(said, node, name))
+            (void)problem(look->d, node, AT_VALUE, NULL,
+                          "the part '%.*s' of the source is not in 'compose'", SHOWN(name));
+    }
+}
+
+static void look_at_compose(const struct look *look, struct said *said)
+{
+    const struct node *compose = look->layers.at[VARIABLE_COMPOSE];
+    const struct node *source = look->layers.at[VARIABLE_SOURCE];
+    bool several = look->variable.part_count > 0 && look->variable.parts[0].name;
+
+    if (several && !compose)
+        say(look, said, source, AT_KEY, "Add \"compose\": \"…{name}…\".",
+            "a source of several parts without 'compose'");
+    else if (compose && !several)
+        say(look, said, compose, AT_KEY, "Make 'source' an object of named parts, or take it away.",
+            "'compose' without a source of several parts");
+    else if (compose && look->variable.rules->compose)
+        look_at_names(look, said, compose, look->variable.rules->compose);
+}
+
+/* ---- defaults ------------------------------------------------------------------------------- */
+
+/* Whether looking at this default is within the document's budgets. */
+static bool may_validate(const struct look *look, struct said *said, size_t length)
+{
+    bool pattern = look->variable.rules->pattern != NULL;
+
+    if (*said->default_bytes >= length + 1 && (!pattern || *said->pattern_defaults > 0)) {
+        *said->default_bytes -= length + 1;
+        *said->pattern_defaults -= pattern;
+        return true;
+    }
+    if (!said_before(said, look->d, "budget"))
+        (void)problem_warning(look->d, look->layers.at[VARIABLE_DEFAULT], AT_VALUE, NULL,
+                              "the contract has more defaults than are looked at: this one is "
+                              "checked when it is used");
+    return false;
+}
+
+static void look_at_default(const struct look *look, struct said *said)
+{
+    const struct contract_rules *rules = look->variable.rules;
+    const struct node *node = look->layers.at[VARIABLE_DEFAULT];
+    char subject[SUBJECT_BYTES] = "the default: ";
+
+    if (!rules->default_value || look->variable.secret)
+        return;
+    size_t length = strlen(rules->default_value);
+    if (length == 0) {
+        if (!rules->empty_ok)
+            say(look, said, node, AT_VALUE, "Add \"empty\": \"ok\", or take it away.",
+                "an empty default counts as missing");
+        return;
+    }
+    if (problems_full(look->d) || !may_validate(look, said, length))
+        return;
+    if (look->one_profile)
+        (void)snprintf(subject, sizeof subject,
+                       "the default, in profile '%.*s': ", SHOWN(look->profile));
+
+    size_t before = look->d->findings->count;
+    struct validation validation = {
+        .variable = &look->variable,
+        .position = &rules->default_position,
+        .subject = subject,
+        .findings = look->d->findings,
+    };
+    types_validate(&validation, rules, rules->default_value, length);
+    look->d->problems += look->d->findings->count - before;
+}
+
+/* ---- each variable -------------------------------------------------------------------------- */
+
+static void look_at_variable(struct look *look, struct said *said)
+{
+    struct contract_document *d = look->d;
+
+    layers_merge(d, look->index, look->profile, &look->layers);
+    rules_build(d, &d->scratch, look->index, &look->layers, look->profile, &look->variable);
+    if (d->no_memory)
+        return;
+    look_at_constraints(look, said);
+    look_at_bounds(look, said);
+    look_at_secret(look, said);
+    look_at_loader(look, said);
+    look_at_compose(look, said);
+    look_at_default(look, said);
+}
+
+void lint_each_profile(struct contract_document *d, size_t index, lint_visit visit, void *context)
+{
+    const struct node *profiles[2] = {node_member(d->base, "profiles"),
+                                      node_member(d->variables[index], "profiles")};
+    const char *rest = NULL;
+
+    if (d->profile_count == 0) {
+        visit(d, index, NULL, false, context);
+        return;
+    }
+    if (!profiles[0] && !profiles[1]) {
+        visit(d, index, d->profiles[0], false, context);
+        return;
+    }
+    bool over[CONTRACT_MAX_PROFILES] = {false};
+    for (size_t i = 0; i < d->profile_count; i++) {
+        over[i] = node_member(profiles[0], d->profiles[i]) ||
+                  node_member(profiles[1], d->profiles[i]);
+        if (!over[i] && !rest)
+            rest = d->profiles[i];
+    }
+    if (rest)
+        visit(d, index, rest, false, context);
+    for (size_t i = 0; i < d->profile_count; i++) {
+        if (over[i])
+            visit(d, index, d->profiles[i], true, context);
+    }
+}
+
+static void visit_variable(struct contract_document *d, size_t index, const char *profile,
+                           bool one_profile, void *context)
+{
+    struct look look = {.d = d, .index = index, .profile = profile, .one_profile = one_profile};
+
+    look_at_variable(&look, context);
+}
+
+/* What is named in one object of a variable's keys, wherever it lies. */
+static void check_names(struct contract_document *d, const struct node *object)
+{
+    const struct node *required = node_member(object, "required");
+
+    if (required && required->kind == NODE_OBJECT && required->built)
+        condition_check_names(d, required->built);
+}
+
+static void check_all_names(struct contract_document *d, const struct node *object)
+{
+    const struct node *profiles = node_member(object, "profiles");
+
+    check_names(d, object);
+    sections_check_profiles(d, profiles);
+    if (!profiles || profiles->kind != NODE_OBJECT)
+        return;
+    for (const struct node *profile = profiles->first; profile; profile = profile->next)
+        check_names(d, profile);
+}
+
+void lint_variables(struct contract_document *d)
+{
+    size_t pattern_defaults = MAX_PATTERN_DEFAULTS, default_bytes = MAX_DEFAULT_BYTES;
+
+    check_all_names(d, d->base);
+    for (size_t i = 0; i < d->variable_count && !problems_full(d) && !d->no_memory; i++) {
+        struct said said = {.pattern_defaults = &pattern_defaults, .default_bytes = &default_bytes};
+        check_all_names(d, d->variables[i]);
+        lint_each_profile(d, i, visit_variable, &said);
+        if (i % LINT_SCRATCH_VARIABLES == 0)
+            arena_release(&d->scratch);
+    }
+}
