@@ -54,7 +54,7 @@ static void add_cell(struct report *r, const char *sequence, const char *text, s
     str_add_sanitised(r->out, text, strlen(text));
     size_t used = shape_characters(buf_text(r->out) + from, r->out->len - from);
     add_color(r, sequence[0] ? COLOR_END : "");
-    for (size_t i = used; i < width + GAP; i++)
+    for (size_t i = used < width ? used : width; i < width + GAP; i++)
         buf_addc(r->out, ' ');
 }
 

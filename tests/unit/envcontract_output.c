@@ -1,0 +1,237 @@
+/* tests/unit/envcontract_output.c: values written for other readers, and read back. */
+#include "tests/lib/unit.h"
+
+#include <jansson.h>
+#include <string.h>
+
+#include "base/clock.h"
+#include "base/proc.h"
+#include "envcontract/internal.h"
+
+enum { OUTPUT_MAX_BYTES = 1024 * 1024, SHELL_MS = 20 * 1000 };
+
+static int write_one(enum value_format format, const char *name, const char *bytes, size_t length,
+                     struct buf *out, struct err *err)
+{
+    struct secret value = secret_borrow(bytes, length);
+    return value_write(format, name, &value, true, out, err);
+}
+
+static void assert_written(enum value_format format, const char *value, const char *expected)
+{
+    AUTO_BUF out = BUF_INIT(OUTPUT_MAX_BYTES);
+    struct err err = ERR_INIT;
+    if (write_one(format, "A", value, strlen(value), &out, &err) != 0)
+        fail_msg("'%s': %s", value, err.text);
+    assert_string_equal(buf_text(&out), expected);
+}
+
+static void each_format_writes_its_own_way(void **state)
+{
+    (void)state;
+    assert_written(FORMAT_ENV, " a \"b\" $c 'd' # \\", "A= a \"b\" $c 'd' # \\\n");
+    assert_written(FORMAT_ENV, "", "A=\n");
+    assert_written(FORMAT_ENV, "a\rb", "A=a\rb\n");
+    assert_written(FORMAT_JSON, "a\"\n\xc3\xb6", "\"A\":\"a\\\"\\n\xc3\xb6\"");
+    assert_written(FORMAT_SHELL, "plain", "export A=plain\n");
+    assert_written(FORMAT_SHELL, "it's\n$x", "export A='it'\\''s\n$x'\n");
+    assert_written(FORMAT_SHELL, "", "export A=''\n");
+    assert_written(FORMAT_DOTENV, "", "A=\n");
+    assert_written(FORMAT_DOTENV, "https://u:p@h/x?y=z", "A='https://u:p@h/x?y=z'\n");
+    assert_written(FORMAT_DOTENV, "a/b:c,d=e", "A=a/b:c,d=e\n");
+    assert_written(FORMAT_DOTENV, "a b #c\n$d \"e\"", "A='a b #c\n$d \"e\"'\n");
+    assert_written(FORMAT_DOTENV, "it's", "A='it\\'s'\n");
+    assert_written(FORMAT_DOTENV, "a\r\\\"", "A=\"a\\r\\\\\\\"\"\n");
+    assert_written(FORMAT_DOTENV, "C:\\x\\", "A=C:\\x\\\n");
+}
+
+static void members_of_json_are_separated(void **state)
+{
+    (void)state;
+    AUTO_BUF out = BUF_INIT(OUTPUT_MAX_BYTES);
+    struct err err = ERR_INIT;
+    struct secret value = secret_borrow("x", 1), none = SECRET_INIT;
+    buf_addc(&out, '{');
+    assert_int_equal(value_write(FORMAT_JSON, "A", &value, true, &out, &err), 0);
+    assert_int_equal(value_write(FORMAT_JSON, "B", &value, false, &out, &err), 0);
+    assert_int_equal(value_write(FORMAT_JSON, "C", &none, false, &out, &err), 0);
+    buf_addc(&out, '}');
+    assert_string_equal(buf_text(&out), "{\"A\":\"x\",\"B\":\"x\",\"C\":\"\"}");
+}
+
+static void what_a_format_cannot_carry_is_refused_by_name(void **state)
+{
+    (void)state;
+    static const struct {
+        enum value_format format;
+        const char *value, *why, *hint;
+    } cases[] = {
+        {FORMAT_ENV, "CANARY\nx", "as env: a line break", "json, dotenv or shell"},
+        {FORMAT_ENV, "CANARY\r", "as env: a carriage return at the end", "json"},
+        {FORMAT_ENV, "CANARY\xff", "as env: a value that is not UTF-8", "shell"},
+        {FORMAT_JSON, "CANARY\xff", "as json: a value that is not UTF-8", "shell"},
+        {FORMAT_DOTENV, "CANARY\xff", "as dotenv: a value that is not UTF-8", "shell"},
+        {FORMAT_DOTENV, "CANARY${x}", "as dotenv: ${...} in the value", "json"},
+        {FORMAT_DOTENV, "CANARY${x:-y}", "as dotenv: ${...} in the value", "json"},
+        {FORMAT_DOTENV, "${a:b}${x}", "as dotenv: ${...} in the value", "json"},
+        {FORMAT_DOTENV, "CANARY \\", "as dotenv: a backslash at the end", "json"},
+        {FORMAT_DOTENV, "'CANARY\\", "as dotenv: a backslash at the end", "json"},
+    };
+    for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+        AUTO_BUF out = BUF_INIT(OUTPUT_MAX_BYTES);
+        struct err err = ERR_INIT;
+        if (write_one(cases[i].format, "NAME", cases[i].value, strlen(cases[i].value), &out,
+                      &err) == 0)
+            fail_msg("'%s' is written as '%s'", cases[i].value, buf_text(&out));
+        assert_int_equal(err.kind, ERR_VIOLATION);
+        assert_text_has(err.text, "'NAME' cannot be written");
+        assert_text_has(err.text, cases[i].why);
+        assert_text_has(err.hint, cases[i].hint);
+        assert_text_lacks(err.text, "CANARY");
+        assert_int_equal(out.len, 0);
+    }
+}
+
+static void what_only_looks_like_a_reference_is_carried(void **state)
+{
+    (void)state;
+    static const char *const values[] = {"$x", "${x", "${a:b}", "x}${", "${a:b-c}", "$ {x}"};
+    for (size_t i = 0; i < ARRAY_LEN(values); i++) {
+        AUTO_BUF out = BUF_INIT(OUTPUT_MAX_BYTES);
+        struct err err = ERR_INIT;
+        if (write_one(FORMAT_DOTENV, "A", values[i], strlen(values[i]), &out, &err) != 0)
+            fail_msg("'%s': %s", values[i], err.text);
+    }
+}
+
+static void a_line_longer_than_docker_reads_is_refused(void **state)
+{
+    (void)state;
+    enum { LONG = 64 * 1024 };
+    char *value = malloc(LONG + 1);
+    assert_non_null(value);
+    memset(value, 'x', LONG);
+    value[LONG] = '\0';
+    AUTO_BUF out = BUF_INIT(OUTPUT_MAX_BYTES);
+    struct err err = ERR_INIT;
+    assert_int_equal(write_one(FORMAT_ENV, "A", value, LONG - 4, &out, &err), 0);
+    assert_int_equal(write_one(FORMAT_ENV, "A", value, LONG - 3, &out, &err), -1);
+    assert_text_has(err.text, "64 KiB");
+    assert_int_equal(write_one(FORMAT_SHELL, "A", value, LONG, &out, &err), 0);
+    free(value);
+}
+
+static void nul_and_bad_names_are_refused_everywhere(void **state)
+{
+    (void)state;
+    for (unsigned format = FORMAT_ENV; format <= FORMAT_SHELL; format++) {
+        AUTO_BUF out = BUF_INIT(OUTPUT_MAX_BYTES);
+        struct err err = ERR_INIT;
+        assert_int_equal(write_one((enum value_format)format, "A", "a\0b", 3, &out, &err), -1);
+        assert_text_has(err.text, "a NUL byte");
+        if (format != FORMAT_JSON) {
+            assert_int_equal(write_one((enum value_format)format, "A;id", "x", 1, &out, &err), -1);
+            assert_text_has(err.text, "no identifier");
+        }
+        assert_int_equal(out.len, 0);
+    }
+}
+
+/* ---- round trips ---------------------------------------------------------------------------- */
+
+/* Values in which each byte but NUL stands alone, and beside quotes, backslashes and blanks. */
+static size_t value_of_byte(unsigned char byte, unsigned shape, char value[static 8])
+{
+    static const char *const shapes[] = {"%", "a%b", "'%'", "\"%", "\\%", "% ", "%%"};
+    size_t length = 0;
+    for (const char *c = shapes[shape]; *c; c++)
+        value[length++] = (char)(*c == '%' ? byte : (unsigned char)*c);
+    return length;
+}
+
+enum { SHAPES = 7 };
+
+static void every_byte_survives_json_or_is_refused(void **state)
+{
+    (void)state;
+    for (unsigned byte = 1; byte < 256; byte++) {
+        for (unsigned shape = 0; shape < SHAPES; shape++) {
+            char value[8];
+            size_t length = value_of_byte((unsigned char)byte, shape, value);
+            AUTO_BUF out = BUF_INIT(OUTPUT_MAX_BYTES);
+            struct err err = ERR_INIT;
+            buf_addc(&out, '{');
+            if (write_one(FORMAT_JSON, "A", value, length, &out, &err) != 0) {
+                assert_true(byte >= 0x80); /* alone it is not UTF-8 */
+                continue;
+            }
+            buf_addc(&out, '}');
+            json_t *root = json_loads(buf_text(&out), 0, NULL);
+            assert_non_null(root);
+            const json_t *member = json_object_get(root, "A");
+            assert_int_equal(json_string_length(member), length);
+            assert_memory_equal(json_string_value(member), value, length);
+            json_decref(root);
+        }
+    }
+}
+
+/* Feed the script to a real shell; what it prints. */
+static void run_shell(const char *shell, const struct buf *script, struct buf *output)
+{
+    const char *const argv[] = {shell, NULL};
+    const char *const environment[] = {"PATH=/usr/bin:/bin", "LC_ALL=C.UTF-8", NULL};
+    struct proc_request request = {
+        .argv = argv,
+        .environment = environment,
+        .input = buf_text(script),
+        .input_length = script->len,
+        .output = output,
+        .deadline_ms = clock_in_ms(SHELL_MS),
+        .what = shell,
+    };
+    struct proc_result result;
+    struct err err = ERR_INIT;
+    if (proc_run(&request, ERR_FILE, &result, &err) != 0)
+        fail_msg("%s", err.text);
+    assert_int_equal(result.exit_code, 0);
+}
+
+static void every_byte_survives_a_shell(void **state)
+{
+    (void)state;
+    static const char *const shells[] = {"bash", "dash"};
+    for (size_t i = 0; i < ARRAY_LEN(shells); i++) {
+        AUTO_BUF script = BUF_INIT(OUTPUT_MAX_BYTES), expected = BUF_INIT(OUTPUT_MAX_BYTES);
+        AUTO_BUF output = BUF_INIT(OUTPUT_MAX_BYTES);
+        struct err err = ERR_INIT;
+        for (unsigned byte = 1; byte < 256; byte++) {
+            for (unsigned shape = 0; shape < SHAPES; shape++) {
+                char value[8];
+                size_t length = value_of_byte((unsigned char)byte, shape, value);
+                assert_int_equal(write_one(FORMAT_SHELL, "A", value, length, &script, &err), 0);
+                buf_adds(&script, "printf '%s|' \"$A\"\n");
+                buf_add(&expected, value, length);
+                buf_addc(&expected, '|');
+            }
+        }
+        run_shell(shells[i], &script, &output);
+        assert_int_equal(output.len, expected.len);
+        assert_memory_equal(output.data, expected.data, expected.len);
+    }
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(each_format_writes_its_own_way),
+        cmocka_unit_test(members_of_json_are_separated),
+        cmocka_unit_test(what_a_format_cannot_carry_is_refused_by_name),
+        cmocka_unit_test(what_only_looks_like_a_reference_is_carried),
+        cmocka_unit_test(a_line_longer_than_docker_reads_is_refused),
+        cmocka_unit_test(nul_and_bad_names_are_refused_everywhere),
+        cmocka_unit_test(every_byte_survives_json_or_is_refused),
+        cmocka_unit_test(every_byte_survives_a_shell),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
