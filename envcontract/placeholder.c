@@ -129,7 +129,9 @@ static bool has_shell_reference(const char *bytes, size_t length)
             continue;
         if (*c == '}')
             return true;
-        if (strchr(":-+?=", *c)) /* ${NAME:-a default}; without a '}' behind it no other has one */
+        if (*c == ':' && end - c > 1)
+            c++;
+        if (strchr("-+?=", *c)) /* ${NAME:-a default}; without a '}' behind it no other has one */
             return memchr(c, '}', (size_t)(end - c));
     }
     return false;

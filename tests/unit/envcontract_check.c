@@ -265,9 +265,9 @@ static void what_is_still_a_reference_is_unresolved(void **state)
         "ENC[AES256_GCM,data:x]", "${NAME}",  "postgres://${USER}@h/d",
         "a${NAME:-b}c",           "${A:?}",   "$ANSIBLE_VAULT;1.1;AES256",
     };
-    static const char *const fine[] = {"vaults",   "env",      "$NAME", "${",
-                                       "${}",      "${a b}",   "a}${b", "file:///x",
-                                       "${{ x }}", "pa$$word", "${A:-b"};
+    static const char *const fine[] = {"vaults", "env",    "$NAME",     "${",       "${}",
+                                       "${a b}", "a}${b",  "file:///x", "${{ x }}", "pa$$word",
+                                       "${A:-b", "${a:b}", "${A:"};
     for (size_t i = 0; i < ARRAY_LEN(unresolved); i++)
         if (!placeholder_unresolved(unresolved[i], strlen(unresolved[i])))
             fail_msg("'%s' is unresolved", unresolved[i]);
