@@ -14,6 +14,7 @@ MAKEFLAGS   += --no-builtin-rules
 VERSION  := 0.1.0
 VARIANT  ?= release
 B        := build/$(VARIANT)
+O        := $(B)/obj
 PREFIX   ?= /usr/local
 DESTDIR  ?=
 CC       := $(if $(filter default undefined,$(origin CC)),gcc,$(CC))
@@ -66,7 +67,7 @@ BELOW_bootstrap   := migrations base
 BELOW_agent       := bootstrap migrations envcontract vault base
 
 sources   = $(sort $(wildcard $(1)/*.c))
-objects   = $(patsubst %.c,$(B)/%.o,$(call sources,$(1)))
+objects   = $(patsubst %.c,$(O)/%.o,$(call sources,$(1)))
 archive   = $(B)/lib$(1).a
 archives  = $(foreach f,$(1),$(call archive,$(f)))
 
@@ -83,12 +84,17 @@ $(B)/lib$(1).a: $(call objects,$(1))
 endef
 $(foreach f,$(FOLDERS),$(eval $(call archive_rule,$(f))))
 
-$(B)/%.o: %.c
+# Flags that differ from those of the last build make every object anew.
+$(shell mkdir -p $(O))
+FLAGS := $(CC) $(ALL_CFLAGS)
+$(shell printf '%s' '$(subst ','\'',$(FLAGS))' | cmp -s - $(O)/flags || printf '%s' '$(subst ','\'',$(FLAGS))' >$(O)/flags)
+
+$(O)/%.o: %.c $(O)/flags
 	@mkdir -p $(@D)
 	@echo "  CC    $@"
 	$(Q)$(CC) $(ALL_CFLAGS) -MMD -MP -c -o $@ $<
 
--include $(shell find $(B) -name '*.d' 2>/dev/null)
+-include $(shell find $(O) -name '*.d' 2>/dev/null)
 
 # ---- what is installed ----------------------------------------------------------------------
 deps: ## install what is missing (Debian and Ubuntu packages, a Python environment in build/)
@@ -100,11 +106,16 @@ deps: ## install what is missing (Debian and Ubuntu packages, a Python environme
 UNIT_TESTS := $(patsubst tests/unit/%.c,$(B)/unit/%,$(wildcard tests/unit/*.c))
 folder_of   = $(firstword $(subst _, ,$(notdir $(1))))
 
+
+# What a test brings beside tests/lib/unit.c: EXTRA_<test> := names of tests/lib/*.c
+unit_parts = $(O)/tests/unit/$(1).o $(O)/tests/lib/unit.o $(patsubst %,$(O)/tests/lib/%.o,$(EXTRA_$(1))) \
+    $(call archives,$(call folder_of,$(1)) $(BELOW_$(call folder_of,$(1))))
+
 define unit_rule
-$(B)/unit/$(1): $(B)/tests/unit/$(1).o $(call archives,$(call folder_of,$(1)) $(BELOW_$(call folder_of,$(1)))) $(B)/tests/lib/unit.o
+$(B)/unit/$(1): $(call unit_parts,$(1))
 	@mkdir -p $$(@D)
 	@echo "  LINK  $$@"
-	$(Q)$(CC) $$(ALL_LDFLAGS) -o $$@ $$< $(B)/tests/lib/unit.o $(call archives,$(call folder_of,$(1)) $(BELOW_$(call folder_of,$(1)))) $$(PKG_LIBS) -lcmocka
+	$(Q)$(CC) $$(ALL_LDFLAGS) -o $$@ $(call unit_parts,$(1)) $$(PKG_LIBS) -lcmocka
 endef
 $(foreach t,$(notdir $(UNIT_TESTS)),$(eval $(call unit_rule,$(t))))
 
