@@ -1,0 +1,1 @@
+"""What the tests share: servers, the agent binary, one case's tools."""

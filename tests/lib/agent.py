@@ -1,0 +1,224 @@
+"""The agent binary under test, and the canaries that must not be seen.
+
+`AGENT_VARIANT` names the build (release, debug, asan, cover); `AGENT_BINARY` a binary itself.
+A secret in a test is a canary: registered here, it is looked for in all that a command writes, and in
+the arguments of every process below it, raw and as base64, hex and percent-encoded text.
+"""
+from __future__ import annotations
+
+import base64
+import json
+import os
+import secrets
+import shlex
+import subprocess
+import threading
+import time
+from pathlib import Path
+from typing import Any, Callable, Dict, List, Mapping, Optional, Sequence, Set
+from urllib.parse import quote
+
+from tests.lib.processes import ROOT, plain_environment, register, unregister
+
+DEFAULT_VARIANT = "release"
+RUN_SECONDS = 120.0
+WATCH_SECONDS = 0.02
+CANARY_MIN_CHARACTERS = 8
+
+
+def agent_binary(variant: Optional[str] = None) -> Path:
+    """The binary of a variant; what the environment says where none is given."""
+    if variant is None and os.environ.get("AGENT_BINARY"):
+        return Path(os.environ["AGENT_BINARY"]).resolve()
+    return ROOT / "build" / (variant or os.environ.get("AGENT_VARIANT", DEFAULT_VARIANT)) / "agent"
+
+
+class Leak(AssertionError):
+    """A canary was seen where no secret may be. The text names it, and does not have it."""
+
+
+class Canaries:
+    """Secrets of one test, by name."""
+
+    def __init__(self) -> None:
+        self._forms: Dict[str, Set[bytes]] = {}
+        self._lock = threading.Lock()
+
+    def new(self, name: str, prefix: str = "", characters: int = 24) -> str:
+        """Make a secret that nothing else has, and register it."""
+        return self.add(name, prefix + "canary" + secrets.token_hex(characters // 2))
+
+    def add(self, name: str, value: str) -> str:
+        """Register a secret that somebody else made; gives it back."""
+        if len(value) < CANARY_MIN_CHARACTERS:
+            raise ValueError(f"'{name}' is too short to be told from other text")
+        with self._lock:
+            self._forms[name] = _forms_of(value)
+        return value
+
+    def check(self, data: bytes, where: str) -> None:
+        """Leak when one of them is in `data`."""
+        with self._lock:
+            for name, forms in self._forms.items():
+                if any(form in data for form in forms):
+                    raise Leak(f"the secret '{name}' is in {where}")
+
+
+def _forms_of(value: str) -> Set[bytes]:
+    raw = value.encode()
+    forms = {raw, raw.hex().encode(), raw.hex().upper().encode(), quote(value, safe="").encode(),
+             json.dumps(value)[1:-1].encode()}
+    # Inside of a longer text base64 has three shapes; what the neighbours touch is left away.
+    for shift in range(3):
+        for encode in (base64.b64encode, base64.urlsafe_b64encode):
+            text = encode(b"\0" * shift + raw)
+            first, last = (shift * 8 + 5) // 6, ((shift + len(raw)) * 8) // 6
+            forms.add(text[first:last])
+    return forms
+
+
+class Result:
+    """How a command ended, and what it wrote."""
+
+    def __init__(self, argv: Sequence[str], code: int, stdout: bytes, stderr: bytes) -> None:
+        self.argv, self.code = list(argv), code
+        self.raw_stdout, self.raw_stderr = stdout, stderr
+        self.stdout = stdout.decode(errors="replace")
+        self.stderr = stderr.decode(errors="replace")
+
+    def json(self) -> Any:
+        """Stdout as the one JSON document that it must be."""
+        try:
+            return json.loads(self.stdout)
+        except ValueError as problem:
+            raise AssertionError(f"stdout is not one JSON document: {problem}\n{self}") from None
+
+    def expect(self, code: int = 0) -> "Result":
+        """AssertionError, with all that was written, unless it ended with `code`."""
+        if self.code != code:
+            raise AssertionError(f"exit {self.code}, not {code}\n{self}")
+        return self
+
+    def __str__(self) -> str:
+        return (f"$ {shlex.join(self.argv)}\n[exit {self.code}]\n"
+                f"--- stdout\n{self.stdout.rstrip()}\n--- stderr\n{self.stderr.rstrip()}")
+
+
+class Running:
+    """A command that was started; `wait` gives its Result."""
+
+    def __init__(self, argv: Sequence[str], env: Mapping[str, str], cwd: Path,
+                 canaries: Optional[Canaries], prints_secrets: bool,
+                 note: Callable[[Result], None]) -> None:
+        self.argv = list(argv)
+        self._canaries, self._prints_secrets, self._note = canaries, prints_secrets, note
+        self._process = subprocess.Popen(
+            self.argv, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+            env=dict(env), cwd=str(cwd), start_new_session=True)
+        self._key = register(self._process.kill)
+
+    @property
+    def pid(self) -> int:
+        """The process id (agent's, and of what it becomes)."""
+        return self._process.pid
+
+    def ended(self) -> bool:
+        """Has it ended?"""
+        return self._process.poll() is not None
+
+    def signal(self, number: int) -> None:
+        """Send it a signal."""
+        self._process.send_signal(number)
+
+    def wait(self, seconds: float = RUN_SECONDS, text: bytes = b"") -> Result:
+        """Wait for its end; a command that takes too long is killed and fails the test."""
+        stop = threading.Event()
+        seen: List[bytes] = []
+        watcher = threading.Thread(target=_watch_arguments, args=(self.pid, stop, seen))
+        watcher.start()
+        try:
+            out, err = self._process.communicate(text, seconds)
+        except subprocess.TimeoutExpired:
+            self._process.kill()
+            out, err = self._process.communicate()
+            self._note(Result(self.argv, -9, out, err))
+            raise AssertionError(f"not ended after {seconds:g} s: {shlex.join(self.argv)}") from None
+        except BaseException:
+            self._process.kill()
+            raise
+        finally:
+            unregister(self._key)
+            stop.set()
+            watcher.join()
+        result = Result(self.argv, self._process.returncode, out, err)
+        self._note(result)
+        self._look_for_canaries(result, seen)
+        return result
+
+    def _look_for_canaries(self, result: Result, seen: List[bytes]) -> None:
+        if self._canaries is None:
+            return
+        for arguments in seen + ["\0".join(self.argv).encode()]:
+            self._canaries.check(arguments, "a command's arguments")
+        self._canaries.check(result.raw_stderr, "stderr")
+        if not self._prints_secrets:
+            self._canaries.check(result.raw_stdout, "stdout")
+
+
+def _watch_arguments(root: int, stop: threading.Event, seen: List[bytes]) -> None:
+    """Collect the command lines of the process and of all below it, until it ends."""
+    known: Set[bytes] = set()
+    while True:
+        waiting = [root]
+        while waiting:
+            pid = waiting.pop()
+            try:
+                known.add(Path(f"/proc/{pid}/cmdline").read_bytes())
+                children = Path(f"/proc/{pid}/task/{pid}/children").read_text()
+            except OSError:
+                continue  # it has ended meanwhile
+            waiting += [int(child) for child in children.split()]
+        if stop.is_set():
+            seen += sorted(known)
+            return
+        stop.wait(WATCH_SECONDS)
+
+
+class Agent:
+    """Runs the binary with an environment of its own. `home` is HOME and the working folder."""
+
+    def __init__(self, home: Path, canaries: Optional[Canaries] = None,
+                 variant: Optional[str] = None,
+                 note: Optional[Callable[[Result], None]] = None) -> None:
+        self.binary, self.home, self.canaries = agent_binary(variant), home, canaries
+        self._note = note or (lambda _result: None)
+
+    def start(self, *args: str, env: Optional[Mapping[str, str]] = None,
+              cwd: Optional[Path] = None, prints_secrets: bool = False,
+              canaries: bool = True) -> Running:
+        """Start `agent ARGS` in the background."""
+        settings = {"ASAN_OPTIONS": "detect_leaks=1", "UBSAN_OPTIONS": "print_stacktrace=1"}
+        settings.update(env or {})
+        return Running([str(self.binary), *args], plain_environment(self.home, settings),
+                       cwd or self.home, self.canaries if canaries else None, prints_secrets,
+                       self._note)
+
+    def run(self, *args: str, env: Optional[Mapping[str, str]] = None, cwd: Optional[Path] = None,
+            prints_secrets: bool = False, canaries: bool = True, text: bytes = b"",
+            seconds: float = RUN_SECONDS) -> Result:
+        """Run `agent ARGS` to its end. `prints_secrets`: stdout may have them (fetch)."""
+        return self.start(*args, env=env, cwd=cwd, prints_secrets=prints_secrets,
+                          canaries=canaries).wait(seconds, text)
+
+
+def run_tool(argv: Sequence[str], env: Optional[Mapping[str, str]], cwd: Path,
+             seconds: float = RUN_SECONDS) -> Result:
+    """Run another program (alembic, python) to its end, in a plain environment."""
+    began = time.monotonic()
+    try:
+        done = subprocess.run(list(argv), input=b"", capture_output=True, timeout=seconds,
+                              cwd=str(cwd), env=plain_environment(cwd, env))
+    except subprocess.TimeoutExpired:
+        raise AssertionError(f"not ended after {time.monotonic() - began:.0f} s: "
+                             f"{shlex.join(argv)}") from None
+    return Result(argv, done.returncode, done.stdout, done.stderr)

@@ -1,0 +1,176 @@
+"""What one integration test is handed: `def test_x(case: Case)`.
+
+Servers are started once for a run and shared; what is in them is the test's own: a fresh database, a KV
+mount, an AppRole. What a test opens is closed after it, and what it ran is shown when it fails.
+"""
+from __future__ import annotations
+
+import threading
+from pathlib import Path
+from typing import Any, Callable, Dict, List, Mapping, Optional, Sequence, TypeVar
+
+from tests.lib.agent import Agent, Canaries, Result, run_tool
+from tests.lib.servers import ROOT, Database, Folder, OpenBao, Postgres, Proxy, ScriptedHttp
+from tests.lib.scripted import Script
+
+ACME = ROOT / "examples" / "acme"
+Test = TypeVar("Test", bound=Callable[..., Any])
+
+
+class Skip(Exception):
+    """Raised by Case.skip."""
+
+
+def alone(test: Test) -> Test:
+    """Mark a test that must have the machine, or a shared server, for itself."""
+    test.alone = True  # type: ignore[attr-defined]
+    return test
+
+
+class Shared:
+    """The servers of a run, each started when it is first asked for."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._locks: Dict[str, threading.Lock] = {}
+        self._made: Dict[str, Any] = {}
+
+    def get(self, name: str, make: Callable[[], Any]) -> Any:
+        """What `make` gave the first time; two tests may start two different servers at once."""
+        with self._lock:
+            mine = self._locks.setdefault(name, threading.Lock())
+        with mine:
+            if name not in self._made:
+                self._made[name] = make()
+            return self._made[name]
+
+    def stop(self) -> None:
+        """Stop them all."""
+        with self._lock:
+            for server in self._made.values():
+                server.remove()
+            self._made.clear()
+
+
+class Case:
+    """One test's tools."""
+
+    def __init__(self, name: str, shared: Shared, variant: Optional[str] = None) -> None:
+        self.name = name
+        self.log: List[str] = []
+        self.canaries = Canaries()
+        self._shared, self._variant = shared, variant
+        self._folder: Optional[Folder] = None
+        self._deferred: List[Callable[[], Any]] = []
+
+    # ---- what it may use ----------------------------------------------------------------------
+
+    @property
+    def postgres(self) -> Postgres:
+        """The shared PostgreSQL; its superuser's password is a canary."""
+        server: Postgres = self._shared.get("postgres", Postgres)
+        self.canaries.add("superuser's password", server.password)
+        return server
+
+    @property
+    def postgres_tls(self) -> Postgres:
+        """A shared PostgreSQL that has TLS (`ca_cert`)."""
+        server: Postgres = self._shared.get("postgres_tls", lambda: Postgres(tls=True))
+        self.canaries.add("superuser's password with TLS", server.password)
+        return server
+
+    @property
+    def openbao(self) -> OpenBao:
+        """The shared OpenBao over plain HTTP."""
+        server: OpenBao = self._shared.get("openbao", OpenBao)
+        self.canaries.add("root token", server.token)
+        return server
+
+    @property
+    def openbao_tls(self) -> OpenBao:
+        """The shared OpenBao over TLS (`ca_cert`)."""
+        server: OpenBao = self._shared.get("openbao_tls", lambda: OpenBao(tls=True))
+        self.canaries.add("root token with TLS", server.token)
+        return server
+
+    @property
+    def folder(self) -> Folder:
+        """A temporary folder of the test's own."""
+        if self._folder is None:
+            self._folder = Folder()
+            self.defer(self._folder.remove)
+        return self._folder
+
+    def database(self, server: Optional[Postgres] = None) -> Database:
+        """An empty database, owned by a login whose password is a canary."""
+        made = (server or self.postgres).database()
+        self.canaries.add(f"password of {made.owner.name}", made.owner.password)
+        self.defer(made.drop)
+        return made
+
+    def proxy(self, port: int, delay_ms: float = 0.0) -> Proxy:
+        """A counting and delaying proxy before a port of the loopback."""
+        made = Proxy(port, delay_ms)
+        self.defer(made.stop)
+        return made
+
+    def scripted(self, script: Script) -> ScriptedHttp:
+        """An HTTP server that answers by script."""
+        made = ScriptedHttp(script)
+        self.defer(made.stop)
+        return made
+
+    def server_of_its_own(self, **how: Any) -> Postgres:
+        """A PostgreSQL for this test alone (`options`, `tls`): to be stopped, filled, broken."""
+        made = Postgres(**how)
+        self.defer(made.remove)
+        self.canaries.add("own superuser's password", made.password)
+        return made
+
+    # ---- what it does -------------------------------------------------------------------------
+
+    def agent(self, *args: str, **how: Any) -> Result:
+        """Run `agent ARGS` to its end (tests.lib.agent.Agent.run)."""
+        return self.make_agent().run(*args, **how)
+
+    def make_agent(self, variant: Optional[str] = None) -> Agent:
+        """The binary, for what `agent` does not do."""
+        return Agent(self.folder.path, self.canaries, variant or self._variant, self._remember)
+
+    def tool(self, *argv: str, env: Optional[Mapping[str, str]] = None,
+             cwd: Optional[Path] = None, seconds: float = 120.0) -> Result:
+        """Run another program to its end."""
+        result = run_tool(argv, env, cwd or self.folder.path, seconds)
+        self._remember(result)
+        return result
+
+    def say(self, text: str) -> None:
+        """A line that is shown when the test fails."""
+        self.log.append(text)
+
+    def skip(self, why: str) -> None:
+        """End the test: it can't be run here, for that reason."""
+        raise Skip(why)
+
+    def defer(self, undo: Callable[[], Any]) -> None:
+        """Have `undo` called after the test, the last one first."""
+        self._deferred.append(undo)
+
+    def close(self) -> None:
+        """Undo what the test opened; the first failure is raised when all is undone."""
+        failure: Optional[BaseException] = None
+        while self._deferred:
+            try:
+                self._deferred.pop()()
+            except Exception as problem:  # the rest must be undone too
+                failure = failure or problem
+        if failure is not None:
+            raise failure
+
+    def _remember(self, result: Result) -> None:
+        self.log.append(str(result))
+
+
+def lacks(text: str, parts: Sequence[str]) -> List[str]:
+    """Those of `parts` that are not in `text`."""
+    return [part for part in parts if part not in text]

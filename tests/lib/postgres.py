@@ -1,0 +1,263 @@
+"""A throwaway PostgreSQL: loopback and a unix socket, a free port, no fsync.
+
+The superuser is trusted on the socket and has a password on TCP; every other role needs its password
+on both, so that wrong passwords, missing rights and the rest can be tried.
+"""
+from __future__ import annotations
+
+import contextlib
+import csv
+import io
+import os
+import secrets
+import signal
+import subprocess
+from pathlib import Path
+from typing import Dict, Iterator, List, Mapping, Optional
+from urllib.parse import quote, urlencode
+
+from tests.lib.certificates import Certificates
+from tests.lib.processes import (Folder, Program, as_user, free_port, listening, plain_environment,
+                                 wait_until)
+
+SUPERUSER = "postgres"
+SOCKET_PATH_MAX_BYTES = 100  # sun_path has 108, of which the socket's name takes some
+STATEMENT_SECONDS = 120
+DEFAULTS = {
+    "fsync": "off", "full_page_writes": "off", "synchronous_commit": "off",
+    "shared_buffers": "32MB", "max_connections": "60", "autovacuum": "off",
+    "listen_addresses": "127.0.0.1", "log_min_messages": "log", "log_line_prefix": "%p %d ",
+    "timezone": "UTC", "max_wal_size": "2GB",
+}
+HBA = """local all postgres trust
+local all all scram-sha-256
+host all all 127.0.0.1/32 scram-sha-256
+"""
+
+
+class PostgresError(Exception):
+    """A statement or a program of PostgreSQL failed; the text is what it said."""
+
+
+def find_bindir() -> Path:
+    """The newest PostgreSQL of this machine (Debian keeps each version in its own folder)."""
+    found = sorted(Path("/usr/lib/postgresql").glob("*/bin/postgres"),
+                   key=lambda path: int(path.parts[-3]))
+    if not found:
+        raise PostgresError("there is no PostgreSQL server in /usr/lib/postgresql (make deps)")
+    return found[-1].parent
+
+
+def server_user() -> Optional[str]:
+    """PostgreSQL refuses root: as root the server runs as the user that its package made."""
+    return "postgres" if os.geteuid() == 0 else None
+
+
+def quote_name(name: str) -> str:
+    """An SQL identifier."""
+    return '"' + name.replace('"', '""') + '"'
+
+
+def quote_text(text: str) -> str:
+    """An SQL string."""
+    return "'" + text.replace("'", "''") + "'"
+
+
+class Postgres:
+    """One server. `options`: settings over DEFAULTS. `tls`: with a certificate of our own CA."""
+
+    def __init__(self, options: Optional[Mapping[str, str]] = None, tls: bool = False,
+                 parent: Optional[Path] = None) -> None:
+        self.bindir, self.user = find_bindir(), server_user()
+        self.folder = Folder("agent-pg-", parent, owner=self.user)
+        self.folder.path.chmod(0o755)
+        self.data = self.folder / "data"
+        self.password = secrets.token_hex(12)
+        self.options: Dict[str, str] = {**DEFAULTS, **(options or {})}
+        self.ca_cert: Optional[Path] = None
+        self.program: Optional[Program] = None
+        self._initdb()
+        if tls:
+            self._use_tls()
+        self.port = free_port()
+        self.start()
+
+    # ---- the server ---------------------------------------------------------------------------
+
+    def _initdb(self) -> None:
+        secret = self.folder.write("superuser", self.password + "\n")
+        self._tool(["initdb", "-D", str(self.data), "-U", SUPERUSER, "--pwfile", str(secret),
+                    "--no-sync", "--encoding", "UTF8", "--locale", "C.UTF-8",
+                    "--auth", "scram-sha-256"])
+        secret.unlink()
+        (self.data / "pg_hba.conf").write_text(HBA)
+
+    def _use_tls(self) -> None:
+        made = Certificates(self.folder.path)
+        key = self.data / "server.key"
+        key.write_bytes(made.key.read_bytes())
+        if self.user:
+            as_owner = self.data.stat()
+            os.chown(key, as_owner.st_uid, as_owner.st_gid)
+        key.chmod(0o600)
+        self.ca_cert = made.ca
+        self.options.update({"ssl": "on", "ssl_cert_file": str(made.certificate),
+                             "ssl_key_file": str(key)})
+
+    @property
+    def socket_folder(self) -> Optional[Path]:
+        """Where the unix socket is; None where the path would be too long for one."""
+        fits = len(str(self.folder.path)) < SOCKET_PATH_MAX_BYTES - len("/.s.PGSQL.65535")
+        return self.folder.path if fits else None
+
+    def start(self) -> None:
+        """Start the server and wait until it answers (also again, after `stop`)."""
+        settings = {**self.options, "port": str(self.port),
+                    "unix_socket_directories": str(self.socket_folder or "")}
+        argv = [str(self.bindir / "postgres"), "-D", str(self.data)]
+        for name, value in settings.items():
+            argv += ["-c", f"{name}={value}"]
+        # SIGINT is PostgreSQL's fast shutdown: sessions are ended, the data is sound.
+        self.program = Program(argv, self.folder / "log", plain_environment(self.folder.path),
+                               self.folder.path, self.user, stop_signal=signal.SIGINT)
+        wait_until(self._answers, "PostgreSQL", self.program)
+
+    def _answers(self) -> bool:
+        if not listening(self.port):
+            return False
+        try:
+            return self.sql("SELECT 1") == [["1"]]
+        except PostgresError as problem:
+            if "starting up" in str(problem) or "could not connect" in str(problem):
+                return False
+            raise
+
+    def stop(self) -> None:
+        """Stop the server; its data stay, `start` goes on with them."""
+        if self.program is not None:
+            self.program.stop()
+
+    def remove(self) -> None:
+        """Stop the server and remove its folder."""
+        self.stop()
+        self.folder.remove()
+
+    def log_text(self) -> str:
+        """The server's log; with the option `log_statement=all` every statement is in it."""
+        return (self.folder / "log").read_text(encoding="utf-8", errors="replace")
+
+    def _tool(self, argv: List[str], env: Optional[Mapping[str, str]] = None,
+              text: Optional[str] = None) -> str:
+        """Run a program of PostgreSQL's own as the server's user; gives its stdout."""
+        done = subprocess.run(
+            [str(self.bindir / argv[0])] + argv[1:], input=text or "", capture_output=True,
+            text=True, cwd=str(self.folder.path), timeout=STATEMENT_SECONDS,
+            env=plain_environment(self.folder.path, env), **as_user(self.user))
+        if done.returncode != 0:
+            raise PostgresError(f"{argv[0]}: {done.stderr.strip() or f'exit {done.returncode}'}")
+        return done.stdout
+
+    # ---- what is in it ------------------------------------------------------------------------
+
+    def _connection(self, database: str) -> List[str]:
+        return ["-h", str(self.socket_folder or "127.0.0.1"), "-p", str(self.port),
+                "-U", SUPERUSER, "-d", database]
+
+    def sql(self, text: str, database: str = "postgres") -> List[List[str]]:
+        """Run SQL as superuser; gives the rows as texts (NULL as the empty text)."""
+        out = self._tool(["psql", "-X", "-q", "-t", "--csv", "-v", "ON_ERROR_STOP=1"]
+                         + self._connection(database), {"PGPASSWORD": self.password}, text)
+        return [row or [""] for row in csv.reader(io.StringIO(out))]
+
+    def value(self, text: str, database: str = "postgres") -> str:
+        """The one value that a query gives."""
+        rows = self.sql(text, database)
+        if len(rows) != 1 or len(rows[0]) != 1:
+            raise PostgresError(f"one value was wanted from {text!r}, not {rows!r}")
+        return rows[0][0]
+
+    def dump(self, database: str, *options: str) -> str:
+        """pg_dump's plain output."""
+        return self._tool(["pg_dump"] + self._connection(database) + list(options),
+                          {"PGPASSWORD": self.password})
+
+    def role(self, name: Optional[str] = None, password: Optional[str] = None,
+             options: str = "LOGIN") -> "Role":
+        """Make a role; without a name one that nobody else has."""
+        made = Role(name or "role_" + secrets.token_hex(4), password or secrets.token_hex(12))
+        self.sql(f"CREATE ROLE {quote_name(made.name)} {options} "
+                 f"PASSWORD {quote_text(made.password)}")
+        return made
+
+    def database(self, owner: Optional["Role"] = None, name: Optional[str] = None) -> "Database":
+        """Make an empty database, with an owner that is an ordinary login."""
+        owner = owner or self.role()
+        name = name or "db_" + secrets.token_hex(4)
+        self.sql(f"CREATE DATABASE {quote_name(name)} OWNER {quote_name(owner.name)} "
+                 "TEMPLATE template0")
+        return Database(self, name, owner)
+
+    @contextlib.contextmanager
+    def fresh(self) -> Iterator["Database"]:
+        """An empty database for the length of a block."""
+        made = self.database()
+        try:
+            yield made
+        finally:
+            made.drop()
+
+    def url(self, database: str, user: str = SUPERUSER, password: Optional[str] = None,
+            host: str = "127.0.0.1", port: Optional[int] = None, scheme: str = "postgresql",
+            query: Optional[Mapping[str, str]] = None) -> str:
+        """A connection URL; the superuser's password is filled in, another role's must be given."""
+        if password is None and user == SUPERUSER:
+            password = self.password
+        login = quote(user, safe="") + (f":{quote(password, safe='')}" if password else "")
+        tail = "?" + urlencode(query) if query else ""
+        return f"{scheme}://{login}@{host}:{port or self.port}/{quote(database, safe='')}{tail}"
+
+
+class Role:
+    """A login and its password."""
+
+    def __init__(self, name: str, password: str) -> None:
+        self.name, self.password = name, password
+
+
+class Database:
+    """A database of a server, with the login that owns it."""
+
+    def __init__(self, server: Postgres, name: str, owner: Role) -> None:
+        self.server, self.name, self.owner = server, name, owner
+
+    def url(self, **how: object) -> str:
+        """The owner's URL; `how` as Postgres.url takes it."""
+        how.setdefault("user", self.owner.name)
+        how.setdefault("password", self.owner.password)
+        return self.server.url(self.name, **how)  # type: ignore[arg-type]
+
+    def sql(self, text: str) -> List[List[str]]:
+        """Run SQL as superuser."""
+        return self.server.sql(text, self.name)
+
+    def value(self, text: str) -> str:
+        """The one value that a query gives."""
+        return self.server.value(text, self.name)
+
+    def tables(self) -> List[str]:
+        """The user's tables, `schema.table`, sorted."""
+        rows = self.sql("SELECT schemaname || '.' || tablename FROM pg_tables WHERE schemaname "
+                        "NOT IN ('pg_catalog', 'information_schema') ORDER BY 1")
+        return [row[0] for row in rows]
+
+    def stamped(self, table: str = "public.alembic_version") -> List[str]:
+        """The rows of the version table, sorted."""
+        return [row[0] for row in self.sql(f"SELECT version_num FROM {table} ORDER BY 1")]
+
+    def dump(self, *options: str) -> str:
+        """pg_dump's plain output."""
+        return self.server.dump(self.name, *options)
+
+    def drop(self) -> None:
+        """Remove the database, sessions in it included."""
+        self.server.sql(f"DROP DATABASE IF EXISTS {quote_name(self.name)} WITH (FORCE)")
