@@ -1,0 +1,284 @@
+"""What is measured, a class for each part: its inputs and servers, its sides, its rows."""
+from __future__ import annotations
+
+import os
+import shutil
+from pathlib import Path
+from typing import Callable, Dict, List, Mapping, Optional, Sequence
+
+from tests.bench import inputs
+from tests.bench.harness import Sample, Side, Stopwatch
+from tests.bench.report import Report, Row
+from tests.lib.openbao import find_binary
+from tests.lib.servers import ROOT, Database, Folder, OpenBao, Postgres, Proxy, Role
+
+AGENT = str(ROOT / "build" / "release" / "agent")
+ALEMBIC = str(ROOT / "build" / "venv" / "bin" / "alembic")
+ROUND_TRIPS_MS = (0, 20)
+HERD = 50
+MEGABYTE = 1000 * 1000
+MEMORY_ALLOWANCE_MB = 32
+
+
+def find_peer(name: str) -> Optional[str]:
+    """A peer from PATH or Go's own folder."""
+    places = [os.environ.get("PATH", ""), os.environ.get("GOBIN", ""),
+              str(Path(os.environ.get("GOPATH", str(Path.home() / "go"))) / "bin")]
+    return shutil.which(name, path=os.pathsep.join(place for place in places if place))
+
+
+class Bench:
+    """What all parts share. `quick`: the smallest cases only."""
+
+    def __init__(self, watch: Stopwatch, report: Report, quick: bool) -> None:
+        self.watch, self.report, self.quick = watch, report, quick
+
+    def folder(self, name: str) -> Path:
+        """A folder of one part."""
+        path = self.watch.folder / name
+        path.mkdir()
+        return path
+
+    def versus(self, samples: Mapping[str, Sample], key: str, what: str, ours: str, peer: str,
+               limit: Optional[float] = None) -> None:
+        """A row of wall times; a peer without a sample is not installed."""
+        mine, other = samples[ours], samples.get(peer)
+        self.report.add(Row(key, what, mine.wall_ms, peer, other.wall_ms if other else None, limit,
+                            runs=f"{mine.count}/{other.count}" if other else str(mine.count)))
+
+
+# ---- a: start -----------------------------------------------------------------------------------
+
+def start(bench: Bench) -> None:
+    """What a command costs that contacts nothing."""
+    bench.report.section("Start", "The floor is a C program that links jansson, libsodium and PCRE2 "
+                         "and does nothing; an empty C program and the peers for orientation.")
+    contract = inputs.checked_contract(bench.folder("start"), 5)
+    sides = [Side("agent version", [AGENT, "version"]),
+             Side("agent check", [AGENT, "check", "--env-only", "--contract", str(contract)],
+                  inputs.checked_environment(5)),
+             Side("C, three libraries", [bench.watch.floor("start")]),
+             Side("C, empty", [bench.watch.floor("empty")]),
+             Side("bao version", [str(find_binary()), "version"])]
+    peer = find_peer("consul-template")
+    if peer:
+        sides.append(Side("consul-template -version", [peer, "-version"]))
+    samples = bench.watch.compare(sides)
+    for name, what in (("agent version", "`agent version`"),
+                       ("agent check", "`agent check --env-only`, 5 variables")):
+        bench.versus(samples, "start", what, name, "C, three libraries", 1.5)
+        bench.versus(samples, "start", what, name, "consul-template -version", 0.35)
+        bench.versus(samples, "start", what, name, "C, empty")
+        bench.versus(samples, "start", what, name, "bao version")
+
+
+# ---- b: fetch, then exec ------------------------------------------------------------------------
+
+def fetch(bench: Bench) -> None:
+    """Secrets from OpenBao over TLS, then /bin/true."""
+    bench.report.section("Fetch, then exec `/bin/true`", "KV version 2 from a real OpenBao over TLS with "
+                         "a given token, each path another secret. The floor is a libcurl program with "
+                         "all requests in flight over one connection with HTTP/2.")
+    server = OpenBao(tls=True)
+    paths = [f"secret/bench/p{number:02}" for number in range(20)]
+    for path in paths:
+        server.put(path, {"value": f"value of {path}"})
+    folder = bench.folder("fetch")
+    for round_trip in ROUND_TRIPS_MS[:1] if bench.quick else ROUND_TRIPS_MS:
+        proxy = Proxy(server.port, round_trip / 2) if round_trip else None
+        port = proxy.port if proxy else server.port
+        for count in (1, 20):
+            _fetch(bench, folder / f"{count}-{round_trip}", server, port, paths[:count], round_trip)
+        if proxy:
+            proxy.stop()
+    server.remove()
+
+
+def _fetch(bench: Bench, folder: Path, server: OpenBao, port: int, paths: Sequence[str],
+           round_trip: int) -> None:
+    address = f"https://127.0.0.1:{port}"
+    assert server.ca_cert is not None
+    ca_cert = server.ca_cert
+    env = {"VAULT_ADDR": address, "VAULT_TOKEN": server.token, "VAULT_CACERT": str(ca_cert)}
+    references = [f"{inputs.secret_name(path)}={path}#value" for path in paths]
+    contract = inputs.fetch_contract(folder, paths)
+    agent_peer = inputs.bao_agent(folder, address, ca_cert, server.token, paths)
+    sides = [Side("agent", [AGENT, "run", "-q", "--contract", str(contract), "--", "/bin/true"], env),
+             Side("C, libcurl", [bench.watch.floor("fetch"), *references, "--", "/bin/true"], env),
+             Side("bao agent", [str(find_binary()), "agent", f"-config={agent_peer}"], slow=True)]
+    peer = find_peer("consul-template")
+    if peer:
+        settings = inputs.consul_template(folder, address, ca_cert, paths)
+        sides.append(Side("consul-template", [peer, f"-config={settings}"], env))
+    peer = find_peer("envconsul")
+    if peer:
+        settings = inputs.envconsul(folder, address, ca_cert, paths)
+        sides.append(Side("envconsul", [peer, f"-config={settings}", "/bin/true"], env))
+    samples = bench.watch.compare(sides)
+    what = f"{len(paths)} path{'s' if len(paths) > 1 else ''}, {round_trip} ms"
+    bench.versus(samples, f"fetch-{len(paths)}-{round_trip}", what, "agent", "C, libcurl", 1.15)
+    bench.versus(samples, "fetch-peer", what, "agent", "envconsul", 0.85 if len(paths) == 1 else 0.4)
+    bench.versus(samples, "fetch-peer", what, "agent", "consul-template")
+    bench.versus(samples, "fetch-peer", what, "agent", "bao agent")
+
+
+# ---- c, d: databases ----------------------------------------------------------------------------
+
+class Databases:
+    """A PostgreSQL, and a fresh database for each run."""
+
+    def __init__(self) -> None:
+        self.server = Postgres()
+        self.role: Role = self.server.role()
+        self.current: Optional[Database] = None
+
+    def maker(self, port: int) -> Callable[[], Mapping[str, str]]:
+        """What makes a fresh database and says how to reach it through `port`."""
+        def make() -> Dict[str, str]:
+            self.current = self.server.database(self.role)
+            return {"DATABASE_URL": self.current.url(port=port), "PGHOST": "127.0.0.1",
+                    "PGPORT": str(port), "PGUSER": self.role.name,
+                    "PGPASSWORD": self.role.password, "PGDATABASE": self.current.name}
+        return make
+
+    def drop(self) -> None:
+        """Remove the database of the last run."""
+        if self.current is not None:
+            self.current.drop()
+            self.current = None
+
+
+def _agent_bootstrap(name: str, databases: Databases, contract: Path, port: int,
+                     copies: int = 1) -> Side:
+    return Side(name, [AGENT, "bootstrap", "-q", "--contract", str(contract)], copies=copies,
+                before=databases.maker(port), after=databases.drop)
+
+
+def _project(folder: Path, tables: int) -> Path:
+    inputs.schema_file(folder / "schema.sql", tables)
+    inputs.alembic_project(folder, inputs.REVISIONS, tables)
+    return inputs.bootstrap_contract(folder, "schema.sql")
+
+
+def bootstrap(bench: Bench) -> None:
+    """A fresh database from one file."""
+    bench.report.section("Bootstrap", "A fresh database; each table has ten columns, a primary key and an "
+                         "index. `agent bootstrap` reads 100 Alembic revisions, locks, makes, stamps and "
+                         "looks again from a new connection. The floor sends the file as one query and "
+                         "does nothing else. Alembic makes the same tables in 100 revisions.")
+    databases = Databases()
+    for tables in (100,) if bench.quick else (100, 1000):
+        contract = _project(bench.folder(f"bootstrap-{tables}"), tables)
+        for round_trip in ROUND_TRIPS_MS[:1] if bench.quick else ROUND_TRIPS_MS:
+            _bootstrap(bench, databases, contract, tables, round_trip)
+    databases.server.remove()
+
+
+def _bootstrap(bench: Bench, databases: Databases, contract: Path, tables: int,
+               round_trip: int) -> None:
+    proxy = Proxy(databases.server.port, round_trip / 2) if round_trip else None
+    port = proxy.port if proxy else databases.server.port
+    schema, make = str(contract.parent / "schema.sql"), databases.maker(port)
+    psql = [str(databases.server.bindir / "psql"), "-X", "-q", "-1", "-v", "ON_ERROR_STOP=1", "-f", schema]
+    config = str(contract.parent / "alembic.ini")
+    sides = [_agent_bootstrap("agent", databases, contract, port),
+             Side("C, libpq", [bench.watch.floor("query"), schema], before=make, after=databases.drop),
+             Side("psql -1 -f", psql, before=make, after=databases.drop, slow=True),
+             Side("alembic upgrade head", [ALEMBIC, "-c", config, "upgrade", "head"],
+                  before=make, after=databases.drop, slow=True)]
+    samples = bench.watch.compare(sides)
+    what, key = f"{tables:,} tables, {round_trip} ms", f"bootstrap-{tables}-{round_trip}"
+    bench.versus(samples, key, what, "agent", "C, libpq", 1.10)
+    bench.versus(samples, key, what, "agent", "psql -1 -f", 1 / 15 if round_trip else None)
+    bench.versus(samples, key, what, "agent", "alembic upgrade head")
+    mine, other = samples["agent"], samples["alembic upgrade head"]
+    bench.report.add(Row(f"cpu-{tables}", f"{what}: client CPU", mine.cpu_ms, "alembic upgrade head",
+                         other.cpu_ms, 1 / 50, runs=f"{mine.count}/{other.count}"))
+    if proxy:
+        proxy.stop()
+
+
+def herd(bench: Bench) -> None:
+    """Fifty at once on one empty database."""
+    bench.report.section("A herd", f"{HERD} `agent bootstrap` start at once on an empty database of 100 "
+                         "tables; every one must exit 0, and the last end counts. The target is twice a "
+                         "single bootstrap's time and one second.")
+    databases = Databases()
+    contract = _project(bench.folder("herd"), 100)
+    for round_trip in ROUND_TRIPS_MS[:1] if bench.quick else ROUND_TRIPS_MS:
+        proxy = Proxy(databases.server.port, round_trip / 2) if round_trip else None
+        port = proxy.port if proxy else databases.server.port
+        samples = bench.watch.compare([
+            _agent_bootstrap("one", databases, contract, port),
+            _agent_bootstrap("herd", databases, contract, port, HERD)])
+        one, many = samples["one"], samples["herd"]
+        bench.report.add(Row(f"herd-{round_trip}", f"{HERD} at once, {round_trip} ms", many.wall_ms,
+                             "one alone", one.wall_ms, 2 * one.wall_ms + 1000, absolute=True,
+                             runs=f"{many.count}/{one.count}"))
+        if proxy:
+            proxy.stop()
+    databases.server.remove()
+
+
+def memory(bench: Bench) -> None:
+    """Peak memory with a large schema file."""
+    bench.report.section("Memory", "The largest resident size of `agent bootstrap` with a file as pg_dump "
+                         f"writes it, data as COPY included; the target is the file and "
+                         f"{MEMORY_ALLOWANCE_MB} MB.")
+    databases = Databases()
+    folder = bench.folder("memory")
+    size_mb = inputs.dump_file(folder / "schema.sql").stat().st_size / MEGABYTE
+    inputs.alembic_project(folder, 1)
+    contract = inputs.bootstrap_contract(folder, "schema.sql")
+    side = _agent_bootstrap("agent", databases, contract, databases.server.port)
+    runs = [bench.watch.run(side) for _ in range(1 if bench.quick else 3)]
+    peak_mb = max(run.peak_kib for run in runs) * 1024 / MEGABYTE
+    bench.report.add(Row("memory", f"schema file of {size_mb:.0f} MB", peak_mb, "the file", size_mb,
+                         size_mb + MEMORY_ALLOWANCE_MB, unit="MB", absolute=True, runs=str(len(runs))))
+    databases.server.remove()
+
+
+# ---- e: contracts -------------------------------------------------------------------------------
+
+def check(bench: Bench) -> None:
+    """A contract against the environment, and parsing by size."""
+    bench.report.section("Check", "`agent check --env-only`; every variable has a pattern and a value that "
+                         "matches. The floor reads the same file with jansson and matches the same "
+                         "patterns with PCRE2. Then the time of parsing a contract "
+                         "(`agent check --lint`) for each further variable.")
+    folder = bench.folder("check")
+    for count in (50, 1000):
+        contract, env = str(inputs.checked_contract(folder, count)), inputs.checked_environment(count)
+        samples = bench.watch.compare([
+            Side("agent", [AGENT, "check", "-q", "--env-only", "--contract", contract], env),
+            Side("C, jansson and PCRE2", [bench.watch.floor("check"), contract], env)])
+        bench.versus(samples, f"check-{count}", f"{count:,} variables", "agent",
+                     "C, jansson and PCRE2", 1.5)
+    sizes = (10, 1000, 100000)
+    sides = [Side(str(count), [AGENT, "check", "-q", "--lint", "--contract",
+                               str(inputs.plain_contract(folder, count))]) for count in sizes]
+    samples = bench.watch.compare(sides)
+    per_variable = [1000 * (samples[str(many)].wall_ms - samples[str(few)].wall_ms) / (many - few)
+                    for few, many in zip(sizes, sizes[1:])]
+    count = samples[str(sizes[0])].count
+    bench.report.add(Row("linear", "parsing, each variable up to 100,000", per_variable[1],
+                         "each up to 1,000", per_variable[0], 1.5, unit="µs", runs=str(count)))
+
+
+# ---- f: revision graphs -------------------------------------------------------------------------
+
+def graph(bench: Bench) -> None:
+    """Revision files, read without Python."""
+    bench.report.section("Graph", "`agent graph` reads every revision file; `alembic heads` imports each.")
+    for count in (1000,) if bench.quick else (1000, 10000):
+        config = str(inputs.alembic_project(bench.folder(f"graph-{count}"), count))
+        samples = bench.watch.compare([
+            Side("agent", [AGENT, "graph", config]),
+            Side("alembic heads", [ALEMBIC, "-c", config, "heads"], slow=True)])
+        bench.versus(samples, "graph", f"{count:,} revisions", "agent", "alembic heads")
+
+
+PARTS: Dict[str, Callable[[Bench], None]] = {
+    "start": start, "fetch": fetch, "bootstrap": bootstrap, "herd": herd, "memory": memory,
+    "check": check, "graph": graph,
+}

@@ -1,0 +1,230 @@
+"""What the measured commands are given: contracts, schemas, revisions, peers' settings."""
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Dict, List, Sequence
+
+COLUMNS = 10
+REVISIONS = 100        # of the chain that makes the tables; 1,000 tables are ten in each
+COPY_FILE_BYTES = 50 * 1024 * 1024
+COPY_TABLES = 20
+
+
+def write(path: Path, text: str) -> Path:
+    """Write a file and the folders above it."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(text, encoding="utf-8")
+    return path
+
+
+# ---- contracts ----------------------------------------------------------------------------------
+
+def checked_contract(folder: Path, count: int) -> Path:
+    """COUNT variables of the environment, each with a pattern."""
+    names = {f"BENCH_{i:05}": {"type": "string", "pattern": f"[a-z]{{4,12}}-[0-9]+-(x|y{i}z)+",
+                               "doc": "One of many."} for i in range(count)}
+    return write(folder / f"check-{count}.json", _contract(names))
+
+
+def checked_environment(count: int) -> Dict[str, str]:
+    """Values that match."""
+    return {f"BENCH_{i:05}": f"value-{i}-xxy{i}z" for i in range(count)}
+
+
+def plain_contract(folder: Path, count: int) -> Path:
+    """COUNT variables with nothing but a type, for parsing alone."""
+    names = {f"V{i:06}": {"type": "int"} for i in range(count)}
+    text = ",\n".join(f'"{name}":{json.dumps(value)}' for name, value in names.items())
+    return write(folder / f"lint-{count}.json", f'{{"contract": 1, "vars": {{\n{text}\n}}}}\n')
+
+
+def fetch_contract(folder: Path, paths: Sequence[str]) -> Path:
+    """A variable from each KV path."""
+    names = {secret_name(path): {"type": "string", "secret": True, "source": f"vault:{path}#value",
+                                 "rotate": {"strategy": "none", "why": "made for a measurement"}}
+             for path in paths}
+    return write(folder / f"fetch-{len(paths)}.json", _contract(names))
+
+
+def bootstrap_contract(folder: Path, schema: str, stamp: str = "alembic.ini") -> Path:
+    """A database from one schema file, stamped with the head of the revisions beside it."""
+    text = json.dumps({
+        "contract": 1,
+        "vars": {"DATABASE_URL": {
+            "type": "postgres-url", "secret": True, "source": "env",
+            "rotate": {"strategy": "none", "why": "made for a measurement"}}},
+        "database": {"url": "DATABASE_URL", "create": {"sql": [schema]},
+                     "stamp": {"alembic": stamp}, "expect": [table_name(0)]}}, indent=1)
+    return write(folder / "contract.json", text)
+
+
+def _contract(names: Dict[str, Dict[str, object]]) -> str:
+    return json.dumps({"contract": 1, "vars": names}, indent=1)
+
+
+def secret_name(path: str) -> str:
+    """The variable for a KV path."""
+    return path.rpartition("/")[2].upper()
+
+
+# ---- databases ----------------------------------------------------------------------------------
+
+def table_name(number: int) -> str:
+    """Of a table."""
+    return f"table_{number:04}"
+
+
+def schema_file(path: Path, tables: int) -> Path:
+    """Tables of ten columns with a primary key and an index each."""
+    kinds = ["text NOT NULL", "integer", "timestamptz", "boolean DEFAULT false", "numeric(12,2)"]
+    statements: List[str] = []
+    for number in range(tables):
+        name = table_name(number)
+        columns = ["id bigint PRIMARY KEY"] + [f"column_{i} {kinds[i % len(kinds)]}"
+                                               for i in range(1, COLUMNS)]
+        statements.append(f"CREATE TABLE {name} (\n    " + ",\n    ".join(columns) + "\n);\n"
+                          f"CREATE INDEX ix_{name} ON {name} (column_1);\n")
+    return write(path, "\n".join(statements))
+
+
+def dump_file(path: Path) -> Path:
+    """As pg_dump writes it: tables, their data as COPY, keys. About COPY_FILE_BYTES."""
+    line = "\t".join(["{}", "some text that is as long as texts are in tables of this kind", "42",
+                      "2026-01-01 00:00:00+00", "t"]) + "\n"
+    rows = COPY_FILE_BYTES // COPY_TABLES // (len(line) + 4)
+    with open(path, "w", encoding="utf-8") as file:
+        file.write("--\n-- PostgreSQL database dump\n--\n\n\\restrict bench\n\n"
+                   "SET statement_timeout = 0;\nSET client_encoding = 'UTF8';\n"
+                   "SELECT pg_catalog.set_config('search_path', '', false);\n\n")
+        for number in range(COPY_TABLES):
+            name = f"public.{table_name(number)}"
+            file.write(f"CREATE TABLE {name} (\n    id bigint NOT NULL,\n    words text,\n"
+                       "    amount integer,\n    made timestamp with time zone,\n    flag boolean\n"
+                       f");\n\nCOPY {name} (id, words, amount, made, flag) FROM stdin;\n")
+            file.writelines(line.format(row) for row in range(rows))
+            file.write(f"\\.\n\nALTER TABLE ONLY {name}\n    ADD CONSTRAINT {table_name(number)}_pkey"
+                       " PRIMARY KEY (id);\n\n")
+        file.write("\\unrestrict bench\n")
+    return path
+
+
+# ---- Alembic ------------------------------------------------------------------------------------
+
+ENV_PY = """import os
+from alembic import context
+from sqlalchemy import create_engine
+
+url = os.environ.get("DATABASE_URL", "").replace("postgresql://", "postgresql+psycopg://", 1)
+with create_engine(url).begin() as connection:
+    context.configure(connection=connection)
+    with context.begin_transaction():
+        context.run_migrations()
+"""
+REVISION = '''"""Revision {number}.
+
+Revision ID: {revision}
+Revises: {parent}
+"""
+import sqlalchemy as sa
+from alembic import op
+
+revision = "{revision}"
+down_revision = {parent!r}
+branch_labels = None
+depends_on = None
+
+
+def upgrade() -> None:
+{body}
+
+def downgrade() -> None:
+    pass
+'''
+
+
+def alembic_project(folder: Path, revisions: int, tables: int = 0) -> Path:
+    """A chain of revisions that makes the tables of `schema_file`; gives alembic.ini."""
+    write(folder / "alembic" / "env.py", ENV_PY)
+    parent = None
+    for number in range(revisions):
+        revision = f"{number * 2654435761 % 2**48:012x}"
+        mine = range(number * tables // revisions, (number + 1) * tables // revisions)
+        body = "".join(_table_in_python(table) for table in mine) or "    pass\n"
+        write(folder / "alembic" / "versions" / f"{revision}_{number}.py",
+              REVISION.format(number=number, revision=revision, parent=parent, body=body))
+        parent = revision
+    return write(folder / "alembic.ini", "[alembic]\nscript_location = %(here)s/alembic\n"
+                                         "path_separator = os\n")
+
+
+def _table_in_python(number: int) -> str:
+    kinds = ["sa.Text(), nullable=False", "sa.Integer()", "sa.DateTime(timezone=True)",
+             'sa.Boolean(), server_default="false"', "sa.Numeric(12, 2)"]
+    name = table_name(number)
+    lines = [f'    op.create_table(\n        "{name}",\n'
+             '        sa.Column("id", sa.BigInteger(), primary_key=True, autoincrement=False),\n']
+    lines += [f'        sa.Column("column_{i}", {kinds[i % len(kinds)]}),\n'
+              for i in range(1, COLUMNS)]
+    return "".join(lines) + f'    )\n    op.create_index("ix_{name}", "{name}", ["column_1"])\n'
+
+
+# ---- peers that fetch ---------------------------------------------------------------------------
+
+def _template(path: str) -> str:
+    mount, _, rest = path.partition("/")
+    return f'{{{{ with secret "{mount}/data/{rest}" }}}}{{{{ .Data.data.value }}}}{{{{ end }}}}'
+
+
+def bao_agent(folder: Path, address: str, ca_cert: Path, token: str, paths: Sequence[str]) -> Path:
+    """`bao agent` as a process supervisor: a template for each variable, then /bin/true."""
+    write(folder / "token", token)
+    templates = "".join(f"env_template {json.dumps(secret_name(path))} {{\n"
+                        f"  contents = {json.dumps(_template(path))}\n"
+                        "  error_on_missing_key = true\n}\n" for path in paths)
+    return write(folder / f"bao-agent-{len(paths)}.hcl", f"""
+vault {{
+  address = "{address}"
+  ca_cert = "{ca_cert}"
+}}
+auto_auth {{
+  method "token_file" {{
+    config = {{ token_file_path = "{folder / 'token'}" }}
+  }}
+}}
+template_config {{ exit_on_retry_failure = true }}
+{templates}
+exec {{
+  command = ["/bin/true"]
+  restart_on_secret_changes = "never"
+}}
+""")
+
+
+def consul_template(folder: Path, address: str, ca_cert: Path, paths: Sequence[str]) -> Path:
+    """consul-template: one template with all values, then /bin/true; the token is VAULT_TOKEN."""
+    contents = "\n".join(f"{secret_name(path)}={_template(path)}" for path in paths)
+    return write(folder / f"consul-template-{len(paths)}.hcl", f"""
+vault {{
+  address = "{address}"
+  renew_token = false
+  ssl {{ ca_cert = "{ca_cert}" }}
+}}
+template {{
+  contents = {json.dumps(contents)}
+  destination = "{folder / 'rendered'}"
+}}
+exec {{ command = ["/bin/true"] }}
+""")
+
+
+def envconsul(folder: Path, address: str, ca_cert: Path, paths: Sequence[str]) -> Path:
+    """envconsul: each secret's fields as variables; the token is VAULT_TOKEN."""
+    secrets = "".join(f'secret {{\n  path = "{path}"\n  no_prefix = true\n}}\n' for path in paths)
+    return write(folder / f"envconsul-{len(paths)}.hcl", f"""
+vault {{
+  address = "{address}"
+  renew_token = false
+  ssl {{ ca_cert = "{ca_cert}" }}
+}}
+{secrets}""")

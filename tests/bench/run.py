@@ -1,0 +1,91 @@
+#!/usr/bin/env python3
+"""`make bench`: times as ratios, every side in one run; prints a table as it goes, writes docs/BENCH.md.
+
+    run.py [--quick] [--full] [--only PART...] [--output FILE]
+
+--quick: three repetitions of the smallest cases; --only: some parts. Neither writes the document
+unless --output says where. --full: ten repetitions of slow peers too.
+"""
+from __future__ import annotations
+
+import argparse
+import sys
+import time
+from pathlib import Path
+from typing import List
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
+
+# pylint: disable=wrong-import-position
+from tests.bench.cases import AGENT, ALEMBIC, PARTS, Bench, find_peer
+from tests.bench.harness import (REPETITIONS, SLOW_MS, SLOW_REPETITIONS, BenchError, Stopwatch,
+                                 first_line)
+from tests.bench.notes import NOTES
+from tests.bench.report import Report, machine
+from tests.lib.openbao import find_binary
+from tests.lib.postgres import find_bindir
+from tests.lib.servers import ROOT, stop_on_signals
+
+QUICK_REPETITIONS = 3
+DOCUMENT = ROOT / "docs" / "BENCH.md"
+
+
+def parse() -> argparse.Namespace:
+    """The command line."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--quick", action="store_true", help="three repetitions, smallest cases")
+    parser.add_argument("--full", action="store_true", help="ten repetitions of slow peers too")
+    parser.add_argument("--only", nargs="+", choices=sorted(PARTS), metavar="PART",
+                        help=f"of {', '.join(PARTS)}")
+    parser.add_argument("--output", type=Path, help=f"instead of {DOCUMENT.relative_to(ROOT)}")
+    return parser.parse_args()
+
+
+def facts() -> List[str]:
+    """The machine, and the version of everything that was compared."""
+    packages = ["libcurl", "libpq", "jansson", "libsodium", "libpcre2-8"]
+    versions = ", ".join(f"{name} {first_line(['pkg-config', '--modversion', name])}"
+                         for name in packages)
+    found = [machine(), first_line([AGENT, "version"]), first_line(["gcc", "--version"]), versions,
+             first_line([str(find_bindir() / "postgres"), "--version"]),
+             first_line([str(find_binary()), "version"]).split(" (")[0],
+             first_line([ALEMBIC, "--version"]) + f" on Python {sys.version.split()[0]}"]
+    for name in ("consul-template", "envconsul"):
+        path = find_peer(name)
+        found.append(first_line([path, "-version"]).strip(" ()") if path else f"{name}: not installed")
+    return found
+
+
+def main() -> int:
+    """Measure and write. 0 also where a target is missed: that is a result, not a failure."""
+    options = parse()
+    stop_on_signals()
+    if not Path(AGENT).exists():
+        print(f"bench: {AGENT} is not built (make)", file=sys.stderr)
+        return 2
+    repetitions = QUICK_REPETITIONS if options.quick else REPETITIONS
+    began, report = time.monotonic(), Report()
+    try:
+        bench = Bench(Stopwatch(Path(__file__).parent, repetitions, options.full), report,
+                      options.quick)
+        for name in options.only or PARTS:
+            PARTS[name](bench)
+    except BenchError as problem:
+        print(f"bench: {problem}", file=sys.stderr)
+        return 1
+    seconds = time.monotonic() - began
+    how = (f"Medians of {repetitions} runs, the sides in turn; what takes longer than "
+           f"{SLOW_MS / 1000:g} s is run {SLOW_REPETITIONS} times (column *runs*: ours/its). "
+           "A delay of 20 ms is added to each round trip by a proxy, 10 ms in each direction. "
+           f"PostgreSQL runs without fsync. The whole took {seconds:.0f} s.")
+    output = options.output or (None if options.quick or options.only else DOCUMENT)
+    if output:
+        report.write(output, facts(), NOTES, how)
+        print(f"\nwritten: {output}")
+    missed = report.missed()
+    print(f"\n{len(missed)} targets missed, {seconds:.0f} s")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
