@@ -35,7 +35,8 @@ enum sql_class {
     SQL_SET_DROPPED,   /* SET, RESET of a *_timeout, role or session_authorization; RESET ALL; SET
                          * TRANSACTION, SESSION CHARACTERISTICS: our transaction has its own */
     SQL_OWNER_TO,      /* ALTER ... OWNER TO and nothing else */
-    SQL_EXTENSION,     /* CREATE, ALTER, DROP or COMMENT ON EXTENSION: the login's business */
+    SQL_EXTENSION,     /* CREATE, ALTER, DROP or COMMENT ON EXTENSION: the login's business;
+                         * `reason` is the name of one that is created */
     SQL_COPY_DATA,     /* COPY ... FROM stdin, with its data lines in data/data_length */
     SQL_VERSION_TABLE, /* CREATE TABLE of the version table (`reason`: NULL), or its primary key
                          * added by ALTER TABLE (`reason` says so) */

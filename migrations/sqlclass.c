@@ -305,6 +305,12 @@ static int on_extension(struct sql_work *w)
     return sql_set_class(w, SQL_EXTENSION, NULL);
 }
 
+static int on_create_extension(struct sql_work *w)
+{
+    const char *name = sql_tree_text(w->context->memory, sql_tree_member(w->body, "extname"));
+    return name ? sql_set_class(w, SQL_EXTENSION, name) : err_nomem(w->err);
+}
+
 static int on_comment(struct sql_work *w)
 {
     if (sql_tree_is(sql_tree_member(w->body, "objtype"), "OBJECT_EXTENSION"))
@@ -363,7 +369,7 @@ static const struct {
     {"DropTableSpaceStmt", NULL, "DROP TABLESPACE"},
     {"AlterSystemStmt", NULL, "ALTER SYSTEM"},
     {"CreateSubscriptionStmt", on_subscription, NULL},
-    {"CreateExtensionStmt", on_extension, NULL},
+    {"CreateExtensionStmt", on_create_extension, NULL},
     {"AlterExtensionStmt", on_extension, NULL},
     {"AlterExtensionContentsStmt", on_extension, NULL},
     {"CommentStmt", on_comment, NULL},

@@ -1,0 +1,316 @@
+/* bootstrap/apply.c: making a database, in one transaction; see bootstrap.h and apply.h. */
+#include <stdarg.h>
+#include <string.h>
+
+#include "base/mem.h"
+#include "base/str.h"
+#include "bootstrap/apply.h"
+
+/* ---- what the parts share ------------------------------------------------------------------------ */
+
+int run_append(struct err *err, const char *format, ...)
+{
+    AUTO_BUF more = BUF_INIT(ERR_TEXT_BYTES);
+    AUTO_BUF text = BUF_INIT(3 * ERR_TEXT_BYTES);
+    va_list args;
+    va_start(args, format);
+    buf_addv(&more, format, args);
+    va_end(args);
+    /* the first part is cut before the second: what became of the database must be read */
+    size_t behind = more.len < ERR_TEXT_BYTES / 2 ? more.len : ERR_TEXT_BYTES / 2;
+    size_t room = ERR_TEXT_BYTES - sizeof("; ") - behind;
+    buf_addf(&text, "%.*s; %s", (int)room, err->text, buf_text(&more));
+    (void)snprintf(err->text, sizeof(err->text), "%s", buf_text(&text));
+    return -1;
+}
+
+void run_close(struct db **db)
+{
+    db_close(*db);
+    *db = NULL;
+}
+
+int64_t run_deadline(const struct run *run, size_t statements)
+{
+    int64_t one = run->settings->statement_timeout_ms, count = (int64_t)statements + 1;
+    if (one <= 0 || count > INT64_MAX / 2 / one)
+        return run->settings->deadline_ms; /* no timeout, or practically none */
+    return settings_deadline(run->settings, one * count);
+}
+
+int run_refuse_state(const struct run *run, struct err *err)
+{
+    const struct database_report *r = run->report;
+    if (r->read_only) {
+        err_set(err, ERR_DB_DOWN,
+                "%s: this is a standby or a read-only session, and there is "
+                "something to write (the database is '%s')",
+                run->place, state_word(r->state));
+        return err_hint(err, "Connect to the primary; see default_transaction_read_only.");
+    }
+    err_set(err, ERR_DB_STATE, "%s: the database is '%s': %s", run->place, state_word(r->state),
+            r->why ? r->why : "no reason is known");
+    return r->hint ? err_hint(err, "%s", r->hint) : -1;
+}
+
+/* One attempt: each has connect_timeout, all of them wait. */
+static int64_t attempt_deadline(const struct run *run, int64_t until)
+{
+    int64_t one = run->settings->connect_timeout_ms;
+    return one > 0 ? clock_earlier(until, clock_in_ms(one)) : until;
+}
+
+int run_open(struct run *run, struct db **out, struct err *err)
+{
+    struct backoff backoff = {.base_ms = POLL_BASE_MS, .cap_ms = POLL_CAP_MS};
+    int64_t started = clock_now_ms(),
+            until = settings_deadline(run->settings, run->settings->wait_ms);
+    bool waited = false;
+    for (;;) {
+        int rc = db_connect(&run->target, attempt_deadline(run, until), out, err);
+        if (waited)
+            run->waited_ms += clock_now_ms() - started;
+        if (rc == 0)
+            return 0;
+        if (!db_should_wait(err))
+            return -1;
+        started = clock_now_ms();
+        waited = true;
+        if (strcmp(err->sqlstate, "53300") == 0)
+            log_progress(&run->progress, "the server has no connection left, waiting: %s",
+                         err->text);
+        else if (err->sqlstate[0])
+            log_progress(&run->progress, "the database is not ready yet: %s", err->text);
+        else
+            log_progress(&run->progress, "the database is not listening yet: %s", err->text);
+        if (!backoff_wait(&backoff, 0, until))
+            return err_wrap(err, "waited in vain (database.wait)");
+    }
+}
+
+/* ---- the transaction ------------------------------------------------------------------------------- */
+
+static int send_script(struct run *run, struct db *db, bool *table_made, struct err *err)
+{
+    AUTO_MESSAGE message = MESSAGE_INIT;
+    struct message_cursor cursor = {.version_table_made = *table_made};
+    for (;;) {
+        bool more;
+        struct db_failure failure = {0};
+        if (message_next(run->settings, &run->plan, &cursor, &message, &more, err) != 0)
+            return -1;
+        if (!more)
+            break;
+        log_progress(&run->progress, "running the schema: file %zu of %zu", cursor.source + 1,
+                     run->plan.count);
+        if (db_execute_copies(db, buf_text(&message.text), message.text.len, message.copies,
+                              message.copy_count, run_deadline(run, message.statements), NULL,
+                              &failure, err) != 0)
+            return failure.connection_lost ? -1
+                                           : message_explain(&run->plan, &message, &failure, err);
+    }
+    *table_made = cursor.version_table_made;
+    return 0;
+}
+
+/* Everything between BEGIN and COMMIT. */
+static int fill(struct run *run, struct db *db, const struct look *look, char *xid, struct err *err)
+{
+    const struct database_settings *s = run->settings;
+    size_t width = VERSION_WIDTH;
+    if (!run->planned) {
+        log_progress(&run->progress, "running create.emit");
+        if (plan_load(s, run_deadline(run, 0), &run->plan, err) != 0)
+            return -1;
+        run->planned = true;
+    }
+    if (look->version_exists)
+        width = look->version_width;
+    if (run->plan.version_width != SQL_WIDTH_UNSAID)
+        width = (size_t)run->plan.version_width;
+    bool table_made = look->version_exists;
+    if (rights_check(run, look, err) != 0 || stamp_check_width(s, width, err) != 0 ||
+        rights_check_extensions(run, db, look, err) != 0 ||
+        send_script(run, db, &table_made, err) != 0)
+        return -1;
+    return commit_stamp(run, db, table_made, xid, err);
+}
+
+static int make(struct run *run, struct db **db, const struct look *look, enum outcome *outcome,
+                struct err *err)
+{
+    char xid[XID_BYTES] = "";
+    if (fill(run, *db, look, xid, err) != 0)
+        return commit_give_up(run, db, outcome, err);
+    if (commit_send(run, db, xid, outcome, err) != 0 || *outcome != OUTCOME_DONE)
+        return *outcome == OUTCOME_AGAIN ? 0 : -1;
+    run->report->created = true;
+    run->report->statements = run->plan.statements;
+    return commit_verify(run, db, err);
+}
+
+static int in_transaction(struct run *run, struct db **db, enum outcome *outcome, struct err *err)
+{
+    struct turn turn;
+    AUTO_LOOK look = LOOK_INIT;
+    *outcome = OUTCOME_DONE;
+    if (lock_begin(run, *db, &turn, &look, err) != 0)
+        return db_is_lost(*db) ? commit_give_up(run, db, outcome, err) : -1;
+    bool go = turn.had && run->report->state == STATE_FRESH;
+    if (go) {
+        plan_log_notes(&run->plan);
+        return make(run, db, &look, outcome, err);
+    }
+    if (lock_rollback(run, *db, err) != 0)
+        return -1;
+    if (run->report->state == STATE_CURRENT) {
+        run->report->verified = true;
+        log_msg(LOG_INFO, "the database was made by somebody else meanwhile");
+        return 0;
+    }
+    if (run->report->state != STATE_FRESH)
+        return run_refuse_state(run, err);
+    lock_say_busy(run, &turn);
+    *outcome = OUTCOME_BUSY;
+    return 0;
+}
+
+/* ---- one try, and the next ---------------------------------------------------------------------------- */
+
+static int refuse_without_create(const struct run *run, struct err *err)
+{
+    err_set(err, ERR_DB_STATE,
+            "%s: the database is fresh, and the contract does not say what makes it", run->place);
+    return err_hint(err,
+                    "Set database.create: {\"sql\": [...]}, {\"emit\": [...]} or {\"command\": "
+                    "[...]}.");
+}
+
+/* The first look, without a lock: *next is false when there is nothing (more) to do. */
+static int first_look(struct run *run, struct db *db, bool *next, struct err *err)
+{
+    struct database_report *r = run->report;
+    *next = false;
+    if (state_look(db, run->settings, run_deadline(run, 1), r, NULL, err) != 0 ||
+        report_set_connection(r, db, err) != 0)
+        return -1;
+    if (run->attempts == 0)
+        r->state_before = r->state;
+    if (r->state == STATE_CURRENT) {
+        r->verified = true;
+        return 0;
+    }
+    /* a command that somebody else runs leaves half-made states on its way: only the lock tells */
+    bool may_be_at_work = run->settings->create == CREATE_COMMAND &&
+                          (r->state == STATE_UNSTAMPED || r->state == STATE_LOST_STAMP);
+    bool migrates = r->state == STATE_BEHIND && run->migrate;
+    if (r->read_only || (r->state != STATE_FRESH && !migrates && !may_be_at_work))
+        return run_refuse_state(run, err);
+    if (r->state == STATE_FRESH && run->settings->create == CREATE_NONE)
+        return refuse_without_create(run, err);
+    *next = true;
+    return 0;
+}
+
+static int attempt(struct run *run, enum outcome *outcome, struct err *err)
+{
+    AUTO_DB db = NULL;
+    bool next = true;
+    *outcome = OUTCOME_DONE;
+    if (run_open(run, &db, err) != 0)
+        return -1;
+    if (!run->polling) {
+        if (first_look(run, db, &next, err) != 0)
+            return -1;
+        if (!next)
+            return 0;
+    }
+    if (run->report->state == STATE_BEHIND)
+        return command_migrate(run, &db, outcome, err);
+    if (run->settings->create == CREATE_COMMAND)
+        return command_create(run, &db, outcome, err);
+    return in_transaction(run, &db, outcome, err);
+}
+
+static int run_loop(struct run *run, struct err *err)
+{
+    for (;;) {
+        enum outcome outcome;
+        if (attempt(run, &outcome, err) != 0)
+            return -1;
+        if (outcome == OUTCOME_DONE)
+            return 0;
+        run->polling = outcome == OUTCOME_BUSY;
+        int64_t since = clock_now_ms();
+        if (!backoff_wait(&run->turn, 0, run->lock_deadline_ms))
+            return err_set(err, ERR_DB_LOCK,
+                           "%s: our turn did not come in time (database.lock_wait); "
+                           "the lock is held by %s",
+                           run->place, run->holder);
+        run->waited_ms += clock_now_ms() - since;
+    }
+}
+
+/* Without a stamp no later look could tell what was made from what somebody left half-way. */
+static int require_stamp(const struct run *run, struct err *err)
+{
+    const struct database_settings *s = run->settings;
+    if (!stamp_is_known(s)) {
+        err_set(err, ERR_CONTRACT, "database.stamp is not set: there is nothing to stamp with");
+        return err_hint(
+            err, "Name Alembic's configuration: \"stamp\": {\"alembic\": \"alembic.ini\"}; or "
+                 "{\"style\": \"plain\", \"revision\": \"1\"}.");
+    }
+    if (s->graph->effective_head_count == 0) {
+        err_set(err, ERR_FILE, "there is no revision yet, so there is nothing to stamp with");
+        return err_hint(err, "Make the first one: `alembic revision -m first`.");
+    }
+    return 0;
+}
+
+int run_begin(struct run *run, struct err *err)
+{
+    if (require_stamp(run, err) != 0)
+        return -1;
+    AUTO_BUF place = BUF_INIT(ERR_TEXT_BYTES);
+    if (db_target_parse(run->settings->url, run->settings->url_variable, &run->target, err) != 0)
+        return -1;
+    db_target_describe(&run->target, &place);
+    run->place = buf_take(&place);
+    if (!run->place)
+        return err_nomem(err);
+    /* files are looked at before anything is sent; an emit command is run when it is our turn */
+    if (run->settings->create != CREATE_SQL)
+        return 0;
+    if (plan_load(run->settings, run->settings->deadline_ms, &run->plan, err) != 0)
+        return -1;
+    run->planned = true;
+    return 0;
+}
+
+void run_end(struct run *run)
+{
+    log_progress_end(&run->progress);
+    plan_release(&run->plan);
+    db_target_release(&run->target);
+    free(run->place);
+}
+
+int bootstrap_run(const struct database_settings *settings, bool migrate,
+                  struct database_report *report, struct err *err)
+{
+    int64_t started = clock_now_ms();
+    struct run run = {.settings = settings,
+                      .report = report,
+                      .plan = PLAN_INIT,
+                      .migrate = migrate,
+                      .turn = {.base_ms = POLL_BASE_MS, .cap_ms = POLL_CAP_MS},
+                      .lock_deadline_ms = settings_deadline(settings, settings->lock_wait_ms)};
+    int rc = run_begin(&run, err);
+    if (rc == 0)
+        rc = run_loop(&run, err);
+    report->waited_ms = run.waited_ms;
+    report->duration_ms = clock_now_ms() - started;
+    run_end(&run);
+    return rc;
+}

@@ -1,0 +1,179 @@
+/* bootstrap/command.c: commands that connect by themselves: create.command and migrate.
+ *
+ * They can't share our transaction. A session lock on a connection of ours keeps others away while
+ * they run: it is not a transaction's, so that CREATE INDEX CONCURRENTLY in them does not wait for
+ * us. A session lock needs a session of the server's, which a pooler in transaction mode is not. */
+#include <string.h>
+
+#include "base/mem.h"
+#include "base/str.h"
+#include "bootstrap/apply.h"
+
+static bool is_pooled(const struct db *db)
+{
+    struct db_info info;
+    db_info(db, &info);
+    return info.pooled;
+}
+
+/* One message on DB: BEGIN and its settings. */
+static int begin(struct run *run, struct db *db, struct err *err)
+{
+    AUTO_BUF sql = BUF_INIT(OWN_SQL_MAX_BYTES);
+    struct db_info info;
+    size_t count = 0;
+    db_info(db, &info);
+    lock_add_begin(run, info.server_version, &sql, &count);
+    if (buf_check(&sql, ERR_DEFECT, "BEGIN", err) != 0)
+        return -1;
+    return db_execute(db, buf_text(&sql), sql.len, run_deadline(run, count), NULL, NULL, err);
+}
+
+/* After a command that failed: what it left, and how to go on. */
+static int explain_failure(struct run *run, struct db *db, struct err *err)
+{
+    struct err second = ERR_INIT;
+    if (state_look(db, run->settings, run_deadline(run, 1), run->report, NULL, &second) != 0) {
+        run_append(err, "what it left could not be looked at: %s", second.text);
+        return -1;
+    }
+    if (run->report->state == STATE_FRESH) {
+        run_append(err, "it left nothing in the database");
+        return err_hint(err, "Mend the command and run bootstrap again.");
+    }
+    run_append(err, "the database is now '%s': %s", state_word(run->report->state),
+               run->report->why ? run->report->why : "");
+    return err_hint(err,
+                    "The command does not share bootstrap's transaction, so what it made stays: "
+                    "drop it and run bootstrap again, or, when the schema is whole, `agent "
+                    "bootstrap --adopt`.");
+}
+
+/* The stamp in one transaction, on the connection that holds the lock. */
+static int stamp(struct run *run, struct db **db, const struct look *look, enum outcome *outcome,
+                 struct err *err)
+{
+    char xid[XID_BYTES] = "";
+    if (look->rows.count > 0)
+        return err_set(err, ERR_DB_STATE,
+                       "%s: create.command left rows in the version table that are "
+                       "not the heads: %s",
+                       run->place, run->report->why ? run->report->why : "");
+    if (begin(run, *db, err) != 0)
+        return -1;
+    if (commit_stamp(run, *db, look->version_exists, xid, err) == 0)
+        return commit_send(run, db, xid, outcome, err);
+    struct err undo = ERR_INIT;
+    if (db_is_lost(*db) || lock_rollback(run, *db, &undo) != 0)
+        run_append(err, "the stamp was not committed");
+    else
+        run_append(err, "the stamp was rolled back");
+    return err_hint(err,
+                    "What create.command made is there: drop it and run bootstrap again, or, when "
+                    "the schema is whole, `agent bootstrap --adopt`.");
+}
+
+static int run_create(struct run *run, struct db **db, struct look *look, enum outcome *outcome,
+                      struct err *err)
+{
+    const struct database_settings *s = run->settings;
+    size_t width = look->version_exists ? look->version_width : VERSION_WIDTH;
+    if (rights_check(run, look, err) != 0 || stamp_check_width(s, width, err) != 0)
+        return -1;
+    log_progress_end(&run->progress);
+    if (plan_run_command(s, "create.command", s->create_list, NULL, s->deadline_ms, err) != 0)
+        return explain_failure(run, *db, err);
+    struct look after = LOOK_INIT;
+    int rc = state_look(*db, s, run_deadline(run, 1), run->report, &after, err);
+    if (rc != 0)
+        err_wrap(err, "create.command has ended, and is not stamped");
+    else if (run->report->state == STATE_CURRENT)
+        *outcome = OUTCOME_DONE; /* it stamps by itself */
+    else
+        rc = stamp(run, db, &after, outcome, err);
+    look_release(&after);
+    if (rc == 0 && *outcome == OUTCOME_DONE) {
+        run->report->created = true;
+        run->report->statements = 1;
+        rc = commit_verify(run, db, err);
+    }
+    return rc;
+}
+
+static int refuse_pooler(const struct run *run, const char *what, struct err *err)
+{
+    err_set(err, ERR_DB_REFUSED,
+            "%s: a pooler is in between, and %s needs a session of the server's "
+            "for its lock",
+            run->place, what);
+    return err_hint(err, "Give database.url a direct address (not the pooler's).");
+}
+
+int command_create(struct run *run, struct db **db, enum outcome *outcome, struct err *err)
+{
+    struct turn turn;
+    AUTO_LOOK look = LOOK_INIT;
+    if (is_pooled(*db))
+        return refuse_pooler(run, "create.command", err);
+    if (lock_session(run, *db, &turn, &look, err) != 0)
+        return -1;
+    if (is_pooled(*db))
+        return refuse_pooler(run, "create.command", err);
+    *outcome = OUTCOME_DONE;
+    if (run->report->state == STATE_CURRENT) {
+        run->report->verified = true;
+        return 0;
+    }
+    /* the holder's command is at work, and its half-made schema is nobody else's to judge */
+    if (!turn.had) {
+        lock_say_busy(run, &turn);
+        *outcome = OUTCOME_BUSY;
+        return 0;
+    }
+    if (run->report->state != STATE_FRESH)
+        return run_refuse_state(run, err);
+    return run_create(run, db, &look, outcome, err);
+}
+
+/* ---- migrate ---------------------------------------------------------------------------------------- */
+
+static int run_migrate(struct run *run, struct db **db, struct err *err)
+{
+    const struct database_settings *s = run->settings;
+    struct err failed = ERR_INIT;
+    log_progress_end(&run->progress);
+    int rc = plan_run_command(s, "migrate", s->migrate, NULL, s->deadline_ms, &failed);
+    if (commit_verify(run, db, err) == 0) {
+        if (rc != 0) /* somebody else did it at the same time */
+            log_msg(LOG_WARN, "%s; the database is current all the same", failed.text);
+        return 0;
+    }
+    if (rc == 0)
+        return err_wrap(err, "migrate ended well");
+    run_append(&failed, "%s", err->text);
+    *err = failed;
+    return -1;
+}
+
+int command_migrate(struct run *run, struct db **db, enum outcome *outcome, struct err *err)
+{
+    struct turn turn = {.had = true};
+    AUTO_LOOK look = LOOK_INIT;
+    if (is_pooled(*db))
+        log_msg(LOG_WARN, "a pooler is in between: migrate is run without a lock");
+    else if (lock_session(run, *db, &turn, &look, err) != 0)
+        return -1;
+    *outcome = OUTCOME_DONE;
+    if (run->report->state == STATE_CURRENT) {
+        run->report->verified = true;
+        return 0;
+    }
+    if (!turn.had) {
+        lock_say_busy(run, &turn);
+        *outcome = OUTCOME_BUSY;
+        return 0;
+    }
+    if (run->report->state != STATE_BEHIND || !run->settings->migrate)
+        return run_refuse_state(run, err);
+    return run_migrate(run, db, err);
+}
