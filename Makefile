@@ -26,21 +26,30 @@ VENV     := build/venv
 PYTHON   := $(VENV)/bin/python
 
 # ---- flags ---------------------------------------------------------------------------------
-# Each flag is probed: what the compiler does not know is left out.
-comma    := ,
-probe    = $(shell printf 'int main(void){return 0;}' | $(CC) -Werror $(1) -x c - -o /dev/null 2>/dev/null && printf '%s' '$(1)')
-
-WARNINGS := $(foreach f,-Wall -Wextra -Wpedantic -Wformat=2 -Wformat-signedness -Wconversion \
+# Each flag is probed once: what the compiler does not know is left out (build/probed-<cc>.mk).
+WANTED_WARNINGS := -Wall -Wextra -Wpedantic -Wformat=2 -Wformat-signedness -Wconversion \
     -Wsign-conversion -Wshadow -Wvla -Wundef -Wstrict-prototypes -Wmissing-prototypes -Wold-style-definition \
     -Wpointer-arith -Wcast-qual -Wcast-align -Wwrite-strings -Wnull-dereference -Wdouble-promotion \
     -Wswitch-enum -Wimplicit-fallthrough=5 -Wduplicated-cond -Wduplicated-branches -Wlogical-op \
-    -Walloca -Wdate-time,$(call probe,$(f)))
-HARDENING := $(foreach f,-fstack-protector-strong -fstack-clash-protection -fcf-protection=full \
+    -Walloca -Wdate-time
+WANTED_HARDENING := -fstack-protector-strong -fstack-clash-protection -fcf-protection=full \
     -ftrivial-auto-var-init=zero -fno-delete-null-pointer-checks -fno-strict-overflow \
-    -fno-strict-aliasing -fPIE,$(call probe,$(f)))
-LINK_HARDENING := $(foreach f,-pie -Wl$(comma)-z$(comma)relro -Wl$(comma)-z$(comma)now \
-    -Wl$(comma)-z$(comma)noexecstack -Wl$(comma)-z$(comma)ibt -Wl$(comma)-z$(comma)shstk \
-    -Wl$(comma)--as-needed -Wl$(comma)-O1 -Wl$(comma)--hash-style=gnu,$(call probe,$(f)))
+    -fno-strict-aliasing -fPIE
+WANTED_LINKING := -pie -Wl,-z,relro -Wl,-z,now -Wl,-z,noexecstack -Wl,-z,ibt -Wl,-z,shstk \
+    -Wl,--as-needed -Wl,-O1 -Wl,--hash-style=gnu
+PROBED := build/probed-$(notdir $(CC)).mk
+
+$(PROBED): Makefile
+	@mkdir -p $(@D)
+	@known() { for flag in "$$@"; do printf 'int main(void){return 0;}' | \
+	    $(CC) -Werror "$$flag" -x c - -o /dev/null 2>/dev/null && printf ' %s' "$$flag"; done; true; }; \
+	{ printf 'WARNINGS :=%s\n' "$$(known $(WANTED_WARNINGS))"; \
+	  printf 'HARDENING :=%s\n' "$$(known $(WANTED_HARDENING))"; \
+	  printf 'LINK_HARDENING :=%s\n' "$$(known $(WANTED_LINKING))"; } >$@
+# Before `make deps` there may be no compiler to ask.
+ifneq ($(shell command -v $(CC)),)
+-include $(PROBED)
+endif
 
 MODE_release := -O2 -D_FORTIFY_SOURCE=3
 MODE_debug   := -Og
@@ -50,13 +59,12 @@ MODE         := $(MODE_$(VARIANT))
 $(if $(MODE),,$(error VARIANT is release, debug, asan or cover, not '$(VARIANT)'))
 
 CPPFLAGS := -D_GNU_SOURCE -I. -DAGENT_VERSION='"$(VERSION)"'
-PKG_CFLAGS = $(shell pkg-config --cflags $(PKGS) libcurl libpq 2>/dev/null)
-PKG_LIBS   = $(shell pkg-config --libs $(PKGS) 2>/dev/null)
+PKG_CFLAGS := $(shell pkg-config --cflags $(PKGS) libcurl libpq 2>/dev/null)
+PKG_LIBS   := $(shell pkg-config --libs $(PKGS) 2>/dev/null)
 CFLAGS   ?= -g
 ALL_CFLAGS = -std=c17 $(CPPFLAGS) $(PKG_CFLAGS) $(WARNINGS) $(if $(WERROR),-Werror) $(HARDENING) \
     $(MODE) -ffile-prefix-map=$(CURDIR)=. $(CFLAGS)
 ALL_LDFLAGS = $(LINK_HARDENING) $(filter -fsanitize=% --coverage,$(MODE)) $(LDFLAGS)
-# ASan replaces the pages that ibt and shstk mark; nothing else differs between the variants.
 
 # ---- the house: one library a folder, a folder links only what lies below it ------------------
 FOLDERS  := base vault envcontract migrations bootstrap
@@ -128,10 +136,12 @@ test: deps ## install what is missing, build, run everything
 	@$(MAKE) --no-print-directory VARIANT=release build/release/agent
 	@$(PYTHON) tests/run.py
 
-demo: deps all ## the main job on a real OpenBao, PostgreSQL and Alembic project
+demo: deps ## the main job on a real OpenBao, PostgreSQL and Alembic project
+	@$(MAKE) --no-print-directory VARIANT=release build/release/agent
 	@$(PYTHON) examples/demo.py --agent build/release/agent
 
-bench: deps all ## timings as ratios; writes docs/BENCH.md
+bench: deps ## timings as ratios; writes docs/BENCH.md
+	@$(MAKE) --no-print-directory VARIANT=release build/release/agent
 	@$(PYTHON) tests/bench/run.py
 
 asan: ## build with AddressSanitizer and UBSan
