@@ -48,11 +48,11 @@ static struct url_span span_of(const char *start, const char *end)
     return (struct url_span){.start = start, .length = (size_t)(end - start)};
 }
 
-static const char *find_any(const char *start, const char *end, const char *set)
+/* The first C, or END. */
+static const char *find_byte(const char *start, const char *end, char c)
 {
-    while (start < end && !strchr(set, *start))
-        start++;
-    return start;
+    const char *found = start < end ? memchr(start, c, (size_t)(end - start)) : NULL;
+    return found ? found : end;
 }
 
 static int fail_at(const struct parse *p, const char *where, const char *what)
@@ -107,13 +107,13 @@ static const char *cut_host(const char *start, const char *end, struct url_span 
 {
     const char *behind;
     if (start < end && *start == '[') {
-        const char *close = find_any(start, end, "]");
+        const char *close = find_byte(start, end, ']');
         if (close == end)
             return start;
         *host = span_of(start + 1, close);
         behind = close + 1;
     } else {
-        behind = find_any(start, end, ":");
+        behind = find_byte(start, end, ':');
         *host = span_of(start, behind);
     }
     *port = (struct url_span){0};
@@ -128,7 +128,7 @@ static bool is_ipv6(const struct url_span *host)
 {
     char text[INET6_ADDRSTRLEN];
     struct in6_addr address;
-    const char *zone = find_any(host->start, host->start + host->length, "%");
+    const char *zone = find_byte(host->start, host->start + host->length, '%');
     size_t length = (size_t)(zone - host->start);
     if (length >= sizeof text)
         return false;
@@ -181,19 +181,19 @@ bool url_next_host(const struct url *url, size_t *position, struct url_span *hos
     }
     const char *start = url->host.start + *position;
     const char *list_end = url->host.start + url->host.length;
-    const char *end = find_any(start, list_end, ",");
+    const char *end = find_byte(start, list_end, ',');
     *position = (size_t)(end - url->host.start) + 1;
     return !cut_host(start, end, host, port);
 }
 
 static int take_hosts(const struct parse *p, const char *start, const char *end, struct url *url)
 {
-    bool list = find_any(start, end, ",") != end;
+    bool list = find_byte(start, end, ',') != end;
     if (!list)
         return take_host(p, start, end, &url->host, &url->port);
 
     for (const char *c = start; c <= end;) {
-        const char *comma = find_any(c, end, ",");
+        const char *comma = find_byte(c, end, ',');
         struct url_span host, port;
         if (take_host(p, c, comma, &host, &port) != 0)
             return -1;
@@ -207,16 +207,16 @@ static int take_hosts(const struct parse *p, const char *start, const char *end,
 static int take_authority(const struct parse *p, const char *start, const char *end,
                           struct url *url)
 {
-    const char *at = find_any(start, end, "@");
+    const char *at = find_byte(start, end, '@');
     if (at == end)
         return take_hosts(p, start, end, url);
 
-    const char *second = find_any(at + 1, end, "@");
+    const char *second = find_byte(at + 1, end, '@');
     if (second != end) {
         (void)fail_at(p, second, "a second '@'");
         return err_hint(p->err, "An '@' in a user's name or a password is written %%40.");
     }
-    const char *colon = find_any(start, at, ":");
+    const char *colon = find_byte(start, at, ':');
     url->user = span_of(start, colon);
     if (colon < at)
         url->password = span_of(colon + 1, at);
@@ -231,18 +231,18 @@ int url_parse(const char *text, size_t length, struct url *out, enum err_kind ki
     if (check_bytes(&p) != 0 || take_scheme(&p, &url, &rest) != 0)
         return -1;
 
-    const char *authority_end = find_any(rest, p.end, "/?#");
+    const char *query_end = find_byte(rest, p.end, '#');
+    const char *path_end = find_byte(rest, query_end, '?');
+    const char *authority_end = find_byte(rest, path_end, '/');
     if (take_authority(&p, rest, authority_end, &url) != 0) {
         /* The usual cause is a password that was put in as it is. */
-        if (!url.user.start && find_any(authority_end, p.end, "@") != p.end)
+        if (!url.user.start && find_byte(authority_end, p.end, '@') != p.end)
             (void)err_hint(err, "A '/', '?' or '#' in a password is written %%2F, %%3F, %%23.");
         return -1;
     }
 
-    const char *path_end = find_any(authority_end, p.end, "?#");
     url.path = span_of(authority_end, path_end);
-    const char *query_end = find_any(path_end, p.end, "#");
-    if (path_end < p.end && *path_end == '?')
+    if (path_end < query_end)
         url.query = span_of(path_end + 1, query_end);
     if (query_end < p.end)
         url.fragment = span_of(query_end + 1, p.end);
@@ -296,8 +296,8 @@ bool url_next_query(const struct url *url, size_t *position, struct url_span *na
         return false;
     const char *start = url->query.start + *position;
     const char *query_end = url->query.start + url->query.length;
-    const char *end = find_any(start, query_end, "&");
-    const char *equals = find_any(start, end, "=");
+    const char *end = find_byte(start, query_end, '&');
+    const char *equals = find_byte(start, end, '=');
     *name = span_of(start, equals);
     *value = equals < end ? span_of(equals + 1, end) : (struct url_span){0};
     *position = (size_t)(end - url->query.start) + 1;
@@ -358,7 +358,7 @@ static bool is_loopback_list(const struct url_span *list)
         return false;
     const char *end = buf_text(&text) + text.len;
     for (const char *c = buf_text(&text); c <= end;) {
-        const char *comma = find_any(c, end, ",");
+        const char *comma = find_byte(c, end, ',');
         AUTO_BUF host = BUF_INIT(HOST_TEXT_BYTES);
         buf_add(&host, c, (size_t)(comma - c));
         if (host.too_long || host.no_memory)
