@@ -22,6 +22,13 @@ static void add(struct check *c, const struct contract_variable *variable, const
                   message);
 }
 
+/* What ran out of memory must not pass for a whole text: the check fails then. */
+static void watch(struct check *c, const struct buf *text)
+{
+    if (text->no_memory)
+        c->findings->no_memory = true;
+}
+
 /* Where the value should have come from, when that is one place. */
 static void add_origin_hint(struct buf *hint, const struct contract_variable *variable)
 {
@@ -57,21 +64,23 @@ static bool is_required(struct check *c, const struct contract_rules *rules, str
 static void check_missing(struct check *c, const struct contract_variable *variable,
                           const struct contract_value *value)
 {
-    AUTO_BUF message = BUF_INIT(MESSAGE_BYTES), because = BUF_INIT(MESSAGE_BYTES);
-    AUTO_BUF hint = BUF_INIT(MESSAGE_BYTES);
+    AUTO_BUF because = BUF_INIT(MESSAGE_BYTES), hint = BUF_INIT(MESSAGE_BYTES);
+    struct message message = {0};
     if (!is_required(c, variable->rules, &because))
         return;
     bool empty = secret_is_set(&value->bytes);
-    buf_addf(&message, "%s%s", empty ? "empty" : "not set", buf_text(&because));
+    message_addf(&message, "%s%s", empty ? "empty" : "not set", buf_text(&because));
     if (!empty && value->absent_because)
-        buf_addf(&message, ": %s", value->absent_because);
+        message_addf(&message, ": %s", value->absent_because);
     add_origin_hint(&hint, variable);
-    add(c, variable, empty ? "empty" : "required", hint.len ? buf_text(&hint) : NULL,
-        buf_text(&message));
+    watch(c, &because);
+    watch(c, &hint);
+    add(c, variable, empty ? "empty" : "required", hint.len ? buf_text(&hint) : NULL, message.text);
 }
 
 /* A placeholder hides in a URL's password, too. */
-static bool has_placeholder_password(enum contract_type type, const char *bytes, size_t length)
+static bool has_placeholder_password(struct check *c, enum contract_type type, const char *bytes,
+                                     size_t length)
 {
     struct url url;
     struct err unused = ERR_INIT; /* what is no URL is types_validate's to report */
@@ -79,31 +88,32 @@ static bool has_placeholder_password(enum contract_type type, const char *bytes,
         url_parse(bytes, length, &url, ERR_VIOLATION, &unused) != 0 || url.password.length == 0)
         return false;
     AUTO_BUF password = BUF_INIT(url.password.length);
-    return url_decode(&url.password, &password) == 0 &&
-           placeholder_is(buf_text(&password), password.len);
+    bool decoded = url_decode(&url.password, &password) == 0;
+    watch(c, &password);
+    return decoded && placeholder_is(buf_text(&password), password.len);
 }
 
 /* What stands in for a value is one finding: what else is wrong with it goes with it. */
 static bool check_stand_in(struct check *c, const struct contract_variable *variable,
                            const char *bytes, size_t length)
 {
-    AUTO_BUF message = BUF_INIT(MESSAGE_BYTES);
+    struct message message = {0};
     const char *unresolved = placeholder_unresolved(bytes, length);
     if (unresolved) {
         shape_add_length(&message, bytes, length);
-        buf_addf(&message, ", still %s and no value", unresolved);
+        message_addf(&message, ", still %s and no value", unresolved);
         add(c, variable, "unresolved", "Whatever fills it in did not run before this check.",
-            buf_text(&message));
+            message.text);
         return true;
     }
     if (!variable->secret || variable->rules->placeholder_ok)
         return false;
     bool whole = placeholder_is(bytes, length);
-    if (!whole && !has_placeholder_password(variable->rules->type, bytes, length))
+    if (!whole && !has_placeholder_password(c, variable->rules->type, bytes, length))
         return false;
     shape_add_length(&message, bytes, length);
-    buf_adds(&message, whole ? ", a placeholder" : ", a placeholder as the password");
-    add(c, variable, "placeholder", "Put the real value where it comes from.", buf_text(&message));
+    message_addf(&message, "%s", whole ? ", a placeholder" : ", a placeholder as the password");
+    add(c, variable, "placeholder", "Put the real value where it comes from.", message.text);
     return true;
 }
 

@@ -154,6 +154,24 @@ struct template
 MUST_USE int template_parse(struct arena *a, const char *text, struct template *out,
                             struct err *err);
 
+/* ---- texts of findings (shape.c) ------------------------------------------------------------- */
+
+/* A finding's text while it is put together: in place, so that no want of memory makes it blank. What
+ * is too long is cut, with "...". Start zeroed. */
+enum { FINDING_MESSAGE_BYTES = 1024 };
+struct message {
+    char text[FINDING_MESSAGE_BYTES];
+    size_t length;
+};
+void message_addf(struct message *m, const char *format, ...) PRINTF(2, 3);
+void message_addv(struct message *m, const char *format, va_list args) PRINTF(2, 0);
+
+/* "41 characters", and what is odd about the value: ", white space at the end". Neither shows a
+ * piece of it. Characters are code points; a byte that is not UTF-8 counts as one. */
+void shape_add_length(struct message *out, const char *bytes, size_t length);
+void shape_add_oddities(struct message *out, const char *bytes, size_t length);
+size_t shape_characters(const char *bytes, size_t length);
+
 /* ---- validators (types.c) ------------------------------------------------------------------- */
 
 struct validation {
@@ -179,12 +197,6 @@ MUST_USE int types_parse_bound(enum contract_type type, const char *text,
 /* types.c's way to say a violation, also for types_url.c. HINT may be NULL. */
 void validation_add(const struct validation *v, const char *rule, const char *hint,
                     const char *format, ...) PRINTF(4, 5);
-
-/* "41 characters", and what is odd about the value: ", white space at the end". Neither shows a
- * piece of it. Characters are code points; a byte that is not UTF-8 counts as one. */
-void shape_add_length(struct buf *out, const char *bytes, size_t length);
-void shape_add_oddities(struct buf *out, const char *bytes, size_t length);
-size_t shape_characters(const char *bytes, size_t length);
 
 /* types_url.c: url, postgres-url, redis-url with their constraints. */
 void types_validate_url(const struct validation *v, const struct contract_rules *rules,

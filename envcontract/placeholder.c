@@ -79,16 +79,18 @@ static bool is_word(const char *bytes, size_t length)
     if (strcmp(squeezed, "n/a") == 0)
         return true;
     for (size_t i = 0; i < ARRAY_LEN(words); i++)
-        if (strcmp(squeezed, words[i]) == 0)
+        if (squeezed[0] == words[i][0] && strcmp(squeezed, words[i]) == 0)
             return true;
     return false;
 }
 
 static bool begins_or_ends(const char *bytes, size_t length)
 {
+    char first = lower(bytes[0]);
     for (size_t i = 0; i < ARRAY_LEN(beginnings); i++) {
         size_t size = strlen(beginnings[i]);
-        if (length >= size && strncasecmp(bytes, beginnings[i], size) == 0)
+        if (first == beginnings[i][0] && length >= size &&
+            strncasecmp(bytes, beginnings[i], size) == 0)
             return true;
     }
     for (size_t i = 0; i < ARRAY_LEN(endings); i++) {

@@ -257,6 +257,8 @@ static void add_shadowed(const struct assembly *a, const struct contract_value *
 {
     AUTO_BUF source = BUF_INIT(MESSAGE_BYTES);
     add_source(&source, a->variable);
+    if (source.no_memory)
+        a->findings->no_memory = true;
     const char *instead = value->origin == VALUE_NONE      ? "there is none"
                           : value->origin == VALUE_DEFAULT ? "the default is used"
                                                            : "the source's value is used";
@@ -330,6 +332,10 @@ int contract_assemble(const struct contract *contract, const struct contract_var
     if (is_usable(&a, &environment) &&
         !(secret_is_set(&value.bytes) && secret_equal(&environment, &value.bytes)))
         add_shadowed(&a, &value);
+    if (findings_check(findings, err) != 0) {
+        secret_release(&value.bytes);
+        return -1;
+    }
     *out = value;
     return 0;
 }

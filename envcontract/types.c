@@ -13,7 +13,6 @@
 #include "envcontract/internal.h"
 
 enum {
-    MESSAGE_BYTES = 2048,
     VALUES_SHOWN = 8, /* of `values`; more are counted */
     PORT_MAX = 65535,
     UUID_BYTES = 36,
@@ -26,13 +25,6 @@ enum {
 
 /* Whether BYTES are of the type. If not, *place is where the trouble begins, or NO_PLACE. */
 typedef bool validator(const char *bytes, size_t length, size_t *place);
-
-/* ---- the shape of a value ------------------------------------------------------------------- */
-
-static bool is_space(char c)
-{
-    return c == ' ' || (c >= '\t' && c <= '\r');
-}
 
 static bool is_digit(char c)
 {
@@ -49,81 +41,28 @@ static bool is_hex(char c)
     return is_digit(c) || (c >= 'a' && c <= 'f') || (c >= 'A' && c <= 'F');
 }
 
-size_t shape_characters(const char *bytes, size_t length)
-{
-    size_t count = 0;
-    for (size_t at = 0; at < length; count++) {
-        size_t step = (unsigned char)bytes[at] < 0x80 ? 1 : str_utf8(bytes + at, length - at);
-        at += step ? step : 1;
-    }
-    return count;
-}
-
-void shape_add_length(struct buf *out, const char *bytes, size_t length)
-{
-    size_t count = shape_characters(bytes, length);
-    buf_addf(out, "%zu character%s", count, count == 1 ? "" : "s");
-}
-
-static bool has_bad_utf8(const char *bytes, size_t length, size_t *place)
-{
-    for (size_t at = 0; at < length;) {
-        size_t step = (unsigned char)bytes[at] < 0x80 ? 1 : str_utf8(bytes + at, length - at);
-        if (step == 0) {
-            *place = at;
-            return true;
-        }
-        at += step;
-    }
-    return false;
-}
-
-void shape_add_oddities(struct buf *out, const char *bytes, size_t length)
-{
-    size_t begin = 0, end = length, place;
-    while (begin < end && is_space(bytes[begin]))
-        begin++;
-    while (end > begin && is_space(bytes[end - 1]))
-        end--;
-    if (length > 0 && begin == end) {
-        buf_adds(out, ", nothing but white space");
-        return;
-    }
-    if (begin > 0)
-        buf_adds(out, ", white space at the start");
-    if (end < length)
-        buf_adds(out, bytes[length - 1] == '\n' ? ", a line break at the end"
-                                                : ", white space at the end");
-    if (end - begin >= 2 && (bytes[begin] == '"' || bytes[begin] == '\'') &&
-        bytes[begin] == bytes[end - 1])
-        buf_adds(out, ", quotes around it");
-    if (end > begin && memchr(bytes + begin, '\n', end - begin))
-        buf_adds(out, ", a line break inside");
-    if (has_bad_utf8(bytes, length, &place))
-        buf_addf(out, ", no UTF-8 at byte %zu", place + 1);
-}
-
 void validation_add(const struct validation *v, const char *rule, const char *hint,
                     const char *format, ...)
 {
-    AUTO_BUF message = BUF_INIT(MESSAGE_BYTES);
+    struct message message = {0};
     va_list args;
+    message_addf(&message, "%s", v->subject);
     va_start(args, format);
-    buf_addv(&message, format, args);
+    message_addv(&message, format, args);
     va_end(args);
-    findings_addf(v->findings, FINDING_ERROR, v->variable->name, rule, v->position, hint, "%s%s",
-                  v->subject, buf_text(&message));
+    findings_addf(v->findings, FINDING_ERROR, v->variable->name, rule, v->position, hint, "%s",
+                  message.text);
 }
 
 /* "41 characters, expected WHAT, white space at the end". */
 static void add_expected(const struct validation *v, const char *rule, const char *hint,
                          const char *bytes, size_t length, const char *what)
 {
-    AUTO_BUF message = BUF_INIT(MESSAGE_BYTES);
+    struct message message = {0};
     shape_add_length(&message, bytes, length);
-    buf_addf(&message, ", expected %s", what);
+    message_addf(&message, ", expected %s", what);
     shape_add_oddities(&message, bytes, length);
-    validation_add(v, rule, hint, "%s", buf_text(&message));
+    validation_add(v, rule, hint, "%s", message.text);
 }
 
 /* ---- the types ------------------------------------------------------------------------------ */
@@ -313,11 +252,11 @@ static bool check_type(const struct validation *v, enum contract_type type, cons
     if (!validators[type].is || validators[type].is(bytes, length, &place))
         return true;
 
-    AUTO_BUF what = BUF_INIT(MESSAGE_BYTES);
-    buf_adds(&what, validators[type].expected);
+    struct message what = {0};
+    message_addf(&what, "%s", validators[type].expected);
     if (place != NO_PLACE && place < length)
-        buf_addf(&what, ", trouble at character %zu", shape_characters(bytes, place) + 1);
-    add_expected(v, "type", NULL, bytes, length, buf_text(&what));
+        message_addf(&what, ", trouble at character %zu", shape_characters(bytes, place) + 1);
+    add_expected(v, "type", NULL, bytes, length, what.text);
     return false;
 }
 
@@ -367,20 +306,20 @@ static void check_values(const struct validation *v, const struct contract_rules
         if (strlen(*value) == length && memcmp(*value, bytes, length) == 0)
             return;
 
-    AUTO_BUF what = BUF_INIT(MESSAGE_BYTES), hint = BUF_INIT(MESSAGE_BYTES);
+    struct message what = {0}, hint = {0};
     if (v->variable->secret) {
-        buf_addf(&what, "one of the %zu values in the contract", count);
+        message_addf(&what, "one of the %zu values in the contract", count);
     } else {
-        buf_adds(&what, count == 1 ? "" : "one of ");
+        message_addf(&what, "%s", count == 1 ? "" : "one of ");
         for (size_t i = 0; i < count && i < VALUES_SHOWN; i++)
-            buf_addf(&what, "%s`%s`", i ? ", " : "", rules->values[i]);
+            message_addf(&what, "%s`%s`", i ? ", " : "", rules->values[i]);
         if (count > VALUES_SHOWN)
-            buf_addf(&what, " and %zu more", count - VALUES_SHOWN);
+            message_addf(&what, " and %zu more", count - VALUES_SHOWN);
         const char *nearest = str_nearest(bytes, rules->values);
         if (nearest)
-            buf_addf(&hint, "Did you mean `%s`?", nearest);
+            message_addf(&hint, "Did you mean `%s`?", nearest);
     }
-    add_expected(v, "values", hint.len ? buf_text(&hint) : NULL, bytes, length, buf_text(&what));
+    add_expected(v, "values", hint.length ? hint.text : NULL, bytes, length, what.text);
 }
 
 static void check_length(const struct validation *v, const struct contract_rules *rules,
@@ -389,14 +328,14 @@ static void check_length(const struct validation *v, const struct contract_rules
     size_t count = shape_characters(bytes, length);
     if (count >= rules->length_min && count <= rules->length_max)
         return;
-    AUTO_BUF what = BUF_INIT(MESSAGE_BYTES);
+    struct message what = {0};
     if (rules->length_max == SIZE_MAX)
-        buf_addf(&what, "at least %zu", rules->length_min);
+        message_addf(&what, "at least %zu", rules->length_min);
     else if (rules->length_min == rules->length_max)
-        buf_addf(&what, "exactly %zu", rules->length_min);
+        message_addf(&what, "exactly %zu", rules->length_min);
     else
-        buf_addf(&what, "%zu to %zu", rules->length_min, rules->length_max);
-    add_expected(v, "length", NULL, bytes, length, buf_text(&what));
+        message_addf(&what, "%zu to %zu", rules->length_min, rules->length_max);
+    add_expected(v, "length", NULL, bytes, length, what.text);
 }
 
 static void check_min_bytes(const struct validation *v, const struct contract_rules *rules,
@@ -415,23 +354,23 @@ static void check_prefix(const struct validation *v, const char *prefix, const c
     size_t prefix_length = strlen(prefix);
     if (length >= prefix_length && memcmp(bytes, prefix, prefix_length) == 0)
         return;
-    AUTO_BUF what = BUF_INIT(MESSAGE_BYTES);
-    buf_addf(&what, "the prefix `%s`", prefix);
-    add_expected(v, "prefix", NULL, bytes, length, buf_text(&what));
+    struct message what = {0};
+    message_addf(&what, "the prefix `%s`", prefix);
+    add_expected(v, "prefix", NULL, bytes, length, what.text);
 }
 
 static void check_pattern(const struct validation *v, const char *pattern, const char *bytes,
                           size_t length)
 {
     AUTO_PATTERN_CACHE own = {0};
-    AUTO_BUF what = BUF_INIT(MESSAGE_BYTES);
+    struct message what = {0};
     struct err err = ERR_INIT;
     switch (pattern_match(v->patterns ? v->patterns : &own, pattern, bytes, length, &err)) {
     case PATTERN_MATCHES:
         return;
     case PATTERN_DIFFERS:
-        buf_addf(&what, "to match `%s`", pattern);
-        add_expected(v, "pattern", NULL, bytes, length, buf_text(&what));
+        message_addf(&what, "to match `%s`", pattern);
+        add_expected(v, "pattern", NULL, bytes, length, what.text);
         return;
     case PATTERN_GAVE_UP:
         validation_add(v, "pattern", "Write the pattern without repetitions inside of repetitions.",

@@ -10,8 +10,7 @@
 #include "envcontract/internal.h"
 
 enum {
-    MESSAGE_BYTES = 64 * 1024, /* a ceiling: the lists are the contract's */
-    HOST_BYTES = 256,          /* a DNS name has 253 at most, an address fewer */
+    HOST_BYTES = 256, /* a DNS name has 253 at most, an address fewer */
 };
 
 /* One value on its way through the rules. */
@@ -22,18 +21,18 @@ struct subject {
 };
 
 /* `a`, `b` or `c` */
-static void add_list(struct buf *out, const char *const *list)
+static void add_list(struct message *out, const char *const *list)
 {
     for (size_t i = 0; list[i]; i++)
-        buf_addf(out, "%s`%s`", i == 0 ? "" : list[i + 1] ? ", " : " or ", list[i]);
+        message_addf(out, "%s`%s`", i == 0 ? "" : list[i + 1] ? ", " : " or ", list[i]);
 }
 
 static void add_unlisted(const struct validation *v, const char *rule, const char *what,
                          const char *const *list)
 {
-    AUTO_BUF text = BUF_INIT(MESSAGE_BYTES);
+    struct message text = {0};
     add_list(&text, list);
-    validation_add(v, rule, NULL, "%s, expected %s", what, buf_text(&text));
+    validation_add(v, rule, NULL, "%s, expected %s", what, text.text);
 }
 
 static bool matches_any(const char *const *globs, const char *text, size_t length)
@@ -75,22 +74,27 @@ static void check_scheme(const struct subject *s, enum contract_type type,
 
 /* ---- hosts ---------------------------------------------------------------------------------- */
 
-static void fold(struct buf *out, const char *text, size_t length)
+/* In lower case into OUT, which has HOST_BYTES: hosts have no case. False: too long. */
+static bool fold(char *out, const char *text, size_t length)
 {
+    if (length >= HOST_BYTES)
+        return false;
     for (size_t i = 0; i < length; i++)
-        buf_addc(out, (char)(text[i] >= 'A' && text[i] <= 'Z' ? text[i] + ('a' - 'A') : text[i]));
+        out[i] = (char)(text[i] >= 'A' && text[i] <= 'Z' ? text[i] + ('a' - 'A') : text[i]);
+    out[length] = '\0';
+    return true;
 }
 
-/* Hosts have no case; a last dot makes a name absolute and not another one. */
-static bool host_matches(const char *const *globs, const struct buf *host)
+/* HOST is folded. A last dot makes a name absolute and not another one. A glob that is longer than
+ * any host is IN_DOUBT's. */
+static bool host_matches(const char *const *globs, const char *host, size_t length, bool in_doubt)
 {
-    size_t length = host->len;
-    if (length > 1 && host->data[length - 1] == '.')
+    if (length > 1 && host[length - 1] == '.')
         length--;
     for (; *globs; globs++) {
-        AUTO_BUF glob = BUF_INIT(HOST_BYTES);
-        fold(&glob, *globs, strlen(*globs));
-        if (!glob.too_long && !glob.no_memory && str_glob(buf_text(&glob), buf_text(host), length))
+        char glob[HOST_BYTES];
+        bool folded = fold(glob, *globs, strlen(*globs));
+        if (folded ? str_glob(glob, host, length) : in_doubt)
             return true;
     }
     return false;
@@ -100,20 +104,19 @@ static bool host_matches(const char *const *globs, const struct buf *host)
 static bool check_one_host(const struct subject *s, const struct contract_url_rules *rules,
                            const char *bytes, size_t length)
 {
-    AUTO_BUF host = BUF_INIT(HOST_BYTES);
-    fold(&host, bytes, length);
-    if (host.too_long || host.no_memory) {
-        validation_add(s->v, "host", NULL, "the host has more than %d bytes", HOST_BYTES);
+    char host[HOST_BYTES];
+    if (!fold(host, bytes, length)) {
+        validation_add(s->v, "host", NULL, "the host has %d bytes or more", HOST_BYTES);
         return false;
     }
-    if (rules->host && !host_matches(rules->host, &host)) {
-        add_unlisted(s->v, "host", host.len ? "another host" : "no host", rules->host);
+    if (rules->host && !host_matches(rules->host, host, length, false)) {
+        add_unlisted(s->v, "host", length > 0 ? "another host" : "no host", rules->host);
         return false;
     }
-    if (rules->deny_host && host_matches(rules->deny_host, &host)) {
-        AUTO_BUF text = BUF_INIT(MESSAGE_BYTES);
+    if (rules->deny_host && host_matches(rules->deny_host, host, length, true)) {
+        struct message text = {0};
         add_list(&text, rules->deny_host);
-        validation_add(s->v, "host", NULL, "a host that is denied: %s", buf_text(&text));
+        validation_add(s->v, "host", NULL, "a host that is denied: %s", text.text);
         return false;
     }
     return true;
@@ -193,14 +196,14 @@ static bool is_listed_port(const struct contract_url_rules *rules, int64_t port)
 
 static void add_port_violation(const struct subject *s, const struct contract_url_rules *rules)
 {
-    AUTO_BUF text = BUF_INIT(MESSAGE_BYTES);
+    struct message text = {0};
     for (size_t i = 0; i < rules->port_count; i++)
-        buf_addf(&text, "%s%u",
-                 i == 0                      ? ""
-                 : i + 1 < rules->port_count ? ", "
-                                             : " or ",
-                 (unsigned)rules->ports[i]);
-    validation_add(s->v, "port", NULL, "another port, expected %s", buf_text(&text));
+        message_addf(&text, "%s%u",
+                     i == 0                      ? ""
+                     : i + 1 < rules->port_count ? ", "
+                                                 : " or ",
+                     (unsigned)rules->ports[i]);
+    validation_add(s->v, "port", NULL, "another port, expected %s", text.text);
 }
 
 static void check_ports(const struct subject *s, const struct contract_url_rules *rules)
@@ -274,11 +277,11 @@ static void check_query(const struct subject *s, const struct contract_query_rul
     if (!value.start) {
         if (rule->demand != DEMAND_PRESENT)
             return;
-        AUTO_BUF text = BUF_INIT(MESSAGE_BYTES);
+        struct message text = {0};
         if (rule->values)
             add_list(&text, rule->values);
         validation_add(s->v, "query", NULL, "no `%s` in the query, expected %s", rule->name,
-                       rule->values ? buf_text(&text) : "one");
+                       rule->values ? text.text : "one");
         return;
     }
     if (rule->demand == DEMAND_ABSENT)
@@ -287,9 +290,9 @@ static void check_query(const struct subject *s, const struct contract_query_rul
              1) /* one reader takes the first, another the last */
         validation_add(s->v, "query", NULL, "`%s` more than once in the query", rule->name);
     else if (rule->values && !span_matches(&value, rule->values)) {
-        AUTO_BUF what = BUF_INIT(MESSAGE_BYTES);
-        buf_addf(&what, "another `%s` in the query", rule->name);
-        add_unlisted(s->v, "query", buf_text(&what), rule->values);
+        struct message what = {0};
+        message_addf(&what, "another `%s` in the query", rule->name);
+        add_unlisted(s->v, "query", what.text, rule->values);
     }
 }
 
@@ -349,11 +352,11 @@ void types_validate_url(const struct validation *v, const struct contract_rules 
     struct subject s = {.v = v};
     struct err err = ERR_INIT;
     if (url_parse(bytes, length, &s.url, ERR_VIOLATION, &err) != 0) {
-        AUTO_BUF shape = BUF_INIT(MESSAGE_BYTES);
+        struct message shape = {0};
         shape_add_length(&shape, bytes, length);
-        buf_addf(&shape, ", expected %s: %s", names[rules->type], err.text);
+        message_addf(&shape, ", expected %s: %s", names[rules->type], err.text);
         shape_add_oddities(&shape, bytes, length);
-        validation_add(v, "type", err.hint[0] ? err.hint : NULL, "%s", buf_text(&shape));
+        validation_add(v, "type", err.hint[0] ? err.hint : NULL, "%s", shape.text);
         return;
     }
     s.postgres = url_is_postgres(&s.url);
