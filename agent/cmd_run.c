@@ -124,7 +124,8 @@ static int prepare(struct job *job, struct err *err)
         return -1;
     if (only_contract)
         job->contract->run_only_contract = true;
-    if (job_resolve(job, NULL, err) != 0 || job_check(job, err) != 0)
+    if (job_resolve(job, NULL, err) != 0 ||
+        (with_bootstrap && job_resolve_for_database(job, err) != 0) || job_check(job, err) != 0)
         return -1;
     return with_bootstrap ? ensure_database(job, err) : 0;
 }

@@ -155,12 +155,13 @@ static enum create_form create_form_of(enum contract_create create)
     return CREATE_NONE;
 }
 
-/* The URL, and those of the names for its commands that the contract declares. */
-static int resolve_for_database(struct job *job, struct err *err)
+int job_resolve_for_database(struct job *job, struct err *err)
 {
     const struct contract_database *database = &job->contract->database;
     size_t count = 0, room = 1;
 
+    if (require_database(job, err) != 0)
+        return -1;
     for (const char *const *name = database->env; name && *name; name++)
         room++;
     AUTO_FREE const char **names = mem_new(room + 1, sizeof(*names));
@@ -191,8 +192,8 @@ int job_database(struct job *job, struct database_job *out, struct err *err)
 {
     const struct contract_database *from = &job->contract->database;
 
-    if (require_database(job, err) != 0 || resolve_for_database(job, err) != 0 ||
-        job_check(job, err) != 0 || take_url(job, out, err) != 0 || folder_of(job, out, err) != 0 ||
+    if (job_resolve_for_database(job, err) != 0 || job_check(job, err) != 0 ||
+        take_url(job, out, err) != 0 || folder_of(job, out, err) != 0 ||
         command_environment(job, out, err) != 0)
         return -1;
     if ((from->alembic || from->heads) &&

@@ -32,6 +32,7 @@ struct job {
     struct source_set *sources;    /* NULL until something had to be asked */
     struct contract_value *values; /* parallel to contract->variables */
     struct arena arena;            /* texts that the values point at */
+    bool has_unchecked;            /* something was resolved since the last check */
 };
 
 #define JOB_INIT(invocation) ((struct job){.call = (invocation)})
@@ -57,7 +58,8 @@ MUST_USE int job_resolve(struct job *job, const char *const *names, struct err *
 /* The process's environment, or LIST, in place of the sources (--env-only, --env-file). */
 MUST_USE int job_take_environment(struct job *job, const char *const *list, struct err *err);
 
-/* -1, ERR_VIOLATION, when what was resolved breaks the contract. */
+/* -1, ERR_VIOLATION, when what was resolved breaks the contract. What was checked before is not
+ * checked (and said) again, so resolve all first. */
 MUST_USE int job_check(struct job *job, struct err *err);
 
 /* The contract alone, in every profile (--lint). */
@@ -87,6 +89,9 @@ struct database_job {
 #define DATABASE_JOB_INIT ((struct database_job){0})
 #define AUTO_DATABASE_JOB CLEANUP(database_job_release) struct database_job
 void database_job_release(struct database_job *d);
+
+/* Resolve the database's URL and those names for its commands that the contract declares. */
+MUST_USE int job_resolve_for_database(struct job *job, struct err *err);
 
 /* Resolve and check the database's URL and what its commands get, read the graph. */
 MUST_USE int job_database(struct job *job, struct database_job *out, struct err *err);

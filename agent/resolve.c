@@ -210,6 +210,7 @@ static int assemble(struct resolution *r, const struct wanted *wanted, struct er
     }
     result = contract_assemble(job->contract, variable, &input, value, &job->findings, err);
     value->resolved = result == 0;
+    job->has_unchecked = true;
     if (result == 0 && variable->secret && secret_is_set(&value->bytes))
         result = redact_register(&value->bytes, err);
     free(parts);
