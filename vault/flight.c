@@ -15,6 +15,7 @@
 enum {
     BACKOFF_BASE_MS = 200,
     BACKOFF_CAP_MS = 5000,
+    LAST_TRIES_MS = 500, /* with less left there is no use in another one */
     ATTEMPTS_ON_500 = 3,
     STATUS_TEMPORARY_REDIRECT = 307,
     STATUS_PERMANENT_REDIRECT = 308,
@@ -180,7 +181,10 @@ static bool try_again(struct flight *flight, struct call *call)
     int64_t delay = backoff_next_ms(&call->backoff);
     if (delay < exchange->retry_after_ms)
         delay = exchange->retry_after_ms;
-    if (clock_left_ms(flight->deadline_ms) <= delay)
+    int64_t left = clock_left_ms(flight->deadline_ms);
+    if (left <= delay && left > LAST_TRIES_MS && exchange->retry_after_ms < left)
+        delay = left / 2; /* the end of the time is used, too */
+    if (left <= delay)
         return false;
     call->due_ms = clock_in_ms(delay);
     call->state = CALL_WAITING;

@@ -95,8 +95,12 @@ bool path_is_login(const char *path)
 
 int path_request(const char *path, size_t mount_length, char **out, struct err *err)
 {
+    AUTO_BUF checked = BUF_INIT(VAULT_PATH_MAX_BYTES);
     AUTO_BUF written = BUF_INIT(VAULT_PATH_MAX_BYTES);
     const char *rest = path + mount_length;
+
+    if (path_encode(path, &checked, err) != 0) /* what is wrong is said of what was written */
+        return -1;
 
     if (mount_length > 0 && rest[0] == '/' && !str_starts(rest, "/data/")) {
         buf_add(&written, path, mount_length);
