@@ -138,6 +138,8 @@ static struct contract_condition *build_object(struct contract_document *d, stru
                                                  : "a condition is an object");
         return NULL;
     }
+    if (value->count == 1)
+        return build_member(d, value->first);
     struct contract_condition *condition = new_condition(d, CONDITION_ALL, value);
     struct contract_condition **link = condition ? &condition->first : NULL;
     for (struct node *member = value->first; member && link; member = member->next) {

@@ -12,42 +12,51 @@ bool problems_full(const struct contract_document *d)
     return d->problems >= CONTRACT_MAX_PROBLEMS;
 }
 
+/* A pointer that is being written. Room for the ceiling and one more segment, escaped. */
+struct pointer {
+    char text[CONTRACT_MAX_POINTER_BYTES + 2 * CONTRACT_MAX_KEY_BYTES + 2];
+    size_t length;
+};
+
 /* RFC 6901: "~" and "/" in a key are escaped. */
-static void add_segment(struct buf *out, const struct node *node)
+static void add_segment(struct pointer *out, const struct node *node)
 {
-    buf_addc(out, '/');
-    if (!node->key) {
-        buf_addf(out, "%u", node->index);
+    out->text[out->length++] = '/';
+    if (node->parent->kind == NODE_ARRAY) {
+        int digits = snprintf(out->text + out->length, sizeof out->text - out->length, "%u",
+                              node->index);
+        out->length += (size_t)digits; /* the ceiling has room for any unsigned */
         return;
     }
     for (const char *c = node->key; *c; c++) {
-        if (*c == '~' || *c == '/')
-            buf_adds(out, *c == '~' ? "~0" : "~1");
-        else
-            buf_addc(out, *c);
-    }
-}
-
-/* The pointer of NODE, or of its nearest ancestor whose pointer fits. */
-static void write_pointer(const struct node *node, struct buf *out)
-{
-    const struct node *path[CONTRACT_MAX_DEPTH + 1];
-    size_t depth = 0;
-
-    for (; node->parent && depth < ARRAY_LEN(path); node = node->parent)
-        path[depth++] = node;
-    while (depth > 0) {
-        size_t before = out->len;
-        add_segment(out, path[--depth]);
-        if (out->len > CONTRACT_MAX_POINTER_BYTES) {
-            out->len = before;
-            out->data[before] = '\0';
-            return;
+        if (*c == '~' || *c == '/') {
+            out->text[out->length++] = '~';
+            out->text[out->length++] = *c == '~' ? '0' : '1';
+        } else {
+            out->text[out->length++] = *c;
         }
     }
 }
 
-enum { POINTER_ROOM_BYTES = CONTRACT_MAX_POINTER_BYTES + 2 * CONTRACT_MAX_KEY_BYTES + 16 };
+/* The pointer of NODE, or of its nearest ancestor whose pointer fits. */
+static void write_pointer(const struct node *node, struct pointer *out)
+{
+    const struct node *path[CONTRACT_MAX_DEPTH + 1];
+    size_t depth = 0;
+
+    out->length = 0;
+    for (; node->parent && depth < ARRAY_LEN(path); node = node->parent)
+        path[depth++] = node;
+    while (depth > 0) {
+        size_t before = out->length;
+        add_segment(out, path[--depth]);
+        if (out->length > CONTRACT_MAX_POINTER_BYTES) {
+            out->length = before;
+            break;
+        }
+    }
+    out->text[out->length] = '\0';
+}
 
 static struct contract_position place(const struct contract_document *d, const struct node *node,
                                       enum problem_at at)
@@ -65,11 +74,11 @@ struct contract_position node_position(struct contract_document *d, struct arena
                                        const struct node *node, enum problem_at at)
 {
     struct contract_position position = place(d, node, at);
-    AUTO_BUF pointer = BUF_INIT(POINTER_ROOM_BYTES);
+    struct pointer pointer;
 
     write_pointer(node, &pointer);
-    position.pointer = arena_dup(a, buf_text(&pointer));
-    if (!position.pointer || pointer.no_memory)
+    position.pointer = arena_dup_n(a, pointer.text, pointer.length);
+    if (!position.pointer)
         d->no_memory = true;
     return position;
 }
@@ -95,11 +104,11 @@ static bool add_problem(struct contract_document *d, enum finding_severity sever
     d->problems++;
 
     struct contract_position position = {.file = d->files[0].path};
-    AUTO_BUF pointer = BUF_INIT(POINTER_ROOM_BYTES);
+    struct pointer pointer;
     if (node) {
         position = place(d, node, at);
         write_pointer(node, &pointer);
-        position.pointer = buf_text(&pointer);
+        position.pointer = pointer.text;
     }
     findings_addv(d->findings, severity, variable_around(node), "contract", &position, hint, format,
                   args);
@@ -170,7 +179,11 @@ static int compare_keys(const void *left, const void *right)
     const struct node *b = *(const struct node *const *)right;
     int order = strcmp(a->key, b->key);
 
-    return order != 0 ? order : (a->index > b->index) - (a->index < b->index);
+    if (order == 0)
+        order = (a->key_line > b->key_line) - (a->key_line < b->key_line);
+    if (order == 0)
+        order = (a->key_column > b->key_column) - (a->key_column < b->key_column);
+    return order;
 }
 
 /* Report the keys that OBJECT has twice and leave the first of each in the tree. Sorting keeps this

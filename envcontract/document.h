@@ -14,7 +14,7 @@
 #include "envcontract/internal.h"
 
 enum {
-    CONTRACT_MAX_VALUES = 400 * 1000,    /* JSON values in all files together */
+    CONTRACT_MAX_VALUES = 320 * 1000,    /* JSON values in all files together */
     CONTRACT_MAX_VARIABLES = 100 * 1000, /* in all files together */
     CONTRACT_MAX_INCLUDES = 64,
     CONTRACT_MAX_PROFILES = 32,
@@ -25,6 +25,8 @@ enum {
     CONTRACT_MAX_LIST = 1000, /* entries of a list or map that each variable may be held against */
     CONTRACT_MAX_PARTS = 16,  /* of one composed value */
     CONTRACT_MAX_PIECES = 64, /* of one `compose` */
+    CONTRACT_MAX_PATTERNS = 4000,         /* compiling one may take 0.1 ms */
+    CONTRACT_MAX_LOOKS = 500 * 1000,      /* variables times the profiles in which they differ */
     CONTRACT_NEAREST_BUDGET = 200 * 1000, /* names compared for proposals, in one document */
     SHOWN_BYTES = 64,                     /* of a name in a message */
 };
@@ -43,12 +45,16 @@ enum node_kind {
 
 /* One JSON value. Strings lie in the file's text, NUL-terminated, without NUL in them. */
 struct node {
-    unsigned char kind;   /* enum node_kind */
-    unsigned char key_id; /* 1 + the key's place in its section's table, 0: none (keys_check) */
-    unsigned short file;  /* index into the document's files */
-    unsigned line, column, key_line, key_column;
-    unsigned count;  /* members, items; bytes of a string */
-    unsigned index;  /* among its parent's */
+    unsigned char kind;    /* enum node_kind */
+    unsigned char key_id;  /* 1 + the key's place in its section's table, 0: none (keys_check) */
+    unsigned short file;   /* index into the document's files */
+    unsigned count;        /* members, items; bytes of a string */
+    unsigned line, column; /* of the value */
+    union {
+        unsigned key_line; /* in an object */
+        unsigned index;    /* in an array */
+    };
+    unsigned key_column;
     const char *key; /* NULL in arrays and at the root */
     union {
         bool truth;
@@ -75,7 +81,7 @@ struct contract_document {
     bool has_profiles;  /* the contract has a `profile` */
     struct document_file files[1 + CONTRACT_MAX_INCLUDES];
     size_t file_count;
-    size_t bytes_left, values_left, nearest_left;
+    size_t bytes_left, values_left, nearest_left, patterns_left, looks_left;
     size_t problems;
     struct findings *findings; /* the caller's, while a call runs */
     bool no_memory;
@@ -121,6 +127,10 @@ const char *nearest_hint(struct contract_document *d, const char *name, const ch
 /* Read PATH and make its tree the last of d->files. 0 also when it isn't JSON: then root is NULL and
  * a finding says why. -1: it could not be read (ERR_FILE), or memory is gone. */
 MUST_USE int document_read(struct contract_document *d, const char *path, struct err *err);
+
+/* The same for a TEXT in memory, which the tree lies in from then on and which stays the caller's. */
+const struct node *document_scan(struct contract_document *d, const char *path, char *text,
+                                 size_t length);
 
 /* Report the keys that OBJECT (two members at least) has twice; the first of each stays. -1: no
  * memory (d->no_memory). */

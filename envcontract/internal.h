@@ -60,8 +60,10 @@ enum contract_type {
 /* `min` or `max`. For int, port and duration (in ms) INTEGER counts, for number NUMBER. */
 struct contract_bound {
     const char *text; /* as the contract has it, for messages; NULL: not said */
-    int64_t integer;
-    double number;
+    union {
+        int64_t integer;
+        double number;
+    };
 };
 
 enum contract_demand { DEMAND_NOTHING, DEMAND_PRESENT, DEMAND_ABSENT };
@@ -111,8 +113,7 @@ struct contract_rules {
     const struct contract_url_rules *url;   /* NULL: none */
     const struct contract_path_rules *path; /* NULL: none */
     const char *default_value;              /* NULL: none */
-    struct contract_position default_position;
-    const struct template *compose; /* NULL: the value is the one part's */
+    const struct template *compose;         /* NULL: the value is the one part's */
 };
 
 const char *contract_type_name(enum contract_type type);
@@ -205,7 +206,7 @@ void types_validate_url(const struct validation *v, const struct contract_rules 
 /* ---- what stands in for a value (placeholder.c) ------------------------------------------------ */
 
 /* Whether the whole value is a text that waits to be replaced: changeme, your-key-here, <key>,
- * xxxxxx, TODO, -, example and their like. No password that somebody chose is one of them. */
+ * xxxxxx, todo, -, example and their like. No password that somebody chose is one of them. */
 bool placeholder_is(const char *bytes, size_t length);
 
 /* What the value still is, as words for a message (a static text), or NULL: a reference that nobody

@@ -328,7 +328,7 @@ void keys_merge(const struct node *object, const struct node **merged, size_t co
 /* ---- kinds that have a grammar (kinds.c) ---------------------------------------------------- */
 
 /* Check one value, which is not null; findings. What is made of it is put into value->built: lists
- * (const char *const *), references (struct ref), conditions, templates, the rules of `url`, `path`. */
+ * (const char *const *), conditions, templates, the rules of `url`, `path`. */
 void kind_check(struct contract_document *d, const struct key *key, struct node *value);
 
 /* Each item of LIST as text into value->built; findings for items that are none. SCALARS: numbers and

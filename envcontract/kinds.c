@@ -282,8 +282,14 @@ static void check_pattern(struct contract_document *d, const struct key *key, st
     struct err err = ERR_INIT;
 
     check_text(d, key, value);
-    if (node_text(value) && value->count > 0 && !problems_full(d) &&
-        types_check_pattern(value->text, &err) != 0)
+    if (!node_text(value) || value->count == 0 || problems_full(d))
+        return;
+    if (d->patterns_left == 0)
+        return; /* said */
+    if (--d->patterns_left == 0)
+        (void)problem(d, value, AT_VALUE, NULL, "a contract has at most %d patterns",
+                      CONTRACT_MAX_PATTERNS - 1);
+    else if (types_check_pattern(value->text, &err) != 0)
         (void)problem(d, value, AT_VALUE, err.hint, "%s", err.text);
 }
 

@@ -11,8 +11,8 @@
 
 enum {
     MAX_SAID = 64, /* problems of one variable that are remembered */
-    /* A default is held against its own pattern, and a pattern may take a million steps. */
-    MAX_PATTERN_DEFAULTS = 100,
+    /* A default is held against its own pattern, and a pattern may take a million steps: 20 ms. */
+    MAX_PATTERN_DEFAULTS = 32,
     MAX_DEFAULT_BYTES = 16 * 1024 * 1024, /* of all defaults, base's counted each time */
     SUBJECT_BYTES = 128,
 };
@@ -27,12 +27,18 @@ struct look {
     struct contract_variable variable;
 };
 
+/* What is left for the whole document. */
+struct budget {
+    size_t pattern_defaults, default_bytes;
+    bool exceeded; /* said */
+};
+
 /* What was said of the variable so far. */
 struct said {
     const void *what[MAX_SAID]; /* a node and a text make one */
     const char *text[MAX_SAID];
     size_t count;
-    size_t *pattern_defaults, *default_bytes; /* what is left of the whole document's budgets */
+    struct budget *budget;
 };
 
 /* Whether TEXT was said of WHAT; from now on it was. */
@@ -217,19 +223,21 @@ static void look_at_compose(const struct look *look, struct said *said)
 /* ---- defaults ------------------------------------------------------------------------------- */
 
 /* Whether looking at this default is within the document's budgets. */
-static bool may_validate(const struct look *look, struct said *said, size_t length)
+static bool may_validate(const struct look *look, struct budget *budget, size_t length)
 {
     bool pattern = look->variable.rules->pattern != NULL;
 
-    if (*said->default_bytes >= length + 1 && (!pattern || *said->pattern_defaults > 0)) {
-        *said->default_bytes -= length + 1;
-        *said->pattern_defaults -= pattern;
+    if (budget->default_bytes > length && (!pattern || budget->pattern_defaults > 0)) {
+        budget->default_bytes -= length + 1;
+        budget->pattern_defaults -= pattern;
         return true;
     }
-    if (!said_before(said, look->d, "budget"))
+    if (!budget->exceeded)
         (void)problem_warning(look->d, look->layers.at[VARIABLE_DEFAULT], AT_VALUE, NULL,
-                              "the contract has more defaults than are looked at: this one is "
-                              "checked when it is used");
+                              "more than %d defaults with a pattern, or %d bytes of defaults: from "
+                              "here on they are checked when they are used",
+                              MAX_PATTERN_DEFAULTS, MAX_DEFAULT_BYTES);
+    budget->exceeded = true;
     return false;
 }
 
@@ -241,23 +249,24 @@ static void look_at_default(const struct look *look, struct said *said)
 
     if (!rules->default_value || look->variable.secret)
         return;
-    size_t length = strlen(rules->default_value);
+    size_t length = node->kind == NODE_BOOL ? strlen(rules->default_value) : node->count;
     if (length == 0) {
         if (!rules->empty_ok)
             say(look, said, node, AT_VALUE, "Add \"empty\": \"ok\", or take it away.",
                 "an empty default counts as missing");
         return;
     }
-    if (problems_full(look->d) || !may_validate(look, said, length))
+    if (problems_full(look->d) || !may_validate(look, said->budget, length))
         return;
     if (look->one_profile)
         (void)snprintf(subject, sizeof subject,
                        "the default, in profile '%.*s': ", SHOWN(look->profile));
 
+    struct contract_position position = node_position(look->d, &look->d->scratch, node, AT_VALUE);
     size_t before = look->d->findings->count;
     struct validation validation = {
         .variable = &look->variable,
-        .position = &rules->default_position,
+        .position = &position,
         .subject = subject,
         .findings = look->d->findings,
     };
@@ -283,32 +292,35 @@ static void look_at_variable(struct look *look, struct said *said)
     look_at_default(look, said);
 }
 
+static void visit_one(struct contract_document *d, size_t index, const char *profile,
+                      bool one_profile, lint_visit visit, void *context)
+{
+    if (d->looks_left == 0)
+        return;
+    d->looks_left--;
+    visit(d, index, profile, one_profile, context);
+}
+
 void lint_each_profile(struct contract_document *d, size_t index, lint_visit visit, void *context)
 {
-    const struct node *profiles[2] = {node_member(d->base, "profiles"),
-                                      node_member(d->variables[index], "profiles")};
+    const struct node *base = node_member(d->base, "profiles");
+    const struct node *own_profiles = node_member(d->variables[index], "profiles");
     const char *rest = NULL;
+    bool over[CONTRACT_MAX_PROFILES] = {false};
 
     if (d->profile_count == 0) {
-        visit(d, index, NULL, false, context);
+        visit_one(d, index, NULL, false, visit, context);
         return;
     }
-    if (!profiles[0] && !profiles[1]) {
-        visit(d, index, d->profiles[0], false, context);
-        return;
+    for (size_t i = 0; (base || own_profiles) && i < d->profile_count; i++) {
+        const char *name = d->profiles[i];
+        over[i] = node_member(base, name) || node_member(own_profiles, name);
     }
-    bool over[CONTRACT_MAX_PROFILES] = {false};
-    for (size_t i = 0; i < d->profile_count; i++) {
-        over[i] = node_member(profiles[0], d->profiles[i]) ||
-                  node_member(profiles[1], d->profiles[i]);
-        if (!over[i] && !rest)
-            rest = d->profiles[i];
-    }
-    if (rest)
-        visit(d, index, rest, false, context);
     for (size_t i = 0; i < d->profile_count; i++) {
         if (over[i])
-            visit(d, index, d->profiles[i], true, context);
+            visit_one(d, index, d->profiles[i], true, visit, context);
+        else if (!rest)
+            visit_one(d, index, rest = d->profiles[i], false, visit, context);
     }
 }
 
@@ -343,14 +355,20 @@ static void check_all_names(struct contract_document *d, const struct node *obje
 
 void lint_variables(struct contract_document *d)
 {
-    size_t pattern_defaults = MAX_PATTERN_DEFAULTS, default_bytes = MAX_DEFAULT_BYTES;
+    struct budget budget = {.pattern_defaults = MAX_PATTERN_DEFAULTS,
+                            .default_bytes = MAX_DEFAULT_BYTES};
 
+    d->looks_left = CONTRACT_MAX_LOOKS;
     check_all_names(d, d->base);
     for (size_t i = 0; i < d->variable_count && !problems_full(d) && !d->no_memory; i++) {
-        struct said said = {.pattern_defaults = &pattern_defaults, .default_bytes = &default_bytes};
+        struct said said = {.budget = &budget};
         check_all_names(d, d->variables[i]);
         lint_each_profile(d, i, visit_variable, &said);
         if (i % LINT_SCRATCH_VARIABLES == 0)
             arena_release(&d->scratch);
     }
+    if (d->looks_left == 0)
+        (void)problem(d, NULL, AT_KEY, "Split the contract.",
+                      "more than %d variables, each counted for every profile in which it differs",
+                      CONTRACT_MAX_LOOKS - 1);
 }

@@ -196,8 +196,7 @@ static void build_constraints(const struct layers *layers, struct contract_rules
         rules->path = at[VARIABLE_PATH]->built;
 }
 
-static void build_rules(struct contract_document *d, struct arena *a, const struct layers *layers,
-                        struct contract_rules *rules)
+static void build_rules(const struct layers *layers, struct contract_rules *rules)
 {
     const struct node *const *at = layers->at;
     const struct node *required = at[VARIABLE_REQUIRED];
@@ -206,8 +205,6 @@ static void build_rules(struct contract_document *d, struct arena *a, const stru
     rules->placeholder_ok = node_truth(at[VARIABLE_PLACEHOLDER_OK], false);
     rules->empty_ok = str_eq(node_text(at[VARIABLE_EMPTY]), "ok");
     rules->default_value = node_scalar(at[VARIABLE_DEFAULT]);
-    if (rules->default_value)
-        rules->default_position = node_position(d, a, at[VARIABLE_DEFAULT], AT_VALUE);
     rules->required = node_truth(required, rules->default_value == NULL);
     if (of_kind(required, NODE_OBJECT)) {
         rules->required = required->built != NULL;
@@ -236,6 +233,6 @@ void rules_build(struct contract_document *d, struct arena *a, size_t index,
         .rules = rules,
     };
     if (rules != &d->plain_rules)
-        build_rules(d, a, layers, rules);
+        build_rules(layers, rules);
     source_build(d, a, at[VARIABLE_SOURCE], profile, out);
 }

@@ -380,7 +380,9 @@ static int scan_members(struct scanner *s, struct node *parent)
         struct node *node = new_node(s, parent);
         if (!node || (object && scan_key(s, node) != 0) || scan_value(s, node) != 0)
             return -1;
-        node->index = parent->count++;
+        if (!object)
+            node->index = parent->count;
+        parent->count++;
         *link = node;
         link = &node->next;
         more = scan_separator(s, close);
@@ -438,29 +440,37 @@ static struct node *scan_text(struct scanner *s)
     return root;
 }
 
+const struct node *document_scan(struct contract_document *d, const char *path, char *text,
+                                 size_t length)
+{
+    struct document_file *file = &d->files[d->file_count++];
+
+    *file = (struct document_file){.path = path, .length = length};
+    struct scanner scanner = {
+        .document = d,
+        .file = file,
+        .at = text,
+        .end = text + length,
+        .line_start = text,
+        .line = 1,
+    };
+    file->root = scan_text(&scanner);
+    return file->root;
+}
+
 int document_read(struct contract_document *d, const char *path, struct err *err)
 {
     AUTO_BUF text = BUF_INIT(d->bytes_left);
 
     if (file_read_all(path, &text, err) != 0)
         return -1;
-    struct document_file *file = &d->files[d->file_count];
     size_t length = text.len;
     char *bytes = buf_take(&text);
     if (!bytes)
         return err_nomem(err);
-    *file = (struct document_file){.path = path, .text = bytes, .length = length};
-    d->file_count++;
     d->bytes_left -= length;
-
-    struct scanner scanner = {
-        .document = d,
-        .file = file,
-        .at = bytes,
-        .end = bytes + length,
-        .line_start = bytes,
-        .line = 1,
-    };
-    file->root = scan_text(&scanner);
+    size_t index = d->file_count;
+    (void)document_scan(d, path, bytes, length);
+    d->files[index].text = bytes;
     return d->no_memory ? err_nomem(err) : 0;
 }

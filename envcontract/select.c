@@ -177,6 +177,7 @@ int contract_lint(struct contract *contract, struct findings *findings, struct e
     struct contract_document *d = contract->document;
 
     d->findings = findings;
+    d->looks_left = CONTRACT_MAX_LOOKS;
     for (size_t i = 0; i < d->variable_count && !d->no_memory && !problems_full(d); i++) {
         const struct node *said = NULL;
         lint_rotate(d, i);

@@ -73,22 +73,13 @@ static struct arena *scratch(struct contract_document *d)
     return &d->scratch;
 }
 
-/* A reference that means the same in every variable and profile is kept as it was parsed. */
-static void check_text_source(struct contract_document *d, struct node *value)
+static void check_text_source(struct contract_document *d, const struct node *value)
 {
-    size_t length;
-    bool fixed = !next_placeholder(value->text, &length);
+    struct ref ref;
     struct err err = ERR_INIT;
-    struct ref *ref = arena_new(fixed ? &d->arena : scratch(d), 1, sizeof *ref);
 
-    if (!ref) {
-        d->no_memory = true;
-        return;
-    }
-    if (ref_parse(fixed ? &d->arena : &d->scratch, value->text, ref, &err) != 0)
+    if (ref_parse(scratch(d), value->text, &ref, &err) != 0)
         (void)problem(d, value, AT_VALUE, err.hint, "%s", err.text);
-    else if (fixed)
-        value->built = ref;
     check_placeholders(d, value);
 }
 
@@ -246,9 +237,7 @@ static void build_reference(struct contract_document *d, struct arena *a, const 
 {
     struct err err = ERR_INIT;
 
-    if (source && source->built) {
-        *ref = *(const struct ref *)source->built;
-    } else if (node_text(source)) {
+    if (node_text(source)) {
         const char *text = source_substitute(d, a, source->text, variable, profile);
         if (!text || ref_parse(a, text, ref, &err) != 0) /* said by source_check */
             d->no_memory = d->no_memory || err.kind == ERR_RESOURCE;
