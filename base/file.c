@@ -94,11 +94,24 @@ static int read_chunk(int fd, const char *name, struct buf *into, struct err *er
     return n > 0;
 }
 
+/* Room for what FD holds, where it says so, and for the read that finds its end: a buffer that grows
+ * step by step needs twice as much. */
+static void reserve_size(int fd, struct buf *into)
+{
+    struct stat st;
+
+    if (fstat(fd, &st) != 0 || !S_ISREG(st.st_mode) || st.st_size <= 0 ||
+        (uintmax_t)st.st_size + READ_CHUNK_BYTES > into->max)
+        return;
+    (void)buf_reserve(into, (size_t)st.st_size + READ_CHUNK_BYTES); /* failure sticks */
+}
+
 int file_read_fd(int fd, const char *name, struct buf *out, struct err *err)
 {
     AUTO_BUF whole = BUF_INIT(out->max);
     int more;
 
+    reserve_size(fd, &whole);
     while ((more = read_chunk(fd, name, &whole, err)) == 1)
         ;
     if (more < 0)
