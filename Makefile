@@ -117,9 +117,14 @@ folder_of   = $(firstword $(subst _, ,$(notdir $(1))))
 
 
 # What a test brings beside tests/lib/unit.c: EXTRA_<test> := names of tests/lib/*.c
+EXTRA_bootstrap_apply  := pg site
+EXTRA_bootstrap_turns  := pg site proxy
 EXTRA_bootstrap_db     := pg pg_script
 EXTRA_bootstrap_state  := pg
 EXTRA_bootstrap_verify := pg pg_script
+EXTRA_vault_live       := bao
+EXTRA_vault_wire       := script_server
+EXTRA_vault_refusals   := script_server
 unit_parts = $(O)/tests/unit/$(1).o $(O)/tests/lib/unit.o $(patsubst %,$(O)/tests/lib/%.o,$(EXTRA_$(1))) \
     $(call archives,$(call folder_of,$(1)) $(BELOW_$(call folder_of,$(1))))
 

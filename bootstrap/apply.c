@@ -94,6 +94,7 @@ static int send_script(struct run *run, struct db *db, bool *table_made, struct 
 {
     AUTO_MESSAGE message = MESSAGE_INIT;
     struct message_cursor cursor = {.version_table_made = *table_made};
+    size_t sent = 0;
     for (;;) {
         bool more;
         struct db_failure failure = {0};
@@ -101,8 +102,9 @@ static int send_script(struct run *run, struct db *db, bool *table_made, struct 
             return -1;
         if (!more)
             break;
-        log_progress(&run->progress, "running the schema: file %zu of %zu", cursor.source + 1,
-                     run->plan.count);
+        sent += message.statements;
+        log_progress(&run->progress, "running the schema: %zu of %zu statements", sent,
+                     run->plan.statements);
         if (db_execute_copies(db, buf_text(&message.text), message.text.len, message.copies,
                               message.copy_count, run_deadline(run, message.statements), NULL,
                               &failure, err) != 0)

@@ -1,0 +1,412 @@
+/* tests/unit/bootstrap_turns.c: bootstrap_run when connections break, and when many run at once. */
+#include "tests/lib/unit.h"
+
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/resource.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "base/clock.h"
+#include "bootstrap/bootstrap.h"
+#include "tests/lib/pg.h"
+#include "tests/lib/proxy.h"
+#include "tests/lib/site.h"
+
+static struct pg *pg;
+static struct proxy *proxy;
+
+static int start_servers(void **state)
+{
+    static char socket[256];
+    (void)state;
+    pg = pg_start("max_connections = 30\nsuperuser_reserved_connections = 1\n");
+    (void)snprintf(socket, sizeof(socket), "%s/.s.PGSQL.%u", pg_socket_folder(pg), pg_port(pg));
+    proxy = proxy_start(socket);
+    return 0;
+}
+
+static int stop_servers(void **state)
+{
+    (void)state;
+    proxy_stop(proxy);
+    pg_stop(pg);
+    return 0;
+}
+
+static const char schema[] = "CREATE TABLE users (id int PRIMARY KEY, name text);\n"
+                             "CREATE TABLE orgs (id int PRIMARY KEY);\n"
+                             "INSERT INTO users VALUES (1, 'x');\n";
+
+/* A site whose URL leads through the proxy, whose counts are reset. */
+static void open_behind_proxy(struct site *site, const char *name)
+{
+    site_open(site, pg, name);
+    site_url(site, proxy_url(proxy, "postgres", name));
+    site_sql(site, "schema.sql", schema);
+    proxy_reset(proxy);
+}
+
+static int run(struct site *site, struct database_report *report, struct err *err)
+{
+    *err = ERR_INIT;
+    return bootstrap_run(&site->settings, false, report, err);
+}
+
+static void runs(struct site *site, struct database_report *report)
+{
+    struct err err;
+    if (run(site, report, &err) != 0)
+        fail_msg("%s (hint: %s)", err.text, err.hint);
+    assert_int_equal(report->state, STATE_CURRENT);
+    assert_true(report->verified);
+}
+
+static void is_made_once(struct site *site)
+{
+    assert_string_equal(site_ask(site, pg, "SELECT count(*) FROM users"), "1");
+    assert_string_equal(
+        site_ask(site, pg, "SELECT string_agg(version_num, ',') FROM alembic_version"), "b2");
+    assert_string_equal(
+        site_ask(site, pg, "SELECT count(*) FROM pg_locks WHERE locktype = 'advisory'"), "0");
+}
+
+/* ---- round trips -------------------------------------------------------------------------------------- */
+
+static void five_round_trips_make_it_and_one_more_verifies(void **state)
+{
+    (void)state;
+    struct site site;
+    AUTO_REPORT report = REPORT_INIT;
+    AUTO_REPORT again = REPORT_INIT;
+    open_behind_proxy(&site, "round_trips");
+    runs(&site, &report);
+    assert_int_equal(proxy_connections(proxy), 2);
+    assert_int_equal(proxy_queries(proxy),
+                     6); /* look, begin, schema, stamp, commit; the second look */
+    proxy_reset(proxy);
+    runs(&site, &again);
+    assert_int_equal(proxy_connections(proxy), 1);
+    assert_int_equal(proxy_queries(proxy), 1);
+    site_close(&site);
+}
+
+static void many_statements_are_as_few_round_trips(void **state)
+{
+    (void)state;
+    enum { TABLES = 2000 };
+    struct site site;
+    AUTO_REPORT report = REPORT_INIT;
+    char *text = calloc(TABLES, 64);
+    size_t length = 0;
+    assert_non_null(text);
+    open_behind_proxy(&site, "many_statements");
+    for (int i = 0; i < TABLES; i++)
+        length += (size_t)snprintf(text + length, 64, "CREATE TABLE t%d (a int);\n", i);
+    site_sql(&site, "many.sql", text);
+    runs(&site, &report);
+    assert_int_equal(proxy_queries(proxy), 6);
+    assert_int_equal(report.statements, TABLES + 3);
+    free(text);
+    site_close(&site);
+}
+
+/* ---- a connection that breaks -------------------------------------------------------------------------- */
+
+static void a_cut_before_commit_is_done_again(void **state)
+{
+    (void)state;
+    static const char *const places[] = {"BEGIN ISOLATION", "CREATE TABLE users",
+                                         "INSERT INTO \"public\""};
+    static const enum proxy_action actions[] = {PROXY_CUT_BEFORE, PROXY_CUT_AFTER};
+    for (size_t i = 0; i < ARRAY_LEN(places) * ARRAY_LEN(actions); i++) {
+        struct site site;
+        AUTO_REPORT report = REPORT_INIT;
+        char name[32];
+        (void)snprintf(name, sizeof(name), "cut_%zu", i);
+        open_behind_proxy(&site, name);
+        proxy_rule(proxy, actions[i % 2], places[i / 2], 1);
+        runs(&site, &report);
+        assert_true(report.created);
+        is_made_once(&site);
+        site_close(&site);
+    }
+}
+
+static void a_connection_that_always_breaks_leaves_nothing(void **state)
+{
+    (void)state;
+    struct site site;
+    AUTO_REPORT report = REPORT_INIT;
+    struct err err;
+    open_behind_proxy(&site, "always_cut");
+    proxy_rule(proxy, PROXY_CUT_AFTER, "CREATE TABLE users", 100);
+    assert_int_equal(run(&site, &report, &err), -1);
+    assert_int_equal(err.kind, ERR_DB_DOWN);
+    assert_text_has(err.text, "nothing was changed (looked at from a new connection)");
+    assert_int_equal(report.state, STATE_FRESH);
+    assert_string_equal(site_ask(&site, pg, "SELECT to_regclass('users') IS NULL"), "t");
+    site_close(&site);
+}
+
+static void a_commit_whose_answer_is_lost_is_resolved(void **state)
+{
+    (void)state;
+    struct site site;
+    AUTO_REPORT report = REPORT_INIT;
+    open_behind_proxy(&site, "doubt_committed");
+    proxy_rule(proxy, PROXY_CUT_AFTER, "=COMMIT", 1);
+    runs(&site, &report);
+    assert_true(report.created);
+    is_made_once(&site);
+    site_close(&site);
+}
+
+static void a_commit_that_did_not_arrive_is_done_again(void **state)
+{
+    (void)state;
+    struct site site;
+    AUTO_REPORT report = REPORT_INIT;
+    open_behind_proxy(&site, "doubt_aborted");
+    proxy_rule(proxy, PROXY_CUT_BEFORE, "=COMMIT", 1);
+    runs(&site, &report);
+    assert_true(report.created);
+    is_made_once(&site);
+    site_close(&site);
+}
+
+static void a_commit_that_stays_open_is_in_doubt(void **state)
+{
+    (void)state;
+    struct site site;
+    AUTO_REPORT report = REPORT_INIT;
+    struct err err;
+    open_behind_proxy(&site, "doubt_open");
+    site.settings.wait_ms = 1500;
+    proxy_rule(proxy, PROXY_HALF_OPEN, "=COMMIT", 1);
+    assert_int_equal(run(&site, &report, &err), -1);
+    assert_int_equal(err.kind, ERR_DB_IN_DOUBT);
+    assert_int_equal(err_exit_code(err.kind), 5);
+    assert_text_has(err.text, "in progress");
+    assert_int_equal(report.state, STATE_IN_DOUBT);
+    assert_false(report.created);
+    (void)site_ask(&site, pg,
+                   "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = "
+                   "current_database() AND pid <> pg_backend_pid()");
+    AUTO_REPORT again = REPORT_INIT; /* the next run does it all */
+    site.settings.wait_ms = 20000;
+    runs(&site, &again);
+    assert_true(again.created);
+    is_made_once(&site);
+    site_close(&site);
+}
+
+static void a_server_that_does_not_listen_is_waited_for(void **state)
+{
+    (void)state;
+    struct site site;
+    AUTO_REPORT report = REPORT_INIT;
+    struct err err;
+    open_behind_proxy(&site, "waited_for");
+    site.settings.wait_ms = 700;
+    proxy_refuse(proxy, true);
+    assert_int_equal(run(&site, &report, &err), -1);
+    assert_int_equal(err.kind, ERR_DB_DOWN);
+    assert_text_has(err.text, "waited in vain");
+    assert_true(proxy_connections(proxy) > 1);
+    pid_t child = fork();
+    if (child == 0) {
+        clock_sleep_ms(1000);
+        proxy_refuse(proxy, false);
+        _exit(0);
+    }
+    site.settings.wait_ms = 20000;
+    runs(&site, &report);
+    assert_int_equal(waitpid(child, NULL, 0), child);
+    assert_true(report.waited_ms > 0);
+    site_close(&site);
+}
+
+/* ---- many at once --------------------------------------------------------------------------------------- */
+
+enum { MADE = 10, FOUND = 11 };
+
+static pid_t start_one(struct site *site)
+{
+    pid_t child = fork();
+    if (child != 0)
+        return child;
+    AUTO_REPORT report = REPORT_INIT;
+    struct err err = ERR_INIT;
+    if (bootstrap_run(&site->settings, false, &report, &err) != 0) {
+        (void)fprintf(stderr, "%s\n", err.text);
+        _exit(1);
+    }
+    _exit(report.created ? MADE : FOUND);
+}
+
+static int end_of(pid_t child)
+{
+    int status;
+    assert_int_equal(waitpid(child, &status, 0), child);
+    return WIFEXITED(status) ? WEXITSTATUS(status) : -WTERMSIG(status);
+}
+
+static void of_a_herd_one_makes_it_and_all_find_it(struct site *site, size_t count)
+{
+    pid_t children[100];
+    size_t made = 0, found = 0;
+    for (size_t i = 0; i < count; i++)
+        children[i] = start_one(site);
+    for (size_t i = 0; i < count; i++) {
+        int code = end_of(children[i]);
+        made += code == MADE;
+        found += code == FOUND;
+    }
+    assert_int_equal(made, 1);
+    assert_int_equal(found, count - 1);
+    is_made_once(site);
+}
+
+static void a_herd_of_a_hundred_fits_thirty_connections(void **state)
+{
+    (void)state;
+    struct site site;
+    site_open(&site, pg, "herd");
+    site_sql(&site, "schema.sql", schema);
+    site_sql(&site, "slow.sql", "SELECT pg_sleep(1);");
+    of_a_herd_one_makes_it_and_all_find_it(&site, 100);
+    site_close(&site);
+}
+
+static void a_herd_with_a_command_takes_turns(void **state)
+{
+    (void)state;
+    struct site site;
+    char script[300];
+    static const char *const expect[] = {"users", "orgs", NULL};
+    site_open(&site, pg, "herd_command");
+    (void)snprintf(
+        script, sizeof(script),
+        "psql -X -q -h %s -p %u -U postgres -c 'CREATE TABLE users AS SELECT 1 AS id' -c 'SELECT "
+        "pg_sleep(0.5)' -c 'CREATE TABLE orgs (id int)' herd_command",
+        pg_socket_folder(pg), pg_port(pg));
+    site_command(&site, script);
+    site.settings.expect = expect;
+    of_a_herd_one_makes_it_and_all_find_it(&site, 12);
+    site_close(&site);
+}
+
+static void the_lock_of_a_killed_holder_is_free(void **state)
+{
+    (void)state;
+    struct site site, slow;
+    AUTO_REPORT report = REPORT_INIT;
+    site_open(&site, pg, "killed");
+    site_open(&slow, pg, "killed_2");
+    site_sql(&site, "schema.sql", schema);
+    slow.settings.url = site.settings.url;
+    site_sql(&slow, "slow.sql", "CREATE TABLE t (a int); SELECT pg_sleep(300);");
+    pid_t holder = start_one(&slow);
+    while (strcmp(site_ask(&site, pg,
+                           "SELECT count(*) FROM pg_stat_activity WHERE wait_event = "
+                           "'PgSleep'"),
+                  "1") != 0)
+        clock_sleep_ms(20);
+    assert_int_equal(kill(holder, SIGKILL), 0);
+    assert_int_equal(end_of(holder), -SIGKILL);
+    runs(&site, &report);
+    assert_true(report.created);
+    is_made_once(&site);
+    site_close(&slow);
+    site_close(&site);
+}
+
+static void a_turn_that_does_not_come_names_the_holder(void **state)
+{
+    (void)state;
+    struct site site, slow;
+    AUTO_REPORT report = REPORT_INIT;
+    struct err err;
+    site_open(&site, pg, "lock_wait");
+    site_open(&slow, pg, "lock_wait_2");
+    site_sql(&site, "schema.sql", schema);
+    site.settings.lock_wait_ms = 500;
+    slow.settings.url = site.settings.url;
+    site_sql(&slow, "slow.sql", "CREATE TABLE t (a int); SELECT pg_sleep(300);");
+    pid_t holder = start_one(&slow);
+    while (strcmp(site_ask(&site, pg,
+                           "SELECT count(*) FROM pg_stat_activity WHERE wait_event = "
+                           "'PgSleep'"),
+                  "1") != 0)
+        clock_sleep_ms(20);
+    assert_int_equal(run(&site, &report, &err), -1);
+    assert_int_equal(err.kind, ERR_DB_LOCK);
+    assert_int_equal(err_exit_code(err.kind), 5);
+    assert_text_has(err.text, "held by pid ");
+    assert_text_has(err.text, "(agent");
+    assert_int_equal(kill(holder, SIGKILL), 0);
+    assert_int_equal(end_of(holder), -SIGKILL);
+    site_close(&slow);
+    site_close(&site);
+}
+
+/* ---- memory ------------------------------------------------------------------------------------------------ */
+
+static void a_big_file_costs_little_more_than_its_size(void **state)
+{
+    (void)state;
+    enum { SIZE = 50 * 1000 * 1000, ROW = 1000 };
+    struct site site;
+    char path[128], row[ROW + 1];
+    site_open(&site, pg, "big");
+    site_sql(&site, "schema.sql", "CREATE TABLE t (a text);");
+    memset(row, 'x', sizeof(row));
+    (void)snprintf(row, sizeof(row), "INSERT INTO t VALUES ('%0*d');\n", ROW - 27, 7);
+    (void)snprintf(path, sizeof(path), "%s/data.sql", site.folder);
+    FILE *file = fopen(path, "w");
+    assert_non_null(file);
+    for (size_t i = 0; i < SIZE / ROW; i++)
+        assert_true(fputs(row, file) >= 0);
+    assert_int_equal(fclose(file), 0);
+    site_sql(&site, "data.sql", NULL);
+    pid_t child = fork();
+    if (child == 0) {
+        AUTO_REPORT report = REPORT_INIT;
+        struct err err;
+        struct rusage usage;
+        if (run(&site, &report, &err) != 0 || getrusage(RUSAGE_SELF, &usage) != 0)
+            _exit(2);
+        (void)fprintf(stderr, "peak of %ld KiB\n", usage.ru_maxrss);
+        _exit(usage.ru_maxrss <= (SIZE + 32 * 1024 * 1024) / 1024 ? 0 : 1);
+    }
+    int code = end_of(child);
+    assert_string_equal(site_ask(&site, pg, "SELECT count(*) FROM t"), "50000");
+#if !defined(__SANITIZE_ADDRESS__) /* its shadow and redzones are memory too */
+    assert_int_equal(code, 0);
+#endif
+    (void)code;
+    site_close(&site);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(five_round_trips_make_it_and_one_more_verifies),
+        cmocka_unit_test(many_statements_are_as_few_round_trips),
+        cmocka_unit_test(a_cut_before_commit_is_done_again),
+        cmocka_unit_test(a_connection_that_always_breaks_leaves_nothing),
+        cmocka_unit_test(a_commit_whose_answer_is_lost_is_resolved),
+        cmocka_unit_test(a_commit_that_did_not_arrive_is_done_again),
+        cmocka_unit_test(a_commit_that_stays_open_is_in_doubt),
+        cmocka_unit_test(a_server_that_does_not_listen_is_waited_for),
+        cmocka_unit_test(a_herd_of_a_hundred_fits_thirty_connections),
+        cmocka_unit_test(a_herd_with_a_command_takes_turns),
+        cmocka_unit_test(the_lock_of_a_killed_holder_is_free),
+        cmocka_unit_test(a_turn_that_does_not_come_names_the_holder),
+        cmocka_unit_test(a_big_file_costs_little_more_than_its_size),
+    };
+    return cmocka_run_group_tests(tests, start_servers, stop_servers);
+}
