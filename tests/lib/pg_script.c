@@ -17,10 +17,10 @@
 enum {
     MESSAGE_BYTES = 4096,
     STARTUP_BYTES = 10000, /* the server's own limit */
+    QUERY_BYTES = 1024 * 1024,
     SSL_REQUEST = 80877103,
     GSS_REQUEST = 80877104,
     CANCEL_REQUEST = 80877102,
-    NOTICES_IN_ONE = 20,
 };
 
 /* One message to the client: type, room for the length, body. */
@@ -196,7 +196,8 @@ static void answer_query(int fd, const struct pg_script *script)
 
 static void play_inside(int fd, const struct pg_script *script)
 {
-    char body[MESSAGE_BYTES], type;
+    static char body[QUERY_BYTES];
+    char type;
     size_t length;
     if (!let_in(fd))
         return;
