@@ -67,7 +67,7 @@ ALL_CFLAGS = -std=c17 $(CPPFLAGS) $(PKG_CFLAGS) $(WARNINGS) $(if $(WERROR),-Werr
 ALL_LDFLAGS = $(LINK_HARDENING) $(filter -fsanitize=% --coverage,$(MODE)) $(LDFLAGS)
 
 # ---- the house: one library a folder, a folder links only what lies below it ------------------
-FOLDERS  := base vault envcontract migrations bootstrap
+FOLDERS  := base vault envcontract migrations bootstrap agent
 BELOW_base        :=
 BELOW_vault       := base
 BELOW_envcontract := base
@@ -76,13 +76,13 @@ BELOW_bootstrap   := migrations base
 BELOW_agent       := bootstrap migrations envcontract vault base
 
 sources   = $(sort $(wildcard $(1)/*.c))
-objects   = $(patsubst %.c,$(O)/%.o,$(call sources,$(1)))
+objects   = $(patsubst %.c,$(O)/%.o,$(filter-out agent/main.c,$(call sources,$(1))))
 archive   = $(B)/lib$(1).a
 archives  = $(foreach f,$(1),$(call archive,$(f)))
 
 all: $(B)/agent ## build build/release/agent (VARIANT=debug|asan|cover for another)
 
-$(B)/agent: $(call objects,agent) $(call archives,$(BELOW_agent))
+$(B)/agent: $(O)/agent/main.o $(call archives,agent $(BELOW_agent))
 	@echo "  LINK  $@"
 	$(Q)$(CC) $(ALL_LDFLAGS) -o $@ $^ $(PKG_LIBS)
 

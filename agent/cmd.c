@@ -50,8 +50,8 @@ static int no_such_command(const char *name, struct err *err)
     err_set(err, ERR_USAGE, "there is no command '%s'", name);
     const char *nearest = str_nearest(name, names);
     if (nearest)
-        return err_hint(err, "did you mean 'agent %s'?", nearest);
-    return err_hint(err, "'agent help' lists the commands");
+        return err_hint(err, "Did you mean 'agent %s'?", nearest);
+    return err_hint(err, "'agent help' lists the commands.");
 }
 
 static bool wants_color(const char *when, int fd)
@@ -139,7 +139,7 @@ int command_main(char **argv)
         if (common.help)
             return show_help(NULL);
         err_set(&err, ERR_USAGE, "a command is missing");
-        err_hint(&err, "'agent help' lists the commands");
+        err_hint(&err, "'agent help' lists the commands.");
         return parse_failed(&call, argv, &err);
     }
     call.command = command_find(name);
@@ -222,5 +222,5 @@ int command_words_at_most(const struct invocation *call, size_t most, struct err
                 call->words[most]);
     else
         err_set(err, ERR_USAGE, "'agent %s' takes nothing behind '--'", call->command->name);
-    return err_hint(err, "see 'agent help %s'", call->command->name);
+    return err_hint(err, "See 'agent help %s'.", call->command->name);
 }

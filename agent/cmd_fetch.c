@@ -29,7 +29,7 @@ static int check_call(const struct invocation *call, struct err *err)
     if (output_file || reveal || isatty(STDOUT_FILENO) != 1)
         return 0;
     err_set(err, ERR_USAGE, "secrets are not written to a terminal");
-    return err_hint(err, "say --reveal, or -o FILE, or send the output on");
+    return err_hint(err, "Say --reveal, or -o FILE, or send the output on.");
 }
 
 static int names_of(const struct invocation *call, const char ***out, struct err *err)

@@ -32,9 +32,10 @@ static int load(const struct invocation *call, struct graph **out, struct err *e
         return graph_load(&settings, out, err);
     }
     AUTO_JOB job = JOB_INIT(call);
-    if (job_load(&job, err) != 0)
-        return -1;
-    return job_graph(&job, out, err);
+    if (job_load(&job, err) == 0 && job_graph(&job, out, err) == 0)
+        return 0;
+    job_say_findings(&job);
+    return -1;
 }
 
 static int show(const struct invocation *call, const struct graph *graph, int code, struct err *err)

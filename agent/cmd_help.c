@@ -57,7 +57,7 @@ static int help_run(const struct invocation *call)
     const struct command *command = command_find(call->words[0]);
     if (!command) {
         err_set(&err, ERR_USAGE, "there is no command '%s'", call->words[0]);
-        err_hint(&err, "'agent help' lists the commands");
+        err_hint(&err, "'agent help' lists the commands.");
         return command_failed(call, &err);
     }
     help_write_command(command, &text);

@@ -25,7 +25,7 @@ static int check_call(const struct invocation *call, struct err *err)
 {
     if (supervise) {
         err_set(err, ERR_USAGE, "--supervise is not in this version");
-        return err_hint(err, "without it agent becomes the command, as with --replace");
+        return err_hint(err, "Without it agent becomes the command, as with --replace.");
     }
     if (call->word_count > 0)
         err_set(err, ERR_USAGE, "'%s' stands before '--'", call->words[0]);
@@ -33,7 +33,7 @@ static int check_call(const struct invocation *call, struct err *err)
         err_set(err, ERR_USAGE, "a command to start is missing");
     else
         return 0;
-    return err_hint(err, "agent run [OPTIONS] -- CMD [ARG...]");
+    return err_hint(err, "The form is: agent run [OPTIONS] -- CMD [ARG...]");
 }
 
 static bool accepted(const struct job *job, enum database_state state)
@@ -116,7 +116,7 @@ static int prepare(struct job *job, struct err *err)
         if (with_bootstrap) {
             err_set(err, ERR_USAGE, "--bootstrap needs a contract, and there is no '%s'",
                     job_contract_path(job->call));
-            return err_hint(err, "name it with --contract FILE or AGENT_CONTRACT");
+            return err_hint(err, "Name it with --contract FILE or AGENT_CONTRACT.");
         }
         return resolve_inline(job, err);
     }

@@ -84,7 +84,7 @@ static int heads_by_command(const struct job *job, const struct database_job *d,
         proc_describe(&result, &how);
         err_set(err, ERR_DB_COMMAND, "database.stamp.heads: '%s' %s", request.argv[0],
                 buf_text(&how));
-        return complaint.len > 0 ? err_hint(err, "it said: %s", buf_text(&complaint)) : -1;
+        return complaint.len > 0 ? err_hint(err, "It said: %s", buf_text(&complaint)) : -1;
     }
     return graph_from_heads_output(buf_text(&output), output.len, out, err);
 }
@@ -121,7 +121,7 @@ static int require_database(const struct job *job, struct err *err)
     if (job->contract->database.present && job->contract->database.url)
         return 0;
     err_set(err, ERR_CONTRACT, "'%s' has no database", job->contract->path);
-    return err_hint(err, "add \"database\": {\"url\": \"DATABASE_URL\", ...}");
+    return err_hint(err, "Add \"database\": {\"url\": \"DATABASE_URL\", ...}");
 }
 
 int job_graph(struct job *job, struct graph **out, struct err *err)
@@ -132,8 +132,8 @@ int job_graph(struct job *job, struct graph **out, struct err *err)
         return -1;
     if (!job->contract->database.alembic && !job->contract->database.heads) {
         err_set(err, ERR_CONTRACT, "'%s' names no migrations", job->contract->path);
-        return err_hint(err, "add \"stamp\": {\"alembic\": \"alembic.ini\"} to \"database\", or "
-                             "say 'agent graph PATH'");
+        return err_hint(err, "Add \"stamp\": {\"alembic\": \"alembic.ini\"} to \"database\", or "
+                             "say 'agent graph PATH'.");
     }
     if (folder_of(job, &d, err) != 0 || command_environment(job, &d, err) != 0)
         return -1;

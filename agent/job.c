@@ -75,7 +75,7 @@ int job_open(struct job *job, struct err *err)
         return -1;
     if (contract_load(path, &job->contract, &job->findings, err) != 0) {
         if (!named_contract(job->call))
-            err_hint(err, "name it with --contract FILE or AGENT_CONTRACT");
+            err_hint(err, "Name it with --contract FILE or AGENT_CONTRACT.");
         return -1;
     }
     return job_refuse_problems(job, ERR_CONTRACT, path, err);

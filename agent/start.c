@@ -105,8 +105,8 @@ int start_exec(const struct job *job, char **argv, int *exit_code, struct err *e
     errno = reason;
     err_errno(err, ERR_USAGE, "start '%s'", found);
     if (reason == E2BIG)
-        err_hint(err, "its arguments and environment together are larger than the system takes");
+        err_hint(err, "Its arguments and environment together are larger than the system takes.");
     if (reason == ENOEXEC)
-        err_hint(err, "a script needs a first line such as #!/bin/sh");
+        err_hint(err, "A script needs a first line such as #!/bin/sh.");
     return -1;
 }
