@@ -190,7 +190,8 @@ MUST_USE int contract_check(const struct contract *contract, const struct contra
                             struct findings *findings, struct err *err);
 
 /* An env file (--env-file): NAME=value lines as docker, systemd and dotenv share them: comments,
- * blank lines, `export `, single and double quotes. Problems are findings with the file's line.
+ * blank lines, `export `, single and double quotes. Problems are findings with the file's line (rule
+ * `env-file`); of a name that is set twice the last counts.
  * Names and values live in the arena: *out is a NULL-terminated list of NAME=value. */
 MUST_USE int envfile_read(const char *path, struct arena *arena, const char *const **out,
                           struct findings *findings, struct err *err);

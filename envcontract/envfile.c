@@ -1,9 +1,9 @@
 /* envcontract/envfile.c: an env file, read as docker, systemd and dotenv agree, and with a word
  * where they don't.
  *
- * Quotes are python-dotenv's, so that what `fetch --format dotenv` writes is read back: within '...'
- * \\ and \' are escapes, within "..." also \" and \n \r \t \a \b \f \v. References (${NAME}) stay as
- * they are: the check reports them as unresolved. */
+ * Quotes are python-dotenv's, so that what `fetch --format dotenv` writes is read back: \\ and \'
+ * are escapes within '...', and within "..." also \" \n \r \t \a \b \f \v. References (${NAME}) stay
+ * as they are: the check reports them as unresolved. */
 #include <string.h>
 
 #include "base/file.h"

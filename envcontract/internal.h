@@ -157,8 +157,8 @@ MUST_USE int template_parse(struct arena *a, const char *text, struct template *
 
 /* ---- texts of findings (shape.c) ------------------------------------------------------------- */
 
-/* A finding's text while it is put together: in place, so that no want of memory makes it blank. What
- * is too long is cut, with "...". Start zeroed. */
+/* A finding's text while it is put together: in place, so that no want of memory makes it blank.
+ * What is too long is cut, with "...". Start zeroed. */
 enum { FINDING_MESSAGE_BYTES = 1024 };
 struct message {
     char text[FINDING_MESSAGE_BYTES];
@@ -203,7 +203,7 @@ void validation_add(const struct validation *v, const char *rule, const char *hi
 void types_validate_url(const struct validation *v, const struct contract_rules *rules,
                         const char *bytes, size_t length);
 
-/* ---- what stands in for a value (placeholder.c) ------------------------------------------------ */
+/* ---- what stands in for a value (placeholder.c) --------------------------------------------- */
 
 /* Whether the whole value is a text that waits to be replaced: changeme, your-key-here, <key>,
  * xxxxxx, todo, -, example and their like. No password that somebody chose is one of them. */

@@ -5,8 +5,8 @@
  *   env     docker --env-file: the line as it is, no quotes. Its reader takes lines of less than
  *           64 KiB and UTF-8 only, and drops a carriage return at the end of a line.
  *   json    RFC 8259: UTF-8.
- *   dotenv  python-dotenv: UTF-8; it fills in ${NAME} in any quotes, and a quoted value can't end in
- *           a backslash.
+ *   dotenv  python-dotenv: UTF-8; it fills in ${NAME} in any quotes, and a quoted value can't end
+ *           in a backslash.
  *   shell   bash and dash: any bytes but NUL. */
 #include <string.h>
 
@@ -103,7 +103,7 @@ static bool is_plain(const char *bytes, size_t length)
 {
     for (size_t i = 0; i < length; i++)
         if (!(bytes[i] >= 'a' && bytes[i] <= 'z') && !(bytes[i] >= 'A' && bytes[i] <= 'Z') &&
-            !(bytes[i] >= '0' && bytes[i] <= '9') && !memchr("@%+=:,./_-", bytes[i], 10))
+            !(bytes[i] >= '0' && bytes[i] <= '9') && !strchr("@%+=:,./_-", bytes[i]))
             return false;
     return true;
 }

@@ -1,6 +1,7 @@
 /* envcontract/pattern.c: the contract's patterns, compiled once and matched within limits.
  *
- * No JIT: it needs pages that are writable and executable, and a start matches each pattern once. */
+ * No JIT: it needs pages that are writable and executable, and a start matches each pattern
+ * once. */
 #define PCRE2_CODE_UNIT_WIDTH 8
 #include <pcre2.h>
 

@@ -10,7 +10,7 @@ enum {
     FILLING_BYTES = 6,       /* x's in a row at the end: sk_live_xxxxxx */
 };
 
-/* Compared in lower case without '-', '_', '.', ' ' and marks at the end: "CHANGE_ME!" is changeme. */
+/* Compared in lower case without separators and marks at the end: "CHANGE_ME!" is changeme. */
 static const char *const words[] = {
     "changeme",    "changethis", "changeit",   "replaceme", "replacethis",  "fillme",
     "fillmein",    "fillin",     "insertme",   "insertkey", "setme",        "fixme",

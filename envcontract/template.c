@@ -318,7 +318,8 @@ int contract_assemble(const struct contract *contract, const struct contract_var
     struct secret environment = there ? secret_borrow(there, strlen(there)) : SECRET_INIT;
 
     if (is_usable(&a, &environment) && variable->overridable) {
-        if (secret_set(&value.bytes, there, strlen(there), err) != 0)
+        if (secret_set(&value.bytes, secret_reveal(&environment), secret_length(&environment),
+                       err) != 0)
             return err_wrap(err, "'%s'", variable->name);
         value.origin = VALUE_ENVIRONMENT;
         *out = value;

@@ -149,7 +149,7 @@ static bool is_email_user(const char *bytes, size_t length, size_t *place)
         bool stray_dot = dot && (i == 0 || i + 1 == length || bytes[i - 1] == '.');
         *place = i;
         if (stray_dot ||
-            (!dot && !is_alphanumeric(bytes[i]) && !memchr("!#$%&'*+/=?^_`{|}~-", bytes[i], 19)))
+            (!dot && !is_alphanumeric(bytes[i]) && !strchr("!#$%&'*+/=?^_`{|}~-", bytes[i])))
             return false;
     }
     *place = length ? NO_PLACE : 0;
@@ -203,7 +203,7 @@ static bool is_uuid(const char *bytes, size_t length, size_t *place)
 static bool is_base64(const char *bytes, size_t length, size_t *place)
 {
     size_t decoded, i = 0;
-    while (i < length && (is_alphanumeric(bytes[i]) || memchr("+/-_", bytes[i], 4)))
+    while (i < length && (is_alphanumeric(bytes[i]) || strchr("+/-_", bytes[i])))
         i++;
     while (i < length && bytes[i] == '=')
         i++;

