@@ -1,0 +1,1 @@
+"""acme-api, the example backend."""
