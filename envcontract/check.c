@@ -29,20 +29,22 @@ static void watch(struct check *c, const struct buf *text)
         c->findings->no_memory = true;
 }
 
-/* Where the value should have come from, when that is one place. */
-static void add_origin_hint(struct buf *hint, const struct contract_variable *variable)
+/* Where the value should have come from, when that is one place: " in the environment". In the
+ * message and not a hint: a fresh environment lacks many, and the report stays a line for each. */
+static void add_origin(struct buf *out, const struct contract_variable *variable)
 {
     if (variable->part_count != 1 || variable->rules->compose)
         return;
     const struct ref *ref = &variable->parts[0].ref;
     if (ref->kind == REF_NONE) {
-        buf_adds(hint, "Its source is `none`, and it has no default.");
+        buf_adds(out, ": it has neither a source nor a default");
     } else if (ref->kind == REF_ENV) {
-        buf_addf(hint, "Set %s in the environment.", ref->path ? ref->path : variable->name);
+        buf_adds(out, " in the environment");
+        if (ref->path && strcmp(ref->path, variable->name) != 0)
+            buf_addf(out, " (as %s)", ref->path);
     } else {
-        buf_adds(hint, "Its source is ");
-        ref_describe(ref, hint);
-        buf_addc(hint, '.');
+        buf_adds(out, " in ");
+        ref_describe(ref, out);
     }
 }
 
@@ -64,18 +66,20 @@ static bool is_required(struct check *c, const struct contract_rules *rules, str
 static void check_missing(struct check *c, const struct contract_variable *variable,
                           const struct contract_value *value)
 {
-    AUTO_BUF because = BUF_INIT(MESSAGE_BYTES), hint = BUF_INIT(MESSAGE_BYTES);
+    AUTO_BUF because = BUF_INIT(MESSAGE_BYTES), origin = BUF_INIT(MESSAGE_BYTES);
     struct message message = {0};
     if (!is_required(c, variable->rules, &because))
         return;
     bool empty = secret_is_set(&value->bytes);
-    message_addf(&message, "%s%s", empty ? "empty" : "not set", buf_text(&because));
+    if (empty || !value->absent_because) /* a source that says why says where, too */
+        add_origin(&origin, variable);
+    message_addf(&message, "%s%s%s", empty ? "empty" : "not set", buf_text(&origin),
+                 buf_text(&because));
     if (!empty && value->absent_because)
         message_addf(&message, ": %s", value->absent_because);
-    add_origin_hint(&hint, variable);
     watch(c, &because);
-    watch(c, &hint);
-    add(c, variable, empty ? "empty" : "required", hint.len ? buf_text(&hint) : NULL, message.text);
+    watch(c, &origin);
+    add(c, variable, empty ? "empty" : "required", NULL, message.text);
 }
 
 /* A placeholder hides in a URL's password, too. */
@@ -113,7 +117,7 @@ static bool check_stand_in(struct check *c, const struct contract_variable *vari
         return false;
     shape_add_length(&message, bytes, length);
     message_addf(&message, "%s", whole ? ", a placeholder" : ", a placeholder as the password");
-    add(c, variable, "placeholder", "Put the real value where it comes from.", message.text);
+    add(c, variable, "placeholder", NULL, message.text);
     return true;
 }
 

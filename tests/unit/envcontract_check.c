@@ -74,22 +74,26 @@ static void a_missing_variable_says_where_it_comes_from_and_why_it_is_not_there(
     assert_string_equal(findings.list[0].rule, "required");
     assert_string_equal(findings.list[0].variable, "FIRST");
     assert_int_equal(findings.list[0].line, 10);
-    assert_text_has(findings.list[0].message, "not set: vault has no field `FIRST` there");
-    assert_text_has(findings.list[0].hint, "vault:secret/acme#FIRST");
+    assert_string_equal(findings.list[0].message, "not set: vault has no field `FIRST` there");
+    m.values[0].absent_because = NULL;
+    check(&m, &findings);
+    assert_string_equal(findings.list[1].message, "not set in vault:secret/acme#FIRST");
 }
 
 static void a_missing_variable_of_the_environment_is_to_be_set_there(void **state)
 {
     (void)state;
     struct model m;
-    model_init(&m, 2);
+    model_init(&m, 3);
     m.parts[0].ref = (struct ref){.kind = REF_ENV, .path = "OTHER"};
     m.parts[1].ref = (struct ref){.kind = REF_NONE};
+    m.parts[2].ref = (struct ref){.kind = REF_ENV, .path = "THIRD"};
     AUTO_FINDINGS findings = FINDINGS_INIT;
     check(&m, &findings);
-    assert_int_equal(findings.count, 2);
-    assert_text_has(findings.list[0].hint, "Set OTHER in the environment.");
-    assert_text_has(findings.list[1].hint, "`none`");
+    assert_int_equal(findings.count, 3);
+    assert_string_equal(findings.list[0].message, "not set in the environment (as OTHER)");
+    assert_text_has(findings.list[1].message, "neither a source nor a default");
+    assert_string_equal(findings.list[2].message, "not set in the environment");
 }
 
 static void an_empty_value_counts_as_missing_unless_it_is_ok(void **state)
