@@ -110,8 +110,9 @@ static bool add_problem(struct contract_document *d, enum finding_severity sever
         write_pointer(node, &pointer);
         position.pointer = pointer.text;
     }
-    findings_addv(d->findings, severity, variable_around(node), "contract", &position, hint, format,
-                  args);
+    const char *variable = variable_around(node);
+    findings_addv(d->findings, severity, variable ? variable : d->looking_at, "contract", &position,
+                  hint, format, args);
     if (problems_full(d)) {
         struct contract_position nowhere = {.file = d->files[0].path};
         findings_addf(d->findings, FINDING_ERROR, NULL, "contract", &nowhere, "Mend these first.",

@@ -84,6 +84,7 @@ struct contract_document {
     size_t bytes_left, values_left, nearest_left, patterns_left, looks_left;
     size_t problems;
     struct findings *findings; /* the caller's, while a call runs */
+    const char *looking_at;    /* the variable on whose behalf a node of `base` is looked at */
     bool no_memory;
 
     const struct node **variables; /* declarations: the contract's, then those of each include */

@@ -363,7 +363,9 @@ void lint_variables(struct contract_document *d)
     for (size_t i = 0; i < d->variable_count && !problems_full(d) && !d->no_memory; i++) {
         struct said said = {.budget = &budget};
         check_all_names(d, d->variables[i]);
+        d->looking_at = d->names[i];
         lint_each_profile(d, i, visit_variable, &said);
+        d->looking_at = NULL;
         if (i % LINT_SCRATCH_VARIABLES == 0)
             arena_release(&d->scratch);
     }
