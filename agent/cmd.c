@@ -167,10 +167,10 @@ int command_main(char **argv)
 
 void document_begin(struct json *json, const char *command, bool ok)
 {
-    json_object(json, NULL);
-    json_string(json, "command", command);
-    json_bool(json, "ok", ok);
-    json_int(json, "version", 1);
+    json_begin_object(json, NULL);
+    json_add_string(json, "command", command);
+    json_add_bool(json, "ok", ok);
+    json_add_int(json, "version", 1);
 }
 
 int document_print(struct json *json, int exit_code)
@@ -204,7 +204,7 @@ int command_failed_with(const struct invocation *call, const struct err *err, in
     AUTO_BUF out = BUF_INIT(OUTPUT_MAX_BYTES);
     struct json json = JSON_INIT(&out);
     document_begin(&json, call->command ? call->command->name : NULL, false);
-    json_error(&json, err, exit_code);
+    json_add_error(&json, err, exit_code);
     return document_print(&json, exit_code);
 }
 

@@ -23,7 +23,7 @@ static int print_plan(const struct job *job, const struct database_settings *set
     AUTO_BUF out = BUF_INIT(OUTPUT_MAX_BYTES);
     struct json json = JSON_INIT(&out);
     document_begin(&json, "bootstrap", true);
-    json_string(&json, "plan", buf_text(&plan));
+    json_add_string(&json, "plan", buf_text(&plan));
     return document_print(&json, 0);
 }
 
@@ -40,7 +40,7 @@ static int refused(const struct job *job, const struct database_report *report,
     command_say_error(err);
     document_begin(&json, "bootstrap", false);
     bootstrap_write_json(report, &json);
-    json_error(&json, err, code);
+    json_add_error(&json, err, code);
     return document_print(&json, code);
 }
 

@@ -62,7 +62,7 @@ static int show_json(const struct job *job, size_t checked, const struct err *er
     findings_write_json(&job->findings, job->contract ? job->contract->profile : NULL, checked,
                         &json);
     if (code != 0)
-        json_error(&json, err, code);
+        json_add_error(&json, err, code);
     return document_print(&json, code);
 }
 

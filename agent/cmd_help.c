@@ -74,7 +74,7 @@ static int version_run(const struct invocation *call)
     if (call->common.json) {
         struct json json = JSON_INIT(&text);
         document_begin(&json, "version", true);
-        json_string(&json, "agent", AGENT_VERSION);
+        json_add_string(&json, "agent", AGENT_VERSION);
         return document_print(&json, 0);
     }
     buf_adds(&text, "agent " AGENT_VERSION "\n");

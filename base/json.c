@@ -46,12 +46,12 @@ static void close_container(struct json *j, char bracket)
     buf_addc(j->out, bracket);
 }
 
-void json_object(struct json *j, const char *key)
+void json_begin_object(struct json *j, const char *key)
 {
     open_container(j, key, '{');
 }
 
-void json_array(struct json *j, const char *key)
+void json_begin_array(struct json *j, const char *key)
 {
     open_container(j, key, '[');
 }
@@ -66,58 +66,58 @@ void json_end_array(struct json *j)
     close_container(j, ']');
 }
 
-void json_string(struct json *j, const char *key, const char *text)
+void json_add_string(struct json *j, const char *key, const char *text)
 {
     if (text) {
-        json_string_n(j, key, text, strlen(text));
+        json_add_string_n(j, key, text, strlen(text));
     } else {
         begin_member(j, key);
         buf_adds(j->out, "null");
     }
 }
 
-void json_string_n(struct json *j, const char *key, const char *bytes, size_t length)
+void json_add_string_n(struct json *j, const char *key, const char *bytes, size_t length)
 {
     begin_member(j, key);
     str_add_json(j->out, bytes, length);
 }
 
-void json_int(struct json *j, const char *key, int64_t number)
+void json_add_int(struct json *j, const char *key, int64_t number)
 {
     begin_member(j, key);
     buf_addf(j->out, "%" PRId64, number);
 }
 
-void json_bool(struct json *j, const char *key, bool value)
+void json_add_bool(struct json *j, const char *key, bool value)
 {
     begin_member(j, key);
     buf_adds(j->out, value ? "true" : "false");
 }
 
-void json_strings(struct json *j, const char *key, const char *const *list, size_t count)
+void json_add_strings(struct json *j, const char *key, const char *const *list, size_t count)
 {
-    json_array(j, key);
+    json_begin_array(j, key);
     for (size_t i = 0; i < count; i++)
-        json_string(j, NULL, list[i]);
+        json_add_string(j, NULL, list[i]);
     json_end_array(j);
 }
 
-void json_error(struct json *j, const struct err *err, int exit_code)
+void json_add_error(struct json *j, const struct err *err, int exit_code)
 {
-    json_object(j, "error");
-    json_int(j, "code", exit_code);
-    json_string(j, "kind", err_word(err->kind));
-    json_string(j, "message", err->text);
-    json_string(j, "hint", err->hint);
+    json_begin_object(j, "error");
+    json_add_int(j, "code", exit_code);
+    json_add_string(j, "kind", err_word(err->kind));
+    json_add_string(j, "message", err->text);
+    json_add_string(j, "hint", err->hint);
     if (err->step)
-        json_string(j, "step", err->step);
+        json_add_string(j, "step", err->step);
     if (err->sqlstate[0])
-        json_string(j, "sqlstate", err->sqlstate);
+        json_add_string(j, "sqlstate", err->sqlstate);
     if (err->file[0])
-        json_string(j, "file", err->file);
+        json_add_string(j, "file", err->file);
     if (err->line > 0)
-        json_int(j, "line", err->line);
+        json_add_int(j, "line", err->line);
     if (err->column > 0)
-        json_int(j, "column", err->column);
+        json_add_int(j, "column", err->column);
     json_end_object(j);
 }

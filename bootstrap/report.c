@@ -127,9 +127,9 @@ void bootstrap_write_text(const struct database_report *r, struct buf *out)
 
 static void add_strings(struct json *json, const char *key, char *const *list)
 {
-    json_array(json, key);
+    json_begin_array(json, key);
     for (size_t i = 0; list && list[i]; i++)
-        json_string(json, NULL, list[i]);
+        json_add_string(json, NULL, list[i]);
     json_end_array(json);
 }
 
@@ -137,38 +137,38 @@ static void add_port(struct json *json, const char *port)
 {
     int64_t number;
     if (port && str_to_int64(port, strlen(port), &number) == 0)
-        json_int(json, "port", number);
+        json_add_int(json, "port", number);
     else
-        json_string(json, "port", port);
+        json_add_string(json, "port", port);
 }
 
 void verify_write_json(const struct database_report *r, struct json *json)
 {
-    json_string(json, "state", r->state_known ? state_word(r->state) : NULL);
-    json_string(json, "why", r->why);
-    json_string(json, "hint", r->hint);
-    json_string(json, "server_version", r->server_version);
-    json_string(json, "host", r->host);
+    json_add_string(json, "state", r->state_known ? state_word(r->state) : NULL);
+    json_add_string(json, "why", r->why);
+    json_add_string(json, "hint", r->hint);
+    json_add_string(json, "server_version", r->server_version);
+    json_add_string(json, "host", r->host);
     add_port(json, r->port);
-    json_string(json, "database", r->database);
-    json_string(json, "user", r->user);
-    json_bool(json, "tls", r->tls);
-    json_bool(json, "read_only", r->read_only);
-    json_int(json, "tables", (int64_t)r->table_count);
+    json_add_string(json, "database", r->database);
+    json_add_string(json, "user", r->user);
+    json_add_bool(json, "tls", r->tls);
+    json_add_bool(json, "read_only", r->read_only);
+    json_add_int(json, "tables", (int64_t)r->table_count);
     add_strings(json, "missing", r->missing);
     add_strings(json, "heads", r->heads);
     add_strings(json, "stamped", r->stamped);
-    json_int(json, "behind", (int64_t)r->behind);
+    json_add_int(json, "behind", (int64_t)r->behind);
     add_strings(json, "next", r->next);
 }
 
 void bootstrap_write_json(const struct database_report *r, struct json *json)
 {
     verify_write_json(r, json);
-    json_bool(json, "created", r->created);
-    json_string(json, "state_before", state_word(r->state_before));
-    json_int(json, "statements", (int64_t)r->statements);
-    json_int(json, "waited_ms", r->waited_ms);
-    json_int(json, "duration_ms", r->duration_ms);
-    json_bool(json, "verified", r->verified);
+    json_add_bool(json, "created", r->created);
+    json_add_string(json, "state_before", state_word(r->state_before));
+    json_add_int(json, "statements", (int64_t)r->statements);
+    json_add_int(json, "waited_ms", r->waited_ms);
+    json_add_int(json, "duration_ms", r->duration_ms);
+    json_add_bool(json, "verified", r->verified);
 }

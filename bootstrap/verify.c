@@ -110,19 +110,19 @@ static int write_table(const struct db_rows *rows, bool more, struct buf *out, s
 
 static void write_rows(const struct db_rows *rows, bool more, struct json *json)
 {
-    json_array(json, "columns");
+    json_begin_array(json, "columns");
     for (size_t c = 0; c < rows->column_count; c++)
-        json_string(json, NULL, rows->names[c]);
+        json_add_string(json, NULL, rows->names[c]);
     json_end_array(json);
-    json_array(json, "rows");
+    json_begin_array(json, "rows");
     for (size_t r = 0; r < rows->row_count; r++) {
-        json_array(json, NULL);
+        json_begin_array(json, NULL);
         for (size_t c = 0; c < rows->column_count; c++)
-            json_string(json, NULL, rows->cells[r * rows->column_count + c]);
+            json_add_string(json, NULL, rows->cells[r * rows->column_count + c]);
         json_end_array(json);
     }
     json_end_array(json);
-    json_bool(json, "more", more);
+    json_add_bool(json, "more", more);
 }
 
 /* The transaction is read-only, so its end matters to a pooler alone: a failure is worth a line. */

@@ -141,23 +141,23 @@ void findings_write_text(const struct findings *f, bool color, struct buf *out)
 void findings_write_json(const struct findings *f, const char *profile, size_t checked,
                          struct json *json)
 {
-    json_string(json, "profile", profile);
-    json_int(json, "checked", (int64_t)checked);
-    json_array(json, "problems");
+    json_add_string(json, "profile", profile);
+    json_add_int(json, "checked", (int64_t)checked);
+    json_begin_array(json, "problems");
     for (size_t i = 0; i < f->count; i++) {
         const struct finding *finding = &f->list[i];
-        json_object(json, NULL);
-        json_string(json, "variable", finding->variable);
-        json_string(json, "rule", finding->rule);
-        json_string(json, "severity", severity_word(finding->severity));
-        json_string(json, "message", finding->message);
-        json_string(json, "hint", finding->hint);
-        json_string(json, "file", finding->file);
+        json_begin_object(json, NULL);
+        json_add_string(json, "variable", finding->variable);
+        json_add_string(json, "rule", finding->rule);
+        json_add_string(json, "severity", severity_word(finding->severity));
+        json_add_string(json, "message", finding->message);
+        json_add_string(json, "hint", finding->hint);
+        json_add_string(json, "file", finding->file);
         if (finding->line > 0)
-            json_int(json, "line", finding->line);
+            json_add_int(json, "line", finding->line);
         else
-            json_string(json, "line", NULL);
-        json_string(json, "pointer", finding->pointer);
+            json_add_string(json, "line", NULL);
+        json_add_string(json, "pointer", finding->pointer);
         json_end_object(json);
     }
     json_end_array(json);

@@ -17,36 +17,36 @@ static size_t length_of(const char *const *list)
 
 void graph_write_json(const struct graph *g, struct json *json)
 {
-    json_strings(json, "heads", g->heads, g->head_count);
-    json_strings(json, "effective_heads", g->effective_heads, g->effective_head_count);
-    json_strings(json, "bases", g->bases, g->base_count);
-    json_int(json, "count", (int64_t)g->count);
-    json_array(json, "order");
+    json_add_strings(json, "heads", g->heads, g->head_count);
+    json_add_strings(json, "effective_heads", g->effective_heads, g->effective_head_count);
+    json_add_strings(json, "bases", g->bases, g->base_count);
+    json_add_int(json, "count", (int64_t)g->count);
+    json_begin_array(json, "order");
     for (size_t i = 0; i < g->count; i++)
-        json_string(json, NULL, g->revisions[g->order[i]].id);
+        json_add_string(json, NULL, g->revisions[g->order[i]].id);
     json_end_array(json);
-    json_array(json, "revisions");
+    json_begin_array(json, "revisions");
     for (size_t i = 0; i < g->count; i++) {
         const struct revision *r = &g->revisions[g->order[i]];
-        json_object(json, NULL);
-        json_string(json, "revision", r->id);
-        json_strings(json, "down_revision", r->down, length_of(r->down));
-        json_strings(json, "depends_on", r->depends_on, length_of(r->depends_on));
-        json_strings(json, "branch_labels", r->branch_labels, length_of(r->branch_labels));
-        json_string(json, "message", r->message);
-        json_string(json, "file", r->file);
+        json_begin_object(json, NULL);
+        json_add_string(json, "revision", r->id);
+        json_add_strings(json, "down_revision", r->down, length_of(r->down));
+        json_add_strings(json, "depends_on", r->depends_on, length_of(r->depends_on));
+        json_add_strings(json, "branch_labels", r->branch_labels, length_of(r->branch_labels));
+        json_add_string(json, "message", r->message);
+        json_add_string(json, "file", r->file);
         json_end_object(json);
     }
     json_end_array(json);
-    json_array(json, "errors");
+    json_begin_array(json, "errors");
     for (size_t i = 0; i < g->error_count; i++) {
         const struct graph_error *e = &g->errors[i];
-        json_object(json, NULL);
-        json_string(json, "kind", graph_error_word(e->kind));
-        json_string(json, "message", e->message);
-        json_string(json, "file", e->file);
+        json_begin_object(json, NULL);
+        json_add_string(json, "kind", graph_error_word(e->kind));
+        json_add_string(json, "message", e->message);
+        json_add_string(json, "file", e->file);
         if (e->line > 0)
-            json_int(json, "line", e->line);
+            json_add_int(json, "line", e->line);
         json_end_object(json);
     }
     json_end_array(json);

@@ -79,7 +79,7 @@ static void json_has_the_fields_of_the_specification(void **state)
     AUTO_REPORT report = behind_report();
     AUTO_BUF out = BUF_INIT(OUTPUT_BYTES);
     struct json json = JSON_INIT(&out);
-    json_object(&json, NULL);
+    json_begin_object(&json, NULL);
     verify_write_json(&report, &json);
     json_end_object(&json);
     assert_string_equal(
@@ -104,7 +104,7 @@ static void bootstrap_adds_what_it_did(void **state)
     report.statements = 42;
     report.waited_ms = 1500;
     report.duration_ms = 2000;
-    json_object(&json, NULL);
+    json_begin_object(&json, NULL);
     bootstrap_write_json(&report, &json);
     json_end_object(&json);
     assert_text_has(
@@ -128,7 +128,7 @@ static void a_report_of_nothing_is_not_blank(void **state)
     verify_write_text(&report, &out);
     assert_text_has(buf_text(&out), "state       not known\n");
     buf_clear(&out);
-    json_object(&json, NULL);
+    json_begin_object(&json, NULL);
     verify_write_json(&report, &json);
     json_end_object(&json);
     assert_text_has(buf_text(&out), "{\"state\":null,");

@@ -194,7 +194,7 @@ static void a_query_gives_columns_and_rows_as_json(void **state)
     struct err err = ERR_INIT;
     AUTO_BUF out = BUF_INIT(OUTPUT_BYTES);
     struct json json = JSON_INIT(&out);
-    json_object(&json, NULL);
+    json_begin_object(&json, NULL);
     if (query("SELECT id, name FROM users WHERE id <> 3 ORDER BY id", NULL, &json, &err) != 0)
         fail_msg("%s", err.text);
     json_end_object(&json);

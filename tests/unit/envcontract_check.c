@@ -372,7 +372,7 @@ static void no_finding_shows_a_piece_of_a_value(void **state)
             AUTO_BUF text = BUF_INIT(SIZE_MAX / 2);
             struct json json = JSON_INIT(&text);
             findings_write_text(&findings, true, &text);
-            json_object(&json, NULL);
+            json_begin_object(&json, NULL);
             findings_write_json(&findings, NULL, 1, &json);
             json_end_object(&json);
             assert_no_piece(buf_text(&text), canary);

@@ -143,7 +143,7 @@ static void the_json_is_what_the_command_line_promises(void **state)
     findings_addf(&f, FINDING_WARNING, NULL, "contract", NULL, NULL, "b");
     AUTO_BUF out = BUF_INIT(65536);
     struct json json = JSON_INIT(&out);
-    json_object(&json, NULL);
+    json_begin_object(&json, NULL);
     findings_write_json(&f, "prod", 17, &json);
     json_end_object(&json);
 
@@ -163,7 +163,7 @@ static void without_a_profile_the_json_says_null(void **state)
     AUTO_FINDINGS f = FINDINGS_INIT;
     AUTO_BUF out = BUF_INIT(65536);
     struct json json = JSON_INIT(&out);
-    json_object(&json, NULL);
+    json_begin_object(&json, NULL);
     findings_write_json(&f, NULL, 0, &json);
     json_end_object(&json);
     assert_string_equal(buf_text(&out), "{\"profile\":null,\"checked\":0,\"problems\":[]}");
