@@ -143,6 +143,14 @@ bool problem_warning(struct contract_document *d, const struct node *node, enum 
     return more;
 }
 
+void problem_from(struct contract_document *d, const struct node *node, const struct err *err)
+{
+    if (err->kind == ERR_RESOURCE)
+        d->no_memory = true;
+    else
+        (void)problem(d, node, AT_VALUE, err->hint, "%s", err->text);
+}
+
 const char *document_nearest(struct contract_document *d, const char *name,
                              const char *const *names, size_t count)
 {

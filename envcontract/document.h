@@ -108,6 +108,8 @@ bool problem(struct contract_document *d, const struct node *node, enum problem_
              const char *hint, const char *format, ...) PRINTF(5, 6);
 bool problem_warning(struct contract_document *d, const struct node *node, enum problem_at at,
                      const char *hint, const char *format, ...) PRINTF(5, 6);
+/* What a function of base or of this folder said; no memory is no problem of the contract's. */
+void problem_from(struct contract_document *d, const struct node *node, const struct err *err);
 bool problems_full(const struct contract_document *d);
 
 /* NODE's place; the pointer is in arena A. Memory: pointer is NULL, d->no_memory is set. */
@@ -132,6 +134,10 @@ MUST_USE int document_read(struct contract_document *d, const char *path, struct
 /* The same for a TEXT in memory, which the tree lies in from then on and which stays the caller's. */
 const struct node *document_scan(struct contract_document *d, const char *path, char *text,
                                  size_t length);
+
+/* Decode the LENGTH bytes of a JSON string between its quotes in place; each escape is well formed.
+ * -1: one stands for NUL, or is half of a pair. */
+MUST_USE int text_decode(char *text, size_t *length);
 
 /* Report the keys that OBJECT (two members at least) has twice; the first of each stays. -1: no
  * memory (d->no_memory). */

@@ -290,7 +290,7 @@ static void check_pattern(struct contract_document *d, const struct key *key, st
         (void)problem(d, value, AT_VALUE, NULL, "a contract has at most %d patterns",
                       CONTRACT_MAX_PATTERNS - 1);
     else if (types_check_pattern(value->text, &err) != 0)
-        (void)problem(d, value, AT_VALUE, err.hint, "%s", err.text);
+        problem_from(d, value, &err);
 }
 
 static void check_template(struct contract_document *d, const struct key *key, struct node *value)
@@ -305,7 +305,7 @@ static void check_template(struct contract_document *d, const struct key *key, s
     if (!parsed) {
         d->no_memory = true;
     } else if (template_parse(&d->arena, value->text, parsed, &err) != 0) {
-        (void)problem(d, value, AT_VALUE, err.hint, "%s", err.text);
+        problem_from(d, value, &err);
     } else if (parsed->count > CONTRACT_MAX_PIECES) {
         (void)problem(d, value, AT_VALUE, NULL, "'%s' has more than %d pieces", key->name,
                       CONTRACT_MAX_PIECES);

@@ -191,7 +191,7 @@ static int read_included(struct contract_document *d, const struct node *item, s
     if (document_read(d, path, err) != 0) {
         if (err->kind == ERR_RESOURCE)
             return -1;
-        (void)problem(d, item, AT_VALUE, err->hint, "%s", err->text);
+        problem_from(d, item, err);
         err_clear(err);
         return 0;
     }

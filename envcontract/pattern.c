@@ -26,6 +26,10 @@ static pcre2_code *compile(const char *pattern, struct err *err)
     if (compiled)
         return compiled;
 
+    if (code == PCRE2_ERROR_HEAP_FAILED) {
+        (void)err_nomem(err); /* not the pattern's fault */
+        return NULL;
+    }
     char message[MESSAGE_BYTES] = "no message";
     (void)pcre2_get_error_message(code, (PCRE2_UCHAR *)message, sizeof message); /* cut is fine */
     (void)err_set(err, ERR_CONTRACT, "the pattern does not compile: %s at byte %zu", message,

@@ -1,14 +1,13 @@
 /* envcontract/scan.c: JSON text with comments → a tree with the place of each key and value.
  *
- * jansson keeps no positions, tells nothing of the first of two equal keys, and needs some 200 bytes
- * for `{}`: four megabytes of them would be a gigabyte. So the structure is read here, with ceilings
- * on bytes, depth and number of values, and jansson decodes the scalars that need decoding. Strings
- * stay where they are: what is decoded is never longer than how it was written, so the text itself
- * becomes the storage. Lines and columns count from 1, columns in characters, a tab is one.
- * Source: RFC 8259. */
+ * Not jansson's tree: it keeps no positions, tells nothing of the first of two equal keys, needs some
+ * 200 bytes for `{}` (four megabytes of them would be a gigabyte), and when memory runs out it drops
+ * characters of a string that it decodes. Here are ceilings on bytes, depth and number of values, and
+ * strings stay where they are: what is decoded is never longer than how it was written, so the text
+ * itself becomes the storage. The tests have jansson as the judge of what JSON is. Lines and columns
+ * count from 1, columns in characters, a tab is one. Source: RFC 8259. */
 #include "envcontract/document.h"
 
-#include <jansson.h>
 #include <string.h>
 
 #include "base/file.h"
@@ -188,26 +187,6 @@ static int skip_string(struct scanner *s, bool *escapes)
     return 0;
 }
 
-/* The string between BEGIN and the scanner, quotes included, decoded where it lies. */
-static int decode_escapes(struct scanner *s, char *begin, size_t *length)
-{
-    json_error_t error;
-    size_t written = (size_t)(s->at - begin);
-    json_t *value = json_loadb(begin, written, JSON_DECODE_ANY, &error);
-
-    if (!value)
-        return json_error_code(&error) == json_error_out_of_memory
-                   ? no_memory(s)
-                   : syntax(s, begin,
-                            "An escape in this string stands for NUL or for half a "
-                            "character.",
-                            "a string that cannot be decoded: %s", error.text);
-    *length = json_string_length(value);
-    memcpy(begin + 1, json_string_value(value), *length); /* decoding only makes shorter */
-    json_decref(value);
-    return 0;
-}
-
 static int scan_string(struct scanner *s, const char **text, unsigned *text_length)
 {
     char *begin = s->at;
@@ -216,8 +195,9 @@ static int scan_string(struct scanner *s, const char **text, unsigned *text_leng
     if (skip_string(s, &escapes) != 0)
         return -1;
     size_t length = (size_t)(s->at - begin) - 2;
-    if (escapes && decode_escapes(s, begin, &length) != 0)
-        return -1;
+    if (escapes && text_decode(begin + 1, &length) != 0)
+        return syntax(s, begin, NULL,
+                      "an escape in this string stands for NUL or for half a character");
     begin[1 + length] = '\0'; /* at the latest where the closing quote was */
     *text = begin + 1;
     *text_length = (unsigned)length;

@@ -79,7 +79,7 @@ static void check_text_source(struct contract_document *d, const struct node *va
     struct err err = ERR_INIT;
 
     if (ref_parse(scratch(d), value->text, &ref, &err) != 0)
-        (void)problem(d, value, AT_VALUE, err.hint, "%s", err.text);
+        problem_from(d, value, &err);
     check_placeholders(d, value);
 }
 
@@ -159,6 +159,7 @@ void source_check_reference(struct contract_document *d, const struct key *key, 
         return;
     }
     if (ref_parse(scratch(d), value->text, &ref, &err) != 0) {
+        d->no_memory = d->no_memory || err.kind == ERR_RESOURCE;
         (void)problem(d, value, AT_VALUE,
                       "Write where it is: env:NAME or file:PATH. What stood here is in the "
                       "repository's history: replace it.",

@@ -377,7 +377,10 @@ static void check_pattern(const struct validation *v, const char *pattern, const
                        "matching `%s` was given up after %d steps", pattern, PATTERN_MATCH_LIMIT);
         return;
     case PATTERN_BROKEN:
-        validation_add(v, "pattern", NULL, "%s", err.text);
+        if (err.kind == ERR_RESOURCE)
+            v->findings->no_memory = true;
+        else
+            validation_add(v, "pattern", NULL, "%s", err.text);
         return;
     }
 }

@@ -27,8 +27,8 @@ static void text_that_is_no_json_is_said_at_its_place(void **state)
         {"{'a': 'b\tc'}", 1, 9, NULL, "the control byte 0x09 in a string", "\\t"},
         {"{'a': '\\x'}", 1, 8, NULL, "an escape that JSON does not have", NULL},
         {"{'a': '\\u12'}", 1, 8, NULL, "\\u without four hexadecimal digits", NULL},
-        {"{'a': 'x\\u0000'}", 1, 7, NULL, "a string that cannot be decoded", "NUL"},
-        {"{'a': '\\ud800'}", 1, 7, NULL, "a string that cannot be decoded", "half a character"},
+        {"{'a': 'x\\u0000'}", 1, 7, NULL, "stands for NUL or for half a character", NULL},
+        {"{'a': '\\ud800'}", 1, 7, NULL, "stands for NUL or for half a character", NULL},
         {"{'a': 'caf\xe9'}", 1, 11, NULL, "a byte that is not UTF-8: 0xE9", "UTF-8"},
         {"{'a': 0400}", 1, 7, NULL, "a number that begins with 0", "a mode is a string"},
         {"{'a': -}", 1, 7, NULL, "a minus sign without digits", NULL},
@@ -159,12 +159,52 @@ static void a_file_that_is_not_there_is_an_error_with_its_path(void **state)
     unload(&l);
 }
 
+/* Our tree and jansson's of one text. */
+static void assert_same(const struct node *node, const json_t *value)
+{
+    switch (json_typeof(value)) {
+    case JSON_STRING:
+        assert_int_equal(node->kind, NODE_STRING);
+        assert_int_equal(node->count, json_string_length(value));
+        assert_memory_equal(node->text, json_string_value(value), node->count);
+        return;
+    case JSON_OBJECT:
+        assert_int_equal(node->kind, NODE_OBJECT);
+        assert_int_equal(node->count, json_object_size(value));
+        for (const struct node *member = node->first; member; member = member->next)
+            assert_same(member, json_object_get(value, member->key));
+        return;
+    case JSON_ARRAY:
+        assert_int_equal(node->kind, NODE_ARRAY);
+        assert_int_equal(node->count, json_array_size(value));
+        for (const struct node *item = node->first; item; item = item->next)
+            assert_same(item, json_array_get(value, item->index));
+        return;
+    case JSON_INTEGER:
+        assert_int_equal(node->kind, NODE_INTEGER);
+        assert_int_equal(node_integer(node, -1), json_integer_value(value));
+        return;
+    case JSON_REAL:
+        assert_int_equal(node->kind, NODE_NUMBER);
+        return;
+    case JSON_TRUE:
+    case JSON_FALSE:
+        assert_int_equal(node->kind, NODE_BOOL);
+        assert_int_equal(node->truth, json_is_true(value));
+        return;
+    case JSON_NULL:
+        assert_int_equal(node->kind, NODE_NULL);
+        return;
+    }
+}
+
 /* jansson is the judge of what JSON is: on texts without comments both must agree. Bytes of a good
  * text are changed one or two at a time, from a fixed seed. */
 static void what_is_json_is_what_jansson_says(void **state)
 {
-    static const char good[] = "{\"a\": [1, -2.5e+3, true, false, null, \"x\\u00e9\\n\"], "
-                               "\"b\": {\"c\": \"\", \"d\": []}, \"\xc3\xa9\": 0}";
+    static const char good[] =
+        "{\"a\": [1, -2.5e+3, true, false, null, \"x\\u00e9\\n\\ud83d\\ude00\"], "
+        "\"b\": {\"c\": \"\", \"d\": []}, \"\xc3\xa9\": 0}";
     static const char bytes[] = "{}[]:,\"\\ \n\t0123456789.eE+-truefalsnu\xc3\xa9\x01";
     uint32_t seed = 12345;
 
@@ -188,6 +228,8 @@ static void what_is_json_is_what_jansson_says(void **state)
         bool ours = root && findings.count == 0;
         if (ours != (value != NULL))
             fail_msg("round %d: we say %d: %s (%s)", round, ours, text, error.text);
+        if (ours)
+            assert_same(root, value);
         json_decref(value);
         findings_release(&findings);
         arena_release(&d.arena);

@@ -1,0 +1,75 @@
+/* Memory runs out at every allocation of reading a contract, one after the other. */
+#include "tests/lib/heap.h"
+#include "tests/unit/envcontract_load.h"
+
+/* Every kind of key, and problems of several kinds. */
+static const char text[] =
+    "{'contract': 1, 'include': ['more.json'], 'profile': {'var': 'R', 'values': ['dev', 'prod']}, "
+    "'base': {'source': 'vault:kv/{profile}#{name}'}, 'strict_profiles': ['prod'],\n"
+    "'vault': {'address': 'https://v\\u00e9', 'kv': {'kv': 2}, 'auth': {'method': 'token', "
+    "'token': "
+    "'env:T'}},\n"
+    "'vars': {'R': {'source': 'env'}, 'A': {'type': 'enum', 'values': ['a', 2], 'default': 'a', "
+    "'pattern': '[a-z]+'}, 'B': {'secret': true, 'source': {'x': 'env', 'y': {'command': ['c', "
+    "'{name}']}}, 'compose': '{x|url}-{y}', 'profiles': {'dev': {'source': 'sealed:B', 'compose': "
+    "null}}}, 'C': {'type': 'url', 'url': {'port': [1], 'query': {'a': ['b']}, 'scheme': 'https'}, "
+    "'required': {'any': [{'A': ['a', 'b']}, {'not': {'R': true}}]}}, 'D': {'type': "
+    "'postgres-url'}, "
+    "'P': {'type': 'path', 'path': {'dir': true}}},\n"
+    "'database': {'url': 'D', 'create': {'sql': ['s.sql']}}, 'run': {'unset': ['A']}}";
+
+static int read_all(struct loaded *l)
+{
+    if (contract_load(l->path, &l->contract, &l->findings, &l->err) != 0)
+        return -1;
+    if (contract_select(l->contract, "dev", NULL, &l->findings, &l->err) != 0)
+        return -1;
+    return contract_lint(l->contract, &l->findings, &l->err);
+}
+
+static void reset(struct loaded *l)
+{
+    contract_free(l->contract);
+    l->contract = NULL;
+    findings_release(&l->findings);
+}
+
+/* The failure is said, or it did no harm: never another model, never a finding fewer. */
+static void no_memory_is_never_another_contract(void **state)
+{
+    struct loaded l;
+    long allocations = 0;
+    bool whole = false;
+
+    (void)state;
+    NEEDS_HEAP();
+    new_folder(&l);
+    write_contract(&l, "contract.json", text);
+    write_contract(&l, "more.json", "{'contract': 1, 'vars': {'M': {'tpye': 1}}}");
+    assert_int_equal(read_all(&l), 0);
+    size_t findings = l.findings.count;
+    assert_true(findings >= 3);
+    reset(&l);
+    while (!whole) {
+        heap_fail_after(allocations++);
+        int result = read_all(&l);
+        whole = heap_successes >= 0; /* it never came to the failure */
+        heap_fail_after(-1);
+        if (result == 0 ? l.findings.count != findings : l.err.kind != ERR_RESOURCE) {
+            print_findings(&l);
+            fail_msg("allocation %ld: %d %s", allocations - 1, result, l.err.text);
+        }
+        reset(&l);
+    }
+    assert_true(allocations > 30);
+    unload(&l);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(no_memory_is_never_another_contract),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
