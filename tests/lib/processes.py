@@ -155,6 +155,15 @@ def as_user(user: Optional[str]) -> Dict[str, object]:
     return {"user": user, "group": pwd.getpwnam(user).pw_gid, "extra_groups": []}
 
 
+def reachable(folder: Path, user: Optional[str]) -> bool:
+    """May `user` go into `folder`? (A clone in somebody's private home is closed to a server's user.)"""
+    try:
+        return subprocess.run(["true"], cwd=str(folder), timeout=STOP_SECONDS,
+                              **as_user(user)).returncode == 0
+    except PermissionError:
+        return False
+
+
 def wait_until(ready: Callable[[], bool], what: str, program: Optional[Program] = None,
                seconds: float = READY_SECONDS) -> None:
     """Wait until `ready()`; NotReady, with the program's output, when it ends or time is over."""

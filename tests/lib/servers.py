@@ -4,9 +4,10 @@
 """
 from tests.lib.certificates import Certificates
 from tests.lib.openbao import AppRole, BaoError, OpenBao
-from tests.lib.postgres import Database, Postgres, PostgresError, Role, quote_name, quote_text
+from tests.lib.postgres import (Database, Postgres, PostgresError, Role, quote_name, quote_text,
+                                server_user)
 from tests.lib.processes import (ROOT, Folder, NotReady, Program, free_port, plain_environment,
-                                 stop_everything, stop_on_signals, wait_until)
+                                 reachable, stop_everything, stop_on_signals, wait_until)
 from tests.lib.proxy import Proxy, Traffic
 from tests.lib.scripted import Answer, RawServer, Request, ScriptedHttp
 
@@ -14,5 +15,5 @@ __all__ = [
     "Answer", "AppRole", "BaoError", "Certificates", "Database", "Folder", "NotReady", "OpenBao",
     "Postgres", "PostgresError", "Program", "Proxy", "ROOT", "RawServer", "Request", "Role",
     "ScriptedHttp", "Traffic", "free_port", "plain_environment", "quote_name", "quote_text",
-    "stop_everything", "stop_on_signals", "wait_until",
+    "reachable", "server_user", "stop_everything", "stop_on_signals", "wait_until",
 ]
