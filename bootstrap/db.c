@@ -228,18 +228,21 @@ static int feed_copy(struct exchange *x)
     }
     const struct db_copy_data *copy = &x->copies[x->copies_done++];
     x->db->round_trips++;
+    int refusals = 0;
     for (size_t sent = 0; sent < copy->length;) {
         size_t chunk = copy->length - sent;
         if (chunk > DB_COPY_CHUNK_BYTES)
             chunk = DB_COPY_CHUNK_BYTES;
         int queued = pq.PQputCopyData(conn, copy->data + sent, (int)chunk);
-        if (queued < 0)
-            return -1;
+        if (queued < 0 || (queued == 0 && refusals++ > 0))
+            return -1; /* refused with nothing left to send: libpq has no memory for it */
         int flushed = flush_all(x);
         if (flushed != 0)
             return flushed;
-        if (queued > 0)
+        if (queued > 0) {
             sent += chunk;
+            refusals = 0;
+        }
     }
     return pq.PQputCopyEnd(conn, NULL) < 0 ? -1 : flush_all(x);
 }

@@ -239,7 +239,7 @@ static void hide_in(char *part, const char *password, size_t length)
 {
     for (char *at = part; (at = strstr(at, password)) != NULL; at += 3) {
         memmove(at + 3, at + length, strlen(at + length) + 1);
-        memcpy(at, "***", 3);
+        at[0] = at[1] = at[2] = '*';
     }
 }
 

@@ -188,6 +188,7 @@ static int add_defaults(struct db_params *params, const struct db_target *target
         {"passfile", no_file},
         {"sslcert", no_file},
         {"sslkey", no_file},
+        {"sslpassword", "-"}, /* unsaid, OpenSSL would ask for a key's at the terminal */
         {"sslcrl", no_file},
         {"keepalives", "1"},
         {"keepalives_idle", "15"},

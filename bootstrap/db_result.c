@@ -98,7 +98,7 @@ void db_gather_release(struct db_gather *gather)
 
 static int gather_names(struct db_gather *gather, PGresult *result, struct err *err)
 {
-    struct db_rows rows;
+    struct db_rows rows = {0};
     if (gather->names)
         return 0;
     if (db_rows_from_result(result, &rows, err) != 0)

@@ -144,7 +144,7 @@ static int read_query_hosts(const struct reading *r, struct db_target *target)
     if (url_query(&r->url, "port").start &&
         decoded_part(r, "port", &none, "port", &target->port) != 0)
         return -1;
-    if (!target->port[0]) {
+    if (!target->port || !target->port[0]) {
         free(target->port);
         target->port = mem_dup(default_port);
     }

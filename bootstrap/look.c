@@ -1,13 +1,14 @@
 /* bootstrap/look.c: what the catalogs say, in one statement with one result.
  *
- * Rows of facts: a word, and up to six texts. All names are qualified and all comparisons are between
- * equal types, so that no search_path and no operator of somebody else's changes what is read.
- * What initdb made (oid below FirstNormalObjectId, 16384), extensions' members (deptype e), parts of
- * other objects (deptype i: row types, identity sequences, multiranges) and temporary relations are
- * not the user's.
+ * The rows are facts: a word, and up to six texts. For PostgreSQL 12 and newer. All names are qualified
+ * and all comparisons are between equal types, so that no search_path and no operator of somebody
+ * else's changes what is read. What initdb made (oid below FirstNormalObjectId, 16384), extensions'
+ * members (deptype e), parts of other objects (deptype i: row types, identity sequences, multiranges)
+ * and temporary relations are not the user's.
  * The version table's rows come through query_to_xml, because a statement that named the table would
- * fail where it is not there; it reads with the statement's own snapshot, and works in servers that
- * were built without libxml. The ids travel in hexadecimal: nothing to escape. */
+ * fail where it is not there; it reads with the statement's own snapshot. The ids travel in
+ * hexadecimal: nothing to escape. A server built without libxml (no package is) answers 0A000 where
+ * there is a version table, which is then the error. */
 #include <string.h>
 
 #include "base/mem.h"

@@ -7,7 +7,7 @@
 #include "bootstrap/internal.h"
 
 static const char *const words[] = {
-#define X(state, word) [state] = word,
+#define X(state, word) [state] = (word),
     DATABASE_STATES(X)
 #undef X
 };
