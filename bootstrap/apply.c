@@ -179,7 +179,7 @@ static int in_transaction(struct run *run, struct db **db, enum outcome *outcome
 
 /* ---- one try, and the next ---------------------------------------------------------------------------- */
 
-static int refuse_without_create(const struct run *run, struct err *err)
+int run_refuse_without_create(const struct run *run, struct err *err)
 {
     err_set(err, ERR_DB_STATE,
             "%s: the database is fresh, and the contract does not say what makes it", run->place);
@@ -196,10 +196,12 @@ static int first_look(struct run *run, struct db *db, bool *next, struct err *er
     if (state_look(db, run->settings, run_deadline(run, 1), r, NULL, err) != 0 ||
         report_set_connection(r, db, err) != 0)
         return -1;
-    if (run->attempts == 0)
+    if (run->attempts == 0 && run->polls == 0)
         r->state_before = r->state;
     if (r->state == STATE_CURRENT) {
         r->verified = true;
+        if (run->polls > 0)
+            log_msg(LOG_INFO, "the database was made by somebody else meanwhile");
         return 0;
     }
     /* a command that somebody else runs leaves half-made states on its way: only the lock tells */
@@ -209,29 +211,67 @@ static int first_look(struct run *run, struct db *db, bool *next, struct err *er
     if (r->read_only || (r->state != STATE_FRESH && !migrates && !may_be_at_work))
         return run_refuse_state(run, err);
     if (r->state == STATE_FRESH && run->settings->create == CREATE_NONE)
-        return refuse_without_create(run, err);
+        return run_refuse_without_create(run, err);
     *next = true;
+    return 0;
+}
+
+/* While the lock is somebody else's the look is left out: it would find what it found before. */
+static int is_busy(struct run *run, struct db *db, bool *busy, struct err *err)
+{
+    *busy = false;
+    if (run->polls % POLLS_A_HOLDER == 0)
+        return 0;
+    return lock_probe(run, db, busy, err);
+}
+
+static int look_first(struct run *run, struct db *db, bool *next, enum outcome *outcome,
+                      struct err *err)
+{
+    bool busy;
+    *next = false;
+    if (is_busy(run, db, &busy, err) != 0)
+        return -1;
+    if (!busy)
+        return first_look(run, db, next, err);
+    *outcome = OUTCOME_BUSY;
     return 0;
 }
 
 static int attempt(struct run *run, enum outcome *outcome, struct err *err)
 {
     AUTO_DB db = NULL;
-    bool next = true;
+    bool next;
     *outcome = OUTCOME_DONE;
     if (run_open(run, &db, err) != 0)
         return -1;
-    if (!run->polling) {
-        if (first_look(run, db, &next, err) != 0)
-            return -1;
-        if (!next)
-            return 0;
-    }
+    if (look_first(run, db, &next, outcome, err) != 0) /* it broke before anything was changed */
+        return db_is_lost(db) ? commit_try_again(run, true, outcome, err) : -1;
+    if (!next)
+        return 0;
     if (run->report->state == STATE_BEHIND)
         return command_migrate(run, &db, outcome, err);
     if (run->settings->create == CREATE_COMMAND)
         return command_create(run, &db, outcome, err);
     return in_transaction(run, &db, outcome, err);
+}
+
+static int wait_for_turn(struct run *run, enum outcome outcome, struct err *err)
+{
+    int64_t since = clock_now_ms();
+    bool busy = outcome == OUTCOME_BUSY;
+    run->polls = busy ? run->polls + 1 : 0;
+    int64_t until = busy ? run->lock_deadline_ms : run->settings->deadline_ms;
+    if (!backoff_wait(&run->turn, 0, until)) {
+        if (!busy)
+            return err_set(err, ERR_DB_DOWN, "%s: no time is left for another attempt", run->place);
+        return err_set(
+            err, ERR_DB_LOCK,
+            "%s: our turn did not come in time (database.lock_wait); the lock is held by %s",
+            run->place, run->holder);
+    }
+    run->waited_ms += clock_now_ms() - since;
+    return 0;
 }
 
 static int run_loop(struct run *run, struct err *err)
@@ -242,14 +282,8 @@ static int run_loop(struct run *run, struct err *err)
             return -1;
         if (outcome == OUTCOME_DONE)
             return 0;
-        run->polling = outcome == OUTCOME_BUSY;
-        int64_t since = clock_now_ms();
-        if (!backoff_wait(&run->turn, 0, run->lock_deadline_ms))
-            return err_set(err, ERR_DB_LOCK,
-                           "%s: our turn did not come in time (database.lock_wait); "
-                           "the lock is held by %s",
-                           run->place, run->holder);
-        run->waited_ms += clock_now_ms() - since;
+        if (wait_for_turn(run, outcome, err) != 0)
+            return -1;
     }
 }
 

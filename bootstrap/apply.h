@@ -24,11 +24,12 @@ enum {
     MESSAGE_MAX_BYTES = SQL_FILE_MAX_BYTES + 4096, /* one statement can be longer */
     OWN_SQL_MAX_BYTES = 1024 * 1024,               /* looks, stamp, settings */
     POLL_BASE_MS = 50,                             /* between two tries for lock or connection; */
-    POLL_CAP_MS = 400,                             /* short: the last of a herd ends soon */
-    TRANSACTION_ATTEMPTS = 3,                      /* deadlock, lock timeout, lost connection */
-    CHECK_INTERVAL_MS = 500,                       /* how soon the server sees that we are dead */
-    CLIENT_CHECK_LEAST = 140000,                   /* client_connection_check_interval */
-    XACT_ID_LEAST = 130000,                        /* pg_current_xact_id */
+    POLLS_A_HOLDER = 8,          /* every so many polls the holder is asked for again */
+    POLL_CAP_MS = 400,           /* short: the last of a herd ends soon */
+    TRANSACTION_ATTEMPTS = 3,    /* deadlock, lock timeout, lost connection */
+    CHECK_INTERVAL_MS = 200,     /* how soon the server sees that we are dead */
+    CLIENT_CHECK_LEAST = 140000, /* client_connection_check_interval */
+    XACT_ID_LEAST = 130000,      /* pg_current_xact_id */
     TRANSACTION_TIMEOUT_LEAST = 170000,
     XID_BYTES = 24,
 };
@@ -126,7 +127,8 @@ struct run {
     char *place; /* db_target_describe */
     struct plan plan;
     bool planned, migrate;
-    bool polling;             /* somebody else has the lock: the next try starts with it */
+    unsigned
+        polls; /* tries since the lock was found to be somebody else's; 0: not waiting for it */
     bool no_check_interval;   /* the server's platform has none */
     unsigned attempts;        /* of the transaction */
     int64_t lock_deadline_ms; /* lock_wait */
@@ -151,6 +153,7 @@ MUST_USE int run_open(struct run *run, struct db **out, struct err *err);
 int64_t run_deadline(const struct run *run, size_t statements);
 /* ERR_DB_STATE (or ERR_DB_DOWN, read-only) from the report. */
 int run_refuse_state(const struct run *run, struct err *err);
+int run_refuse_without_create(const struct run *run, struct err *err);
 /* Add "; <text>" behind the error's text. */
 int run_append(struct err *err, const char *format, ...) PRINTF(2, 3);
 void run_close(struct db **db); /* and NULL it */
@@ -168,6 +171,8 @@ struct turn {
  * open afterwards. */
 MUST_USE int lock_begin(struct run *run, struct db *db, struct turn *turn, struct look *look,
                         struct err *err);
+/* Whether somebody has the lock: a poll, with next to no work for the server. */
+MUST_USE int lock_probe(struct run *run, struct db *db, bool *held, struct err *err);
 /* The same lock for the session (create.command, migrate), and a look. */
 MUST_USE int lock_session(struct run *run, struct db *db, struct turn *turn, struct look *look,
                           struct err *err);
@@ -201,6 +206,11 @@ MUST_USE int commit_verify(struct run *run, struct db **db, struct err *err);
  * another attempt is worth it 0 with OUTCOME_AGAIN, else -1. *db as above. */
 MUST_USE int commit_give_up(struct run *run, struct db **db, enum outcome *outcome,
                             struct err *err);
+
+/* After a failure that changed nothing: 0 with OUTCOME_AGAIN where another attempt is worth it (and left
+ * of TRANSACTION_ATTEMPTS), else -1. */
+MUST_USE int commit_try_again(struct run *run, bool lost, enum outcome *outcome,
+                              const struct err *err);
 
 /* ---- command.c ---------------------------------------------------------------------------------------- */
 MUST_USE int command_create(struct run *run, struct db **db, enum outcome *outcome,

@@ -125,7 +125,7 @@ static bool worth_another_attempt(const struct err *err, bool lost)
     return lost && err->kind == ERR_DB_DOWN;
 }
 
-static int try_again(struct run *run, bool lost, enum outcome *outcome, const struct err *err)
+int commit_try_again(struct run *run, bool lost, enum outcome *outcome, const struct err *err)
 {
     if (!worth_another_attempt(err, lost) || ++run->attempts >= TRANSACTION_ATTEMPTS)
         return -1;
@@ -163,7 +163,7 @@ int commit_give_up(struct run *run, struct db **db, enum outcome *outcome, struc
         run_close(db);
         say_what_is_there(run, err);
     }
-    return try_again(run, lost, outcome, err);
+    return commit_try_again(run, lost, outcome, err);
 }
 
 /* ---- a COMMIT without an answer ----------------------------------------------------------------------- */
@@ -261,7 +261,7 @@ int commit_send(struct run *run, struct db **db, const char *xid, enum outcome *
     if (!in_doubt && !db_is_lost(*db)) { /* an answer that was not COMMIT ended the transaction */
         err_wrap(err, "commit");
         run_append(err, "nothing was changed (the server rolled back)");
-        return try_again(run, false, outcome, err);
+        return commit_try_again(run, false, outcome, err);
     }
     if (!in_doubt) /* it broke before COMMIT was sent */
         return commit_give_up(run, db, outcome, err);
@@ -284,13 +284,23 @@ int commit_send(struct run *run, struct db **db, const char *xid, enum outcome *
 
 /* ---- the second look ---------------------------------------------------------------------------------- */
 
-int commit_verify(struct run *run, struct db **first, struct err *err)
+static int look_again(struct run *run, struct err *err)
 {
     AUTO_DB db = NULL;
-    run_close(first);
     if (run_open(run, &db, err) != 0 ||
-        state_look(db, run->settings, run_deadline(run, 1), run->report, NULL, err) != 0 ||
-        report_set_connection(run->report, db, err) != 0) {
+        state_look(db, run->settings, run_deadline(run, 1), run->report, NULL, err) != 0)
+        return -1;
+    return report_set_connection(run->report, db, err);
+}
+
+int commit_verify(struct run *run, struct db **first, struct err *err)
+{
+    struct backoff backoff = {.base_ms = POLL_BASE_MS, .cap_ms = POLL_CAP_MS};
+    int64_t until = settings_deadline(run->settings, run->settings->wait_ms);
+    run_close(first);
+    while (look_again(run, err) != 0) {
+        if (err->kind == ERR_DB_DOWN && backoff_wait(&backoff, 0, until))
+            continue;
         err_wrap(err, "committed, but not verified from a new connection");
         return err_hint(err, "Run `agent verify` when the server can be reached.");
     }

@@ -105,6 +105,8 @@ int bootstrap_plan(const struct database_settings *settings, struct buf *out, st
         rc = run_open(&run, &db, err);
     if (rc == 0)
         rc = state_look(db, settings, run_deadline(&run, 1), &report, &look, err);
+    if (rc == 0 && settings->create == CREATE_NONE)
+        rc = run_refuse_without_create(&run, err);
     if (rc == 0 && settings->create == CREATE_EMIT)
         rc = plan_load(settings, run_deadline(&run, 0), &run.plan, err);
     if (rc == 0)

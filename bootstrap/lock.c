@@ -182,6 +182,22 @@ int lock_session(struct run *run, struct db *db, struct turn *turn, struct look 
     return rc;
 }
 
+/* Got and given back with the statement. Two that ask at the same time may each find the other: both
+ * ask again. */
+int lock_probe(struct run *run, struct db *db, bool *held, struct err *err)
+{
+    char sql[96];
+    struct db_results results;
+    (void)snprintf(sql, sizeof(sql),
+                   "SELECT pg_catalog.pg_try_advisory_xact_lock(%d, %" PRId32 ")::int", LOCK_CLASS,
+                   lock_object(run->settings));
+    if (db_query(db, sql, run_deadline(run, 1), &results, NULL, err) != 0)
+        return -1;
+    *held = results.count != 1 || *db_cell(&results.list[0], 0, 0) != '1';
+    db_results_free(&results);
+    return 0;
+}
+
 void lock_say_busy(struct run *run, const struct turn *turn)
 {
     memcpy(run->holder, turn->holder, sizeof(run->holder));

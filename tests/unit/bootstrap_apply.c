@@ -6,7 +6,7 @@
 
 #include "base/clock.h"
 #include "base/proc.h"
-#include "bootstrap/db.h"
+#include "bootstrap/bootstrap.h"
 #include "tests/lib/pg.h"
 #include "tests/lib/site.h"
 
@@ -493,6 +493,94 @@ static void settings_do_not_leak_out_of_the_transaction(void **state)
     site_close(&site);
 }
 
+/* ---- the plan, the other stamp ------------------------------------------------------------------------ */
+
+static void a_dry_run_prints_the_sql_and_changes_nothing(void **state)
+{
+    (void)state;
+    struct site site;
+    struct err err = ERR_INIT;
+    AUTO_BUF out = BUF_INIT(1000000);
+    site_open(&site, pg, "dry_run");
+    site_sql(&site, "schema.sql",
+             "SET search_path = public;\nCREATE TABLE t (a int);\nCOPY t FROM "
+             "stdin;\n7\n\\.\nSET lock_timeout = 0;\n");
+    if (bootstrap_plan(&site.settings, &out, &err) != 0)
+        fail_msg("%s", err.text);
+    assert_text_has(buf_text(&out), "-- state: fresh");
+    assert_text_has(buf_text(&out), "BEGIN ISOLATION LEVEL READ COMMITTED READ WRITE;\n");
+    assert_text_has(buf_text(&out),
+                    "SET LOCAL search_path = public;\nCREATE TABLE t (a int);\nCOPY t "
+                    "FROM stdin;\n7\n\\.\n");
+    assert_text_lacks(buf_text(&out), "lock_timeout = 0;");
+    assert_text_has(buf_text(&out), "left out: 1 settings");
+    assert_text_has(buf_text(&out),
+                    "CREATE TABLE \"public\".\"alembic_version\" (version_num VARCHAR(32) "
+                    "NOT NULL, CONSTRAINT \"alembic_version_pkc\" PRIMARY KEY "
+                    "(version_num));\nINSERT INTO \"public\".\"alembic_version\" "
+                    "(version_num) VALUES ('b2');\nCOMMIT;\n");
+    is_untouched(&site);
+    site_close(&site);
+}
+
+static void a_plain_stamp_is_one_text_column(void **state)
+{
+    (void)state;
+    struct site site;
+    site_open(&site, pg, "plain_stamp");
+    site_heads(&site, "v2026 (head)\n");
+    site_sql(&site, "schema.sql", schema);
+    site.settings.plain_stamp = true;
+    site.settings.table = "Schema Version";
+    made(&site);
+    assert_string_equal(site_ask(&site, pg,
+                                 "SELECT format_type(atttypid, atttypmod) FROM pg_attribute "
+                                 "WHERE attrelid = '\"Schema Version\"'::regclass AND attnum > "
+                                 "0"),
+                        "text");
+    site_close(&site);
+}
+
+static void several_heads_are_several_rows(void **state)
+{
+    (void)state;
+    struct site site;
+    site_open(&site, pg, "two_heads");
+    site_heads(&site, "b2 (head)\nc3 (feature) (head)\n");
+    site_sql(&site, "schema.sql", schema);
+    pg_sql(pg, "two_heads", "CREATE SCHEMA meta");
+    site.settings.schema = "meta";
+    made(&site);
+    assert_string_equal(site_ask(&site, pg,
+                                 "SELECT string_agg(version_num, ',' ORDER BY 1) FROM "
+                                 "meta.alembic_version"),
+                        "b2,c3");
+    site_close(&site);
+}
+
+static void what_cannot_be_stamped_is_not_made(void **state)
+{
+    (void)state;
+    struct site site;
+    struct err err;
+    site_open(&site, pg, "no_stamp");
+    refused(&site, ERR_DB_STATE, "does not say what makes it", &err);
+    site_sql(&site, "schema.sql", schema);
+    static const char *const expect[] = {"users", "app.accounts", "nobody", NULL};
+    site.settings.expect = expect;
+    refused(&site, ERR_DB_STATE, "did not make what database.expect names: app.accounts, nobody",
+            &err);
+    is_untouched(&site);
+    site.settings.expect = NULL;
+    site.settings.schema = "not_there";
+    refused(&site, ERR_DB_SQL, "not_there", &err);
+    is_untouched(&site);
+    site.settings.schema = "public";
+    site.settings.graph = NULL;
+    refused(&site, ERR_CONTRACT, "database.stamp", &err);
+    site_close(&site);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -512,6 +600,10 @@ int main(void)
         cmocka_unit_test(everything_belongs_to_the_owner),
         cmocka_unit_test(an_object_of_another_owner_is_rolled_back),
         cmocka_unit_test(settings_do_not_leak_out_of_the_transaction),
+        cmocka_unit_test(a_dry_run_prints_the_sql_and_changes_nothing),
+        cmocka_unit_test(a_plain_stamp_is_one_text_column),
+        cmocka_unit_test(several_heads_are_several_rows),
+        cmocka_unit_test(what_cannot_be_stamped_is_not_made),
     };
     return cmocka_run_group_tests(tests, start_server, stop_server);
 }

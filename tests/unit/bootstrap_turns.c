@@ -276,8 +276,18 @@ static void a_herd_of_a_hundred_fits_thirty_connections(void **state)
     struct site site;
     site_open(&site, pg, "herd");
     site_sql(&site, "schema.sql", schema);
-    site_sql(&site, "slow.sql", "SELECT pg_sleep(1);");
     of_a_herd_one_makes_it_and_all_find_it(&site, 100);
+    site_close(&site);
+}
+
+static void a_slow_schema_is_waited_for_by_a_herd(void **state)
+{
+    (void)state;
+    struct site site;
+    site_open(&site, pg, "slow_herd");
+    site_sql(&site, "schema.sql", schema);
+    site_sql(&site, "slow.sql", "SELECT pg_sleep(2);");
+    of_a_herd_one_makes_it_and_all_find_it(&site, 50);
     site_close(&site);
 }
 
@@ -379,7 +389,6 @@ static void a_big_file_costs_little_more_than_its_size(void **state)
         struct rusage usage;
         if (run(&site, &report, &err) != 0 || getrusage(RUSAGE_SELF, &usage) != 0)
             _exit(2);
-        (void)fprintf(stderr, "peak of %ld KiB\n", usage.ru_maxrss);
         _exit(usage.ru_maxrss <= (SIZE + 32 * 1024 * 1024) / 1024 ? 0 : 1);
     }
     int code = end_of(child);
@@ -403,6 +412,7 @@ int main(void)
         cmocka_unit_test(a_commit_that_stays_open_is_in_doubt),
         cmocka_unit_test(a_server_that_does_not_listen_is_waited_for),
         cmocka_unit_test(a_herd_of_a_hundred_fits_thirty_connections),
+        cmocka_unit_test(a_slow_schema_is_waited_for_by_a_herd),
         cmocka_unit_test(a_herd_with_a_command_takes_turns),
         cmocka_unit_test(the_lock_of_a_killed_holder_is_free),
         cmocka_unit_test(a_turn_that_does_not_come_names_the_holder),
