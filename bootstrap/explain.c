@@ -73,220 +73,296 @@ static void add_objects(struct buf *out, const struct look *look)
 
 /* ---- why ------------------------------------------------------------------------------------------- */
 
-static void why_fresh(const struct database_settings *s, const struct look *look, struct buf *out)
+/* What an explanation is made from, and where it goes. */
+struct telling {
+    const struct database_settings *settings;
+    const struct look *look;
+    const struct stamp_facts *stamp;
+    struct buf *out;
+};
+
+static void add_version_table(const struct telling *t)
 {
-    buf_adds(out, "nothing of the user's is in it");
-    if (look->version_exists)
-        buf_addf(out, " but an empty version table %s.%s", s->schema, s->table);
-    if (look->elsewhere.count > 0) {
-        buf_adds(out, "; in schemas that are not managed here there is ");
-        add_names(out, &look->elsewhere);
+    settings_describe_version_table(t->settings, t->out);
+}
+
+static void why_fresh(const struct telling *t)
+{
+    buf_adds(t->out, "nothing of the user's is in it");
+    if (t->look->version_exists) {
+        buf_adds(t->out, " but an empty version table ");
+        add_version_table(t);
+    }
+    if (t->look->elsewhere.count > 0) {
+        buf_adds(t->out, "; in schemas that are not managed here there is ");
+        add_names(t->out, &t->look->elsewhere);
     }
 }
 
-static void why_unstamped(const struct database_settings *s, const struct look *look,
-                          struct buf *out)
+static void why_current(const struct telling *t)
 {
-    add_objects(out, look);
-    if (look->version_exists)
-        buf_addf(out,
-                 ", and %s.%s is not the version table that Alembic makes (one column version_num "
-                 "of a character type, NOT NULL)",
-                 s->schema, s->table);
+    add_version_table(t);
+    buf_adds(t->out, " holds ");
+    add_names(t->out, &t->look->rows);
+    buf_adds(t->out, t->look->rows.count == 1 ? ": the head" : ": the heads");
+}
+
+static void why_unstamped(const struct telling *t)
+{
+    add_objects(t->out, t->look);
+    buf_adds(t->out, t->look->version_exists ? ", and " : ", and no version table ");
+    add_version_table(t);
+    if (t->look->version_exists)
+        buf_adds(t->out, " is not the version table that Alembic makes (one column version_num of "
+                         "a character type, NOT NULL)");
+    if (t->look->elsewhere.count > 0) {
+        buf_adds(t->out, "; there is one elsewhere: ");
+        add_names(t->out, &t->look->elsewhere);
+    }
+}
+
+static void why_lost_stamp(const struct telling *t)
+{
+    add_objects(t->out, t->look);
+    buf_adds(t->out, ", and no row in ");
+    add_version_table(t);
+    buf_adds(t->out, ": what a stamp leaves that was rolled back or stopped");
+}
+
+static void why_redundant(const struct telling *t)
+{
+    add_version_table(t);
+    buf_addf(t->out, " holds '%s' and '%s', ", t->stamp->newer, t->stamp->redundant);
+    buf_adds(t->out, str_eq(t->stamp->newer, t->stamp->redundant) ? "the same one twice"
+                                                                  : "which is an ancestor of it");
+}
+
+/* From `alembic heads` nothing is known but the heads. */
+static bool heads_alone(const struct graph *graph)
+{
+    return graph->count > 0 && !graph->revisions[0].file[0];
+}
+
+static void why_unknown(const struct telling *t)
+{
+    const struct graph *graph = t->settings->graph;
+    const char *nearest = graph ? graph_nearest(graph, t->stamp->unknown) : NULL;
+    add_version_table(t);
+    buf_addf(t->out, " holds '%s', which ", t->stamp->unknown);
+    if (!graph)
+        buf_adds(t->out, "nothing here knows: the contract names no migrations (database.stamp)");
+    else if (heads_alone(graph))
+        buf_adds(t->out, "is none of the heads that the command of database.stamp.heads gave; "
+                         "whether it is an older one can't be told from them");
     else
-        buf_addf(out, ", and no version table %s.%s", s->schema, s->table);
-    if (look->elsewhere.count > 0) {
-        buf_adds(out, "; there is one elsewhere: ");
-        add_names(out, &look->elsewhere);
-    }
-}
-
-static void why_unknown(const struct database_settings *s, const struct stamp_facts *stamp,
-                        struct buf *out)
-{
-    const char *nearest = s->graph ? graph_nearest(s->graph, stamp->unknown) : NULL;
-    buf_addf(out, "%s.%s holds '%s', which ", s->schema, s->table, stamp->unknown);
-    buf_adds(out, s->graph ? "no revision file has"
-                           : "nothing here knows: the contract names no "
-                             "migrations (database.stamp)");
+        buf_adds(t->out, "no revision file has");
     if (nearest)
-        buf_addf(out, "; the closest that there is: '%s'", nearest);
+        buf_addf(t->out, "; the closest that there is: '%s'", nearest);
 }
 
-static void why_behind(const struct database_settings *s, const struct look *look,
-                       const struct stamp_facts *stamp, struct buf *out)
+static void why_behind(const struct telling *t)
 {
-    buf_addf(out, "%s.%s holds ", s->schema, s->table);
-    add_names(out, &look->rows);
-    buf_addf(out, ", %zu revision%s behind", stamp->behind, stamp->behind == 1 ? "" : "s");
-    if (stamp->next_count > 0) {
-        buf_adds(out, "; next: ");
-        add_list(out, stamp->next, stamp->next_count, LOOK_NEXT_REVISIONS);
+    add_version_table(t);
+    buf_adds(t->out, " holds ");
+    add_names(t->out, &t->look->rows);
+    buf_addf(t->out, ", %zu revision%s behind", t->stamp->behind, t->stamp->behind == 1 ? "" : "s");
+    if (t->stamp->next_count > 0) {
+        buf_adds(t->out, "; next: ");
+        add_list(t->out, t->stamp->next, t->stamp->next_count, LOOK_NEXT_REVISIONS);
     }
 }
 
-static void why_incomplete(const struct look *look, struct buf *out)
+static void why_stamp_only(const struct telling *t)
 {
-    buf_adds(out, "stamped at head, but ");
+    add_version_table(t);
+    buf_adds(t->out, " says ");
+    add_names(t->out, &t->look->rows);
+    buf_adds(t->out, ", and there is no table at all");
+}
+
+static void why_incomplete(const struct telling *t)
+{
+    const struct look *look = t->look;
+    buf_adds(t->out, "stamped at head, but ");
     if (look->missing.count > 0) {
-        buf_adds(out, "missing: ");
-        add_names(out, &look->missing);
+        buf_adds(t->out, "missing: ");
+        add_names(t->out, &look->missing);
     }
     if (look->invalid_indexes.count > 0) {
-        buf_adds(out, look->missing.count > 0 ? "; invalid index: " : "invalid index: ");
-        add_names(out, &look->invalid_indexes);
+        buf_adds(t->out, look->missing.count > 0 ? "; invalid index: " : "invalid index: ");
+        add_names(t->out, &look->invalid_indexes);
     }
 }
 
-static void why_invisible(const struct database_settings *s, const struct look *look,
-                          struct buf *out)
+static void why_invisible(const struct telling *t)
 {
-    buf_addf(out, "'%s' may not see all of it: ", look->user);
+    const struct look *look = t->look;
+    buf_addf(t->out, "'%s' may not see all of it: ", look->user);
     if (look->hidden.count > 0) {
-        buf_adds(out, "no USAGE on schema ");
-        add_names(out, &look->hidden);
+        buf_adds(t->out, "no USAGE on schema ");
+        add_names(t->out, &look->hidden);
     }
-    if (look->version_exists && look->version_is_alembics && !look->version_readable)
-        buf_addf(out, "%sthe rows of %s.%s can't be read", look->hidden.count > 0 ? "; " : "",
-                 s->schema, s->table);
-}
-
-void explain_why(const struct database_settings *s, const struct look *look,
-                 const struct stamp_facts *stamp, enum database_state state, struct buf *out)
-{
-    if (state == STATE_FRESH) {
-        why_fresh(s, look, out);
-    } else if (state == STATE_UNSTAMPED) {
-        why_unstamped(s, look, out);
-    } else if (state == STATE_UNKNOWN_REVISION) {
-        why_unknown(s, stamp, out);
-    } else if (state == STATE_BEHIND) {
-        why_behind(s, look, stamp, out);
-    } else if (state == STATE_INCOMPLETE) {
-        why_incomplete(look, out);
-    } else if (state == STATE_INVISIBLE) {
-        why_invisible(s, look, out);
-    } else if (state == STATE_LOST_STAMP) {
-        add_objects(out, look);
-        buf_addf(out, ", and no row in %s.%s: what a stamp leaves that was rolled back or stopped",
-                 s->schema, s->table);
-    } else if (state == STATE_REDUNDANT) {
-        buf_addf(out, "%s.%s holds '%s' and '%s', ", s->schema, s->table, stamp->newer,
-                 stamp->redundant);
-        buf_adds(out, str_eq(stamp->newer, stamp->redundant) ? "the same one twice"
-                                                             : "which is an ancestor of it");
-    } else if (state == STATE_STAMP_ONLY) {
-        buf_addf(out, "%s.%s says ", s->schema, s->table);
-        add_names(out, &look->rows);
-        buf_adds(out, ", and there is no table at all");
-    } else {
-        buf_addf(out, "%s.%s holds ", s->schema, s->table);
-        add_names(out, &look->rows);
-        buf_addf(out, ": the head%s", look->rows.count == 1 ? "" : "s");
+    if (look->version_exists && look->version_is_alembics && !look->version_readable) {
+        buf_adds(t->out, look->hidden.count > 0 ? "; the rows of " : "the rows of ");
+        add_version_table(t);
+        buf_adds(t->out, " can't be read");
     }
 }
 
 /* ---- what to do ------------------------------------------------------------------------------------ */
 
-static void add_stamp_command(const struct database_settings *s, struct buf *out)
+static void hint_fresh(const struct telling *t)
 {
-    buf_adds(out, "alembic stamp ");
-    if (!s->graph || s->graph->effective_head_count != 1)
-        buf_adds(out, "heads");
-    else
-        str_add_shell(out, s->graph->effective_heads[0], strlen(s->graph->effective_heads[0]));
+    buf_adds(t->out, "agent bootstrap makes and stamps it.");
 }
 
-static void hint_no_stamp(const struct database_settings *s, const struct look *look,
-                          struct buf *out)
+static void hint_no_stamp(const struct telling *t)
 {
-    if (look->elsewhere.count > 0 && !look->version_exists) {
-        buf_addf(out, "If %s is the one, say its schema in the contract: database.stamp.schema.",
-                 look->elsewhere.list[0]);
+    const struct graph *graph = t->settings->graph;
+    if (t->look->elsewhere.count > 0 && !t->look->version_exists) {
+        buf_addf(t->out, "If %s is the one, say its schema in the contract: database.stamp.schema.",
+                 t->look->elsewhere.list[0]);
         return;
     }
-    buf_adds(out, "If the tables are what the migrations make, say which revision that is (");
-    add_stamp_command(s, out);
-    buf_adds(out, ") and look again; if not, drop them and run agent bootstrap.");
+    buf_adds(t->out, "If the tables are what the migrations make, say which revision that is "
+                     "(alembic stamp ");
+    if (graph && graph->effective_head_count == 1)
+        str_add_shell(t->out, graph->effective_heads[0], strlen(graph->effective_heads[0]));
+    else
+        buf_adds(t->out, "heads");
+    buf_adds(t->out, ") and look again; if not, drop them and run agent bootstrap.");
 }
 
-static void hint_behind(const struct database_settings *s, struct buf *out)
+static void hint_behind(const struct telling *t)
 {
     AUTO_BUF line = BUF_INIT(LOOK_TEXT_BYTES);
-    settings_add_migrate_line(s, &line);
+    settings_add_migrate_line(t->settings, &line);
     if (line.len > 0)
-        buf_addf(out, "Upgrade it: %s (agent bootstrap --migrate runs that).", buf_text(&line));
+        buf_addf(t->out, "Upgrade it: %s (agent bootstrap --migrate runs that).", buf_text(&line));
     else
-        buf_adds(out, "Upgrade it: alembic upgrade heads.");
+        buf_adds(t->out, "Upgrade it: alembic upgrade heads.");
 }
 
-static void add_delete(const struct database_settings *s, const char *id, struct buf *out)
+static void hint_unknown(const struct telling *t)
 {
-    buf_adds(out, "DELETE FROM ");
-    settings_add_version_table(s, out);
+    buf_adds(t->out, "Newer code has migrated it, or the revision's file was lost: deploy the code "
+                     "that has it.");
+}
+
+static void add_delete(const struct telling *t, const char *id)
+{
+    buf_adds(t->out, "DELETE FROM ");
+    settings_add_version_table(t->settings, t->out);
     if (id) {
-        buf_adds(out, " WHERE version_num = ");
-        db_add_literal(out, id);
+        buf_adds(t->out, " WHERE version_num = ");
+        db_add_literal(t->out, id);
     }
-    buf_addc(out, ';');
+    buf_addc(t->out, ';');
 }
 
-static void hint_invisible(const struct database_settings *s, const struct look *look,
-                           struct buf *out)
+static void hint_twice(const struct telling *t)
 {
-    for (size_t i = 0; i < look->hidden.count && i < LOOK_FIRST_OBJECTS; i++) {
-        buf_adds(out, i ? " GRANT USAGE ON SCHEMA " : "GRANT USAGE ON SCHEMA ");
-        db_add_identifier(out, look->hidden.list[i]);
-        buf_adds(out, " TO ");
-        db_add_identifier(out, look->user);
-        buf_addc(out, ';');
-    }
-    if (look->version_exists && !look->version_readable) {
-        buf_adds(out, look->hidden.count > 0 ? " GRANT SELECT ON " : "GRANT SELECT ON ");
-        settings_add_version_table(s, out);
-        buf_adds(out, " TO ");
-        db_add_identifier(out, look->user);
-        buf_adds(out, "; (and no row security on it)");
-    }
-    if (look->hidden.count > 0)
-        buf_adds(out, " Or name the schemas that are this application's in database.schemas.");
+    buf_adds(t->out, "Leave it once: ");
+    add_delete(t, t->stamp->redundant);
+    buf_adds(t->out, " INSERT INTO ");
+    settings_add_version_table(t->settings, t->out);
+    buf_adds(t->out, " VALUES (");
+    db_add_literal(t->out, t->stamp->redundant);
+    buf_adds(t->out, ");");
 }
 
-static void hint_incomplete(const struct look *look, struct buf *out)
+static void hint_redundant(const struct telling *t)
 {
+    if (str_eq(t->stamp->newer, t->stamp->redundant)) {
+        hint_twice(t);
+        return;
+    }
+    buf_adds(t->out, "Alembic silently drops a head from that. Take the older one out: ");
+    add_delete(t, t->stamp->redundant);
+}
+
+static void hint_stamp_only(const struct telling *t)
+{
+    buf_adds(t->out, "Restore the tables from a backup; or, if it is to be made anew, ");
+    add_delete(t, NULL);
+    buf_adds(t->out, " and agent bootstrap.");
+}
+
+static void hint_incomplete(const struct telling *t)
+{
+    const struct look *look = t->look;
     if (look->missing.count > 0)
-        buf_adds(out, "A revision that should have made it did not run, or database.expect is "
-                      "wrong.");
+        buf_adds(t->out, "A revision that should have made it did not run, or database.expect is "
+                         "wrong.");
     if (look->invalid_indexes.count > 0)
-        buf_addf(out, "%sREINDEX INDEX CONCURRENTLY %s; or drop it.",
+        buf_addf(t->out, "%sREINDEX INDEX CONCURRENTLY %s; or drop it.",
                  look->missing.count > 0 ? " " : "", look->invalid_indexes.list[0]);
 }
 
-void explain_hint(const struct database_settings *s, const struct look *look,
+static void add_grant(const struct telling *t, const char *what, bool *is_first)
+{
+    buf_addf(t->out, "%sGRANT %s ", *is_first ? "" : " ", what);
+    *is_first = false;
+}
+
+static void add_grantee(const struct telling *t)
+{
+    buf_adds(t->out, " TO ");
+    db_add_identifier(t->out, t->look->user);
+    buf_addc(t->out, ';');
+}
+
+static void hint_invisible(const struct telling *t)
+{
+    const struct look *look = t->look;
+    bool is_first = true;
+    for (size_t i = 0; i < look->hidden.count && i < LOOK_FIRST_OBJECTS; i++) {
+        add_grant(t, "USAGE ON SCHEMA", &is_first);
+        db_add_identifier(t->out, look->hidden.list[i]);
+        add_grantee(t);
+    }
+    if (look->version_exists && !look->version_readable) {
+        add_grant(t, "SELECT ON", &is_first);
+        settings_add_version_table(t->settings, t->out);
+        add_grantee(t);
+        buf_adds(t->out, " (and no row security on it)");
+    }
+    if (look->hidden.count > 0)
+        buf_adds(t->out, " Or name the schemas that are this application's in database.schemas.");
+}
+
+/* ---- by state -------------------------------------------------------------------------------------- */
+
+static const struct {
+    void (*why)(const struct telling *t);
+    void (*hint)(const struct telling *t); /* NULL: nothing to do */
+} tellings[STATE_COUNT] = {
+    [STATE_FRESH] = {why_fresh, hint_fresh},
+    [STATE_CURRENT] = {why_current, NULL},
+    [STATE_BEHIND] = {why_behind, hint_behind},
+    [STATE_UNKNOWN_REVISION] = {why_unknown, hint_unknown},
+    [STATE_LOST_STAMP] = {why_lost_stamp, hint_no_stamp},
+    [STATE_UNSTAMPED] = {why_unstamped, hint_no_stamp},
+    [STATE_REDUNDANT] = {why_redundant, hint_redundant},
+    [STATE_STAMP_ONLY] = {why_stamp_only, hint_stamp_only},
+    [STATE_INCOMPLETE] = {why_incomplete, hint_incomplete},
+    [STATE_INVISIBLE] = {why_invisible, hint_invisible},
+};
+
+void explain_why(const struct database_settings *settings, const struct look *look,
+                 const struct stamp_facts *stamp, enum database_state state, struct buf *out)
+{
+    const struct telling t = {.settings = settings, .look = look, .stamp = stamp, .out = out};
+    if (tellings[state].why)
+        tellings[state].why(&t);
+}
+
+void explain_hint(const struct database_settings *settings, const struct look *look,
                   const struct stamp_facts *stamp, enum database_state state, struct buf *out)
 {
-    if (state == STATE_FRESH) {
-        buf_adds(out, "agent bootstrap makes and stamps it.");
-    } else if (state == STATE_UNSTAMPED || state == STATE_LOST_STAMP) {
-        hint_no_stamp(s, look, out);
-    } else if (state == STATE_BEHIND) {
-        hint_behind(s, out);
-    } else if (state == STATE_UNKNOWN_REVISION) {
-        buf_adds(out,
-                 "Newer code has migrated it, or the revision's file was lost: deploy the code "
-                 "that has it.");
-    } else if (state == STATE_REDUNDANT) {
-        buf_adds(out, "Alembic silently drops a head from that. Take the older one out: ");
-        add_delete(s, stamp->redundant, out);
-    } else if (state == STATE_STAMP_ONLY) {
-        buf_adds(out, "Restore the tables from a backup; or, if it is to be made anew, ");
-        add_delete(s, NULL, out);
-        buf_adds(out, " and agent bootstrap.");
-    } else if (state == STATE_INCOMPLETE) {
-        hint_incomplete(look, out);
-    } else if (state == STATE_INVISIBLE) {
-        hint_invisible(s, look, out);
-    }
+    const struct telling t = {.settings = settings, .look = look, .stamp = stamp, .out = out};
+    if (tellings[state].hint)
+        tellings[state].hint(&t);
 }
 
 /* ---- rights ---------------------------------------------------------------------------------------- */

@@ -371,6 +371,23 @@ static void without_migrations_every_row_is_unknown(void **state)
     assert_null(report.heads[0]);
 }
 
+static void heads_without_their_files_cannot_tell_older_from_unknown(void **state)
+{
+    (void)state;
+    static const char heads[] = "c3 (head)\n";
+    struct err err = ERR_INIT;
+    struct graph *graph = NULL;
+    if (graph_from_heads_output(heads, strlen(heads), &graph, &err) != 0)
+        fail_msg("%s", err.text);
+    const struct database_settings settings = settings_of(graph);
+    AUTO_REPORT current = looked_at(&settings, "postgres", TABLES VERSION_TABLE STAMP("c3"));
+    assert_state(current, STATE_CURRENT);
+    AUTO_REPORT older = looked_at(&settings, "postgres", TABLES VERSION_TABLE STAMP("a1"));
+    assert_state(older, STATE_UNKNOWN_REVISION);
+    assert_text_has(older.why, "whether it is an older one can't be told");
+    graph_free(graph);
+}
+
 static void a_head_and_its_ancestor_are_redundant(void **state)
 {
     (void)state;
@@ -388,6 +405,7 @@ static void a_row_twice_is_redundant(void **state)
                                      "CREATE TABLE alembic_version (version_num varchar(32) NOT "
                                      "NULL);" STAMP("c3") STAMP("c3"));
     assert_state(report, STATE_REDUNDANT);
+    assert_text_has(report.hint, "VALUES ('c3');");
 }
 
 static void a_row_without_any_table_is_stamp_only(void **state)
@@ -640,6 +658,7 @@ int main(void)
         cmocka_unit_test(one_of_two_heads_is_behind),
         cmocka_unit_test(a_row_that_no_script_has_is_unknown),
         cmocka_unit_test(without_migrations_every_row_is_unknown),
+        cmocka_unit_test(heads_without_their_files_cannot_tell_older_from_unknown),
         cmocka_unit_test(a_head_and_its_ancestor_are_redundant),
         cmocka_unit_test(a_row_twice_is_redundant),
         cmocka_unit_test(a_row_without_any_table_is_stamp_only),
