@@ -18,7 +18,11 @@ enum {
 };
 
 enum graph_error_kind {
-    GRAPH_MISSING_PARENT, GRAPH_CYCLE, GRAPH_DUPLICATE, GRAPH_UNREADABLE, GRAPH_COMPUTED
+    GRAPH_MISSING_PARENT,
+    GRAPH_CYCLE,
+    GRAPH_DUPLICATE,
+    GRAPH_UNREADABLE,
+    GRAPH_COMPUTED
 };
 
 struct graph_error {
@@ -32,8 +36,8 @@ struct revision {
     const char *const *down;         /* ids of parents; NULL-terminated, empty for a base */
     const char *const *depends_on;   /* as written: ids or branch labels; NULL-terminated */
     const char *const *branch_labels;
-    unsigned line;       /* of `revision = ...` */
-    size_t *parents;     /* indexes of down and resolved depends_on; down_count of down first */
+    unsigned line;   /* of `revision = ...` */
+    size_t *parents; /* indexes of down and resolved depends_on; down_count of down first */
     size_t parent_count, down_count;
     bool is_head, is_effective_head, is_base;
 };

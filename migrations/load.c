@@ -69,6 +69,12 @@ static int compare_names(const void *a, const void *b)
     return strcmp(*(const char *const *)a, *(const char *const *)b);
 }
 
+static void sort_names(struct name_list *list)
+{
+    if (list->count > 1) /* qsort takes no NULL */
+        qsort(list->names, list->count, sizeof *list->names, compare_names);
+}
+
 static int add_name(struct loader *l, struct name_list *list, const char *name, struct err *err)
 {
     const char *copy = arena_dup(l->arena, name);
@@ -173,9 +179,9 @@ static int find_in(struct loader *l, const char *folder, const char *real, unsig
     }
     if (errno != 0)
         return unreadable(l, folder, err);
-    qsort(files.names, files.count, sizeof *files.names, compare_names);
-    qsort(folders.names, folders.count, sizeof *folders.names, compare_names);
-    qsort(links.names, links.count, sizeof *links.names, compare_names);
+    sort_names(&files);
+    sort_names(&folders);
+    sort_names(&links);
     for (size_t i = 0, at = 0; i < files.count && !str_ends(folder, "__pycache__"); i++) {
         bool link = at < links.count && str_eq(links.names[at], files.names[i]);
         at += link;

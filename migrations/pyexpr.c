@@ -339,7 +339,8 @@ static struct py_value value_of(struct py_reader *r, uint32_t i)
     return value;
 }
 
-/* TARGET = VALUE; lists of targets take their values one by one. */
+/* TARGET = VALUE; lists of targets take their values one by one. With a `*rest` among as many targets
+ * as there are values, that takes one too. */
 void py_bind(struct py_reader *r, uint32_t target, uint32_t value, enum py_runs runs)
 {
     static const char condition[] = "it is bound under a condition, in a loop or in a handler";
@@ -362,8 +363,6 @@ void py_bind(struct py_reader *r, uint32_t target, uint32_t value, enum py_runs 
                    v->count == t->count;
     uint32_t part = matches ? v->first : PY_NO_NODE;
     for (uint32_t i = t->first; i != PY_NO_NODE; i = py_node_at(r, i)->next) {
-        if (py_node_at(r, i)->kind == PY_NODE_COMPUTED)
-            part = PY_NO_NODE; /* `*rest`: what the others get is not worked out */
         py_bind(r, i, part, runs);
         part = part == PY_NO_NODE ? part : py_node_at(r, part)->next;
     }
