@@ -21,8 +21,9 @@
 #define SQL_WORDS(X)                                                                               \
     X(ABORT)                                                                                       \
     X(ALTER)                                                                                       \
-    X(ATOMIC) X(BEGIN) X(CASE) X(CLUSTER) X(COMMENT) X(COMMIT) X(CONCURRENTLY) X(COPY) X(CREATE)   \
-        X(DATABASE) X(DISCARD) X(DROP) X(END) X(EXTENSION) X(FROM) X(FUNCTION) X(OWNER) X(PREPARE) \
+    X(ATOMIC)                                                                                      \
+    X(BEGIN) X(CASE) X(CLUSTER) X(COMMENT) X(COMMIT) X(CONCURRENTLY) X(COPY) X(CREATE) X(DATABASE) \
+        X(DISCARD) X(DROP) X(END) X(EXTENSION) X(FROM) X(FUNCTION) X(OWNER) X(PREPARE)             \
             X(PROCEDURE) X(REINDEX) X(RELEASE) X(RESET) X(ROLLBACK) X(SAVEPOINT) X(SET)            \
                 X(SET_CONFIG) X(START) X(STDIN) X(SUBSCRIPTION) X(SYSTEM) X(TABLESPACE) X(VACUUM)
 
