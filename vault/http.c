@@ -1,52 +1,22 @@
-/* http.c: one exchange over libcurl, many in flight on few connections. The only curl code.
+/* http.c: one exchange over libcurl, many in flight on few connections. With http_failure.c the
+ * only curl code.
  *
  * libcurl is opened when the first request is made (it brings two dozen libraries along). It never
  * follows a redirect (it would send X-Vault-Token to another host), never folds a path, never asks
  * for a compressed answer (a few bytes could unfold into gigabytes), and takes no proxy that the
- * configuration does not name. What it holds is wiped when it frees it.
- *
- * The file is longer than others since it alone sees curl.h. */
-#include "vault/internal.h"
-
-/* The type check of curl.h is a macro around the name of the function, which here is a pointer. */
-#define CURL_DISABLE_TYPECHECK
-#include <curl/curl.h>
+ * configuration does not name. What it holds is wiped when it frees it. */
 #include <string.h>
 
 #include "base/library.h"
 #include "base/mem.h"
 #include "base/str.h"
+#include "vault/http_curl.h"
 
 LIBRARY_DLOPEN_NOTE(curl_note,
                     "[{\"feature\":\"vault\",\"description\":\"Secrets from Vault or OpenBao\","
                     "\"priority\":\"recommended\",\"soname\":[\"libcurl.so.4\"]}]");
 
-#define CURL_FUNCTIONS(X)  \
-    X(global_init_mem)     \
-    X(version_info)        \
-    X(easy_init)           \
-    X(easy_setopt)         \
-    X(easy_getinfo)        \
-    X(easy_strerror)       \
-    X(easy_cleanup)        \
-    X(multi_init)          \
-    X(multi_setopt)        \
-    X(multi_add_handle)    \
-    X(multi_remove_handle) \
-    X(multi_perform)       \
-    X(multi_poll)          \
-    X(multi_info_read)     \
-    X(multi_strerror)      \
-    X(multi_cleanup)       \
-    X(slist_append)        \
-    X(slist_free_all)
-
-static struct {
-#define X(name) __typeof__(curl_##name) *name;
-    CURL_FUNCTIONS(X)
-#undef X
-    bool ready;
-} curl;
+struct http_curl_functions http_curl;
 
 enum {
     OLDEST_CURL = 0x075500, /* 7.85: CURLOPT_PROTOCOLS_STR */
@@ -66,42 +36,33 @@ struct http {
     struct http_exchange *first_ended, **last_ended;
 };
 
-struct http_transfer {
-    CURL *easy;
-    struct curl_slist *headers;
-    struct http_exchange *exchange;
-    size_t header_bytes;
-    bool too_many_headers;
-    char error_text[CURL_ERROR_SIZE];
-};
-
 /* ---- the library ---------------------------------------------------------------------------- */
 
 static int load(bool with_tls, struct err *err)
 {
     static const char *const names[] = {"libcurl.so.4", "libcurl-gnutls.so.4", NULL};
     static const struct library_symbol symbols[] = {
-#define X(name) {"curl_" #name, (void **)&curl.name},
+#define X(name) {"curl_" #name, (void **)&http_curl.name},
         CURL_FUNCTIONS(X)
 #undef X
     };
 
-    if (curl.ready)
+    if (http_curl.ready)
         return 0;
     if (library_open(names, "libcurl4", symbols, ARRAY_LEN(symbols), err) != 0)
         return err_wrap(err, "talk to Vault");
-    const curl_version_info_data *version = curl.version_info(CURLVERSION_NOW);
+    const curl_version_info_data *version = http_curl.version_info(CURLVERSION_NOW);
     if (version->version_num < OLDEST_CURL) {
         (void)err_set(err, ERR_RESOURCE, "talk to Vault: libcurl %s is too old", version->version);
         return err_hint(err, "Install libcurl 7.85 or a later one.");
     }
     /* Without TLS its start costs milliseconds for nothing. */
-    CURLcode code = curl.global_init_mem(with_tls ? CURL_GLOBAL_SSL : CURL_GLOBAL_NOTHING,
-                                         mem_wipe_malloc, mem_wipe_free, mem_wipe_realloc,
-                                         mem_wipe_strdup, mem_wipe_calloc);
+    CURLcode code = http_curl.global_init_mem(with_tls ? CURL_GLOBAL_SSL : CURL_GLOBAL_NOTHING,
+                                              mem_wipe_malloc, mem_wipe_free, mem_wipe_realloc,
+                                              mem_wipe_strdup, mem_wipe_calloc);
     if (code != CURLE_OK)
-        return err_set(err, ERR_RESOURCE, "start libcurl: %s", curl.easy_strerror(code));
-    curl.ready = true;
+        return err_set(err, ERR_RESOURCE, "start libcurl: %s", http_curl.easy_strerror(code));
+    http_curl.ready = true;
     return 0;
 }
 
@@ -123,11 +84,12 @@ int http_open(const struct vault_config *config, struct http **out, struct err *
         return err_nomem(err);
     http->config = config;
     http->last_ended = &http->first_ended;
-    http->multi = curl.multi_init();
+    http->multi = http_curl.multi_init();
     if (!http->multi ||
-        curl.multi_setopt(http->multi, CURLMOPT_PIPELINING, (long)CURLPIPE_MULTIPLEX) != CURLM_OK ||
-        curl.multi_setopt(http->multi, CURLMOPT_MAX_HOST_CONNECTIONS,
-                          (long)VAULT_PLAIN_CONNECTIONS) != CURLM_OK) {
+        http_curl.multi_setopt(http->multi, CURLMOPT_PIPELINING, (long)CURLPIPE_MULTIPLEX) !=
+            CURLM_OK ||
+        http_curl.multi_setopt(http->multi, CURLMOPT_MAX_HOST_CONNECTIONS,
+                               (long)VAULT_PLAIN_CONNECTIONS) != CURLM_OK) {
         http_free(http);
         return err_set(err, ERR_RESOURCE, "start libcurl: it has no memory");
     }
@@ -140,9 +102,9 @@ void http_free(struct http *http)
     if (!http)
         return;
     if (http->multi)
-        (void)curl.multi_cleanup(http->multi); /* only says that the handle was no handle */
-    if (curl.ready)
-        curl.slist_free_all(http->connect_to);
+        (void)http_curl.multi_cleanup(http->multi); /* only says that the handle was no handle */
+    if (http_curl.ready)
+        http_curl.slist_free_all(http->connect_to);
     free(http);
 }
 
@@ -180,19 +142,19 @@ struct options {
 static void set_long(struct options *o, CURLoption option, long value)
 {
     if (o->failed == CURLE_OK)
-        o->failed = curl.easy_setopt(o->easy, option, value);
+        o->failed = http_curl.easy_setopt(o->easy, option, value);
 }
 
 static void set_text(struct options *o, CURLoption option, const char *value)
 {
     if (o->failed == CURLE_OK)
-        o->failed = curl.easy_setopt(o->easy, option, value);
+        o->failed = http_curl.easy_setopt(o->easy, option, value);
 }
 
 static void set_pointer(struct options *o, CURLoption option, void *value)
 {
     if (o->failed == CURLE_OK)
-        o->failed = curl.easy_setopt(o->easy, option, value);
+        o->failed = http_curl.easy_setopt(o->easy, option, value);
 }
 
 static void set_blob(struct options *o, CURLoption option, const char *bytes, size_t length)
@@ -205,7 +167,7 @@ static void set_blob(struct options *o, CURLoption option, const char *bytes, si
 
     blob.data = unconst.out;
     if (o->failed == CURLE_OK)
-        o->failed = curl.easy_setopt(o->easy, option, &blob);
+        o->failed = http_curl.easy_setopt(o->easy, option, &blob);
 }
 
 static void set_tls(struct options *o, const struct vault_config *config)
@@ -290,9 +252,9 @@ static void set_request(struct options *o, struct http_transfer *transfer)
     set_pointer(o, CURLOPT_WRITEDATA, transfer);
     set_pointer(o, CURLOPT_HEADERDATA, transfer);
     if (o->failed == CURLE_OK)
-        o->failed = curl.easy_setopt(o->easy, CURLOPT_WRITEFUNCTION, take_body);
+        o->failed = http_curl.easy_setopt(o->easy, CURLOPT_WRITEFUNCTION, take_body);
     if (o->failed == CURLE_OK)
-        o->failed = curl.easy_setopt(o->easy, CURLOPT_HEADERFUNCTION, count_header);
+        o->failed = http_curl.easy_setopt(o->easy, CURLOPT_HEADERFUNCTION, count_header);
 }
 
 static int add_line(struct curl_slist **list, const char *name, const char *value)
@@ -303,7 +265,7 @@ static int add_line(struct curl_slist **list, const char *name, const char *valu
     buf_adds(&line, value);
     if (line.too_long || line.no_memory)
         return -1;
-    struct curl_slist *longer = curl.slist_append(*list, buf_text(&line));
+    struct curl_slist *longer = http_curl.slist_append(*list, buf_text(&line));
     if (!longer)
         return -1;
     *list = longer;
@@ -333,8 +295,8 @@ static void transfer_free(struct http_transfer *transfer)
     if (!transfer)
         return;
     if (transfer->easy)
-        curl.easy_cleanup(transfer->easy);
-    curl.slist_free_all(transfer->headers);
+        http_curl.easy_cleanup(transfer->easy);
+    http_curl.slist_free_all(transfer->headers);
     free(transfer);
 }
 
@@ -354,11 +316,11 @@ static int begin(struct http *http, struct http_transfer *transfer, struct err *
     set_limits(&options, exchange, config);
     if (options.failed != CURLE_OK)
         return err_set(err, ERR_RESOURCE, "prepare a request: libcurl says: %s",
-                       curl.easy_strerror(options.failed));
-    CURLMcode code = curl.multi_add_handle(http->multi, transfer->easy);
+                       http_curl.easy_strerror(options.failed));
+    CURLMcode code = http_curl.multi_add_handle(http->multi, transfer->easy);
     if (code != CURLM_OK)
         return err_set(err, ERR_RESOURCE, "start a request: libcurl says: %s",
-                       curl.multi_strerror(code));
+                       http_curl.multi_strerror(code));
     return 0;
 }
 
@@ -369,7 +331,7 @@ int http_start(struct http *http, struct http_exchange *exchange, struct err *er
     if (!transfer)
         return err_nomem(err);
     transfer->exchange = exchange;
-    transfer->easy = curl.easy_init();
+    transfer->easy = http_curl.easy_init();
     http_exchange_release(http, exchange);
     exchange->answer = BUF_INIT(VAULT_BODY_MAX_BYTES);
     if (begin(http, transfer, err) != 0) {
@@ -382,97 +344,15 @@ int http_start(struct http *http, struct http_exchange *exchange, struct err *er
 
 /* ---- how it ended --------------------------------------------------------------------------- */
 
-/* What is not in here is a failure on the way, worth trying again. */
-static const struct {
-    CURLcode code;
-    enum err_kind kind;
-    const char *hint;
-} meanings[] = {
-    {CURLE_COULDNT_RESOLVE_HOST, ERR_SOURCE_DOWN, "Does that host's name exist, seen from here?"},
-    {CURLE_COULDNT_CONNECT, ERR_SOURCE_DOWN,
-     "Is Vault running there, and may this machine reach it?"},
-    {CURLE_PEER_FAILED_VERIFICATION, ERR_SOURCE_DENIED,
-     "Name the authority of its certificate with VAULT_CACERT or vault.ca_cert, or the name in it "
-     "with VAULT_TLS_SERVER_NAME or vault.tls_server_name."},
-    {CURLE_SSL_CACERT_BADFILE, ERR_FILE, "VAULT_CACERT or vault.ca_cert has to be PEM."},
-    {CURLE_SSL_CERTPROBLEM, ERR_FILE, "Look at VAULT_CLIENT_CERT and VAULT_CLIENT_KEY."},
-    {CURLE_UNSUPPORTED_PROTOCOL, ERR_SOURCE_DATA, "Something that is not Vault listens there."},
-    {CURLE_WEIRD_SERVER_REPLY, ERR_SOURCE_DATA, "Something that is not Vault listens there."},
-    {CURLE_URL_MALFORMAT, ERR_USAGE, "Look at Vault's address."},
-    {CURLE_OUT_OF_MEMORY, ERR_RESOURCE, ""},
-    {CURLE_FAILED_INIT, ERR_RESOURCE, ""},
-    {CURLE_NOT_BUILT_IN, ERR_RESOURCE, ""},
-    {CURLE_UNKNOWN_OPTION, ERR_RESOURCE, ""},
-};
-
-/* A TLS failure that another try won't mend has no code of its own: OpenSSL and GnuTLS say it in
- * words. Unknown words mean one more try, so that a change of them costs time only. */
-static int tls_failure(const char *text, struct err *err)
-{
-    static const struct {
-        const char *words, *hint;
-    } lasting[] = {
-        {"wrong version number", "A server without TLS listens there: is the address http://?"},
-        {"packet length", "A server without TLS listens there: is the address http://?"},
-        {"unsupported protocol", "TLS 1.2 is the least that is spoken."},
-        {"alert", "The server refused the handshake: does it want VAULT_CLIENT_CERT and "
-                  "VAULT_CLIENT_KEY?"},
-    };
-
-    for (size_t i = 0; i < ARRAY_LEN(lasting); i++) {
-        if (!strstr(text, lasting[i].words))
-            continue;
-        (void)err_set(err, ERR_SOURCE_DENIED, "TLS: %s", text);
-        return err_hint(err, "%s", lasting[i].hint);
-    }
-    return err_set(err, ERR_SOURCE_DOWN, "%s", text);
-}
-
-static void describe(const struct http_transfer *transfer, CURLcode code, struct err *err)
-{
-    const struct buf *answer = &transfer->exchange->answer;
-    const char *text = transfer->error_text[0] ? transfer->error_text : curl.easy_strerror(code);
-    long reason = 0;
-
-    if (answer->too_long) {
-        (void)err_set(err, ERR_SOURCE_DATA, "the answer is longer than %d bytes",
-                      VAULT_BODY_MAX_BYTES);
-        return;
-    }
-    if (transfer->too_many_headers) {
-        (void)err_set(err, ERR_SOURCE_DATA, "the answer's headers are longer than %d bytes",
-                      VAULT_HEADER_MAX_BYTES);
-        return;
-    }
-    if (answer->no_memory) {
-        (void)err_nomem(err);
-        return;
-    }
-    if (code == CURLE_SSL_CONNECT_ERROR || (code == CURLE_RECV_ERROR && strstr(text, "SSL"))) {
-        (void)tls_failure(text, err);
-        return;
-    }
-    (void)curl.easy_getinfo(transfer->easy, CURLINFO_OS_ERRNO, &reason);
-    (void)err_set(err, ERR_SOURCE_DOWN, "%s%s%s", text, reason ? ": " : "",
-                  reason ? strerrordesc_np((int)reason) : "");
-    err->sys_errno = (int)reason;
-    for (size_t i = 0; i < ARRAY_LEN(meanings); i++) {
-        if (meanings[i].code != code)
-            continue;
-        err->kind = meanings[i].kind;
-        (void)err_hint(err, "%s", meanings[i].hint);
-    }
-}
-
 static void take_answer(const struct http_transfer *transfer, struct http_exchange *exchange)
 {
     long status = 0;
     curl_off_t retry_after_s = 0;
     const char *location = NULL;
 
-    (void)curl.easy_getinfo(transfer->easy, CURLINFO_RESPONSE_CODE, &status);
-    (void)curl.easy_getinfo(transfer->easy, CURLINFO_RETRY_AFTER, &retry_after_s);
-    (void)curl.easy_getinfo(transfer->easy, CURLINFO_REDIRECT_URL, &location);
+    (void)http_curl.easy_getinfo(transfer->easy, CURLINFO_RESPONSE_CODE, &status);
+    (void)http_curl.easy_getinfo(transfer->easy, CURLINFO_RETRY_AFTER, &retry_after_s);
+    (void)http_curl.easy_getinfo(transfer->easy, CURLINFO_REDIRECT_URL, &location);
     exchange->status = (int)status;
     if (retry_after_s > 0)
         exchange->retry_after_ms = retry_after_s < INT64_MAX / MS_PER_S ? retry_after_s * MS_PER_S
@@ -495,8 +375,8 @@ static void finish(struct http *http, struct http_transfer *transfer, CURLcode c
     if (code == CURLE_OK)
         take_answer(transfer, exchange);
     else
-        describe(transfer, code, &exchange->err);
-    (void)curl.multi_remove_handle(http->multi, transfer->easy); /* it is one of ours */
+        http_failure_describe(transfer, code, &exchange->err);
+    (void)http_curl.multi_remove_handle(http->multi, transfer->easy); /* it is one of ours */
     transfer_free(transfer);
     exchange->transfer = NULL;
     exchange->next_ended = NULL;
@@ -507,17 +387,17 @@ static void finish(struct http *http, struct http_transfer *transfer, CURLcode c
 static int step(struct http *http, struct err *err)
 {
     int running, left;
-    CURLMcode code = curl.multi_perform(http->multi, &running);
+    CURLMcode code = http_curl.multi_perform(http->multi, &running);
 
     if (code != CURLM_OK)
         return err_set(err, ERR_RESOURCE, "go on with requests: libcurl says: %s",
-                       curl.multi_strerror(code));
-    for (CURLMsg *message; (message = curl.multi_info_read(http->multi, &left));) {
+                       http_curl.multi_strerror(code));
+    for (CURLMsg *message; (message = http_curl.multi_info_read(http->multi, &left));) {
         struct http_transfer *transfer = NULL;
         if (message->msg != CURLMSG_DONE)
             continue;
         CURLcode result = message->data.result; /* the message ends with its handle */
-        (void)curl.easy_getinfo(message->easy_handle, CURLINFO_PRIVATE, &transfer);
+        (void)http_curl.easy_getinfo(message->easy_handle, CURLINFO_PRIVATE, &transfer);
         finish(http, transfer, result);
     }
     return 0;
@@ -531,11 +411,11 @@ int http_wait(struct http *http, int64_t until_ms, struct err *err)
         int64_t left = clock_left_ms(until_ms);
         if (http->first_ended || left == 0)
             return 0;
-        CURLMcode code = curl.multi_poll(http->multi, NULL, 0, left < POLL_MS ? (int)left : POLL_MS,
-                                         NULL);
+        CURLMcode code = http_curl.multi_poll(http->multi, NULL, 0,
+                                              left < POLL_MS ? (int)left : POLL_MS, NULL);
         if (code != CURLM_OK)
             return err_set(err, ERR_RESOURCE, "wait for an answer: libcurl says: %s",
-                           curl.multi_strerror(code));
+                           http_curl.multi_strerror(code));
     }
 }
 
@@ -567,7 +447,7 @@ void http_exchange_release(struct http *http, struct http_exchange *exchange)
     if (http)
         unlink_ended(http, exchange);
     if (exchange->transfer) {
-        (void)curl.multi_remove_handle(http->multi, exchange->transfer->easy);
+        (void)http_curl.multi_remove_handle(http->multi, exchange->transfer->easy);
         transfer_free(exchange->transfer);
         exchange->transfer = NULL;
     }

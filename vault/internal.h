@@ -1,7 +1,8 @@
 /* vault/internal.h: what the files of this folder share. It never leaves the folder.
  *
  *   settings.c  contract and environment -> struct vault_config
- *   http.c      one exchange over libcurl; many of them in flight (the only curl code)
+ *   http.c      one exchange over libcurl; many of them in flight (the only curl code),
+ *               with http_failure.c: why one ended without an answer
  *   flight.c    calls: exchanges with retries, rate, one redirect and a deadline
  *   answer.c    status and body of a call -> an error for people
  *   json.c      Vault's JSON -> fields, leases, texts
@@ -9,6 +10,7 @@
  *   path.c      paths of references -> paths of requests
  *   mount.c     mounts: of the contract, and found
  *   kv.c        which spelling of a path is read, and by which version of KV
+ *               with kv_answer.c: what came back for it
  *   lease.c     leases, the identity's end, revoking it
  *   vault.c     what others see
  *   source.c    references of every kind */

@@ -12,7 +12,7 @@
  * What a look says is kept, that it failed is not. A refused look (a tight policy) leaves the other
  * spelling to be tried. So each path takes two round trips at most; three where several mounts share
  * their first segment. */
-#include "vault/internal.h"
+#include "vault/kv.h"
 
 #include <string.h>
 
@@ -21,176 +21,8 @@
 
 #define LOOK_PREFIX "sys/internal/ui/mounts/"
 
-enum step { GUESS, DIRECT, SPELLED, SETTLED };
-
-/* Which answers are taken for one. */
-enum shape { SHAPE_ANY, SHAPE_PLAIN, SHAPE_VERSIONED };
-
-/* One look at a mount. */
-struct look {
-    struct readings *all;
-    struct call call;
-    const char *path; /* that it was made for */
-    bool sent, answered;
-};
-
-struct reading {
-    struct readings *all;
-    struct vault_read *read;
-    enum step step;
-    enum shape shape; /* of the last request */
-    struct call first, last;
-    struct look *look;
-    bool own_look; /* a shared one found another mount */
-    bool waiting;  /* for the look */
-    bool refused;  /* 403 was the end */
-};
-
-struct readings {
-    struct vault *v;
-    struct reading *list;
-    struct look *looks; /* room for two each */
-    size_t count, look_count;
-    bool any_answered;
-};
-
 static void decide(struct flight *flight, struct reading *r);
 static void last_done(struct flight *flight, struct call *call);
-
-/* ---- answers -------------------------------------------------------------------------------- */
-
-/* What came back can't be used. */
-static void fail_with(struct reading *r, const struct call *call, const struct err *cause)
-{
-    r->read->err = *cause;
-    (void)err_wrap(&r->read->err, "read '%s' at '%s'", call->path, r->all->v->config.address);
-}
-
-static bool is_versioned(const json_t *json)
-{
-    const json_t *data = json_object_get(json, "data");
-    const json_t *metadata = json_object_get(data, "metadata");
-
-    return json_is_object(metadata) && json_is_integer(json_object_get(metadata, "version")) &&
-           json_object_get(data, "data");
-}
-
-static int fill(struct reading *r, const struct call *call, const json_t *json, struct err *err)
-{
-    struct vault_read *read = r->read;
-    const json_t *data = json_object_get(json, "data");
-    bool versioned = r->shape != SHAPE_PLAIN && is_versioned(json);
-    struct vault_field *fields = NULL;
-    size_t count = 0;
-    struct vault_lease lease;
-
-    if (vault_json_fields(versioned ? json_object_get(data, "data") : data, "the answer", &fields,
-                          &count, err) != 0)
-        return -1;
-    if (lease_from_answer(json, path_is_login(read->path), call->sent_ms, &lease, err) != 0) {
-        vault_fields_free(fields, count);
-        return -1;
-    }
-    json_int_t version = json_integer_value(
-        json_object_get(json_object_get(data, "metadata"), "version"));
-    read->version = versioned && version > 0 && version <= UINT32_MAX ? (unsigned)version : 0;
-    read->fields = fields;
-    read->field_count = count;
-    read->lease = lease;
-    return 0;
-}
-
-/* Take the answer of CALL, whose status is 200. False: it has not the shape that was expected. */
-static bool accept(struct reading *r, struct call *call)
-{
-    struct err err = ERR_INIT;
-    AUTO_JSON json = NULL;
-
-    if (vault_json_parse(&call->exchange.answer, "the answer", &json, &err) != 0) {
-        fail_with(r, call, &err);
-        return true;
-    }
-    if (r->shape == SHAPE_VERSIONED && !is_versioned(json))
-        return false;
-    if (fill(r, call, json, &err) != 0) {
-        fail_with(r, call, &err);
-        return true;
-    }
-    r->all->any_answered = true;
-    answer_warnings(r->all->v, r->read->path, json);
-    return true;
-}
-
-/* KV v2 answers 404 with a body for a version that was deleted or destroyed: said as such. */
-static bool is_deleted(struct reading *r, struct call *call)
-{
-    struct err err = ERR_INIT;
-    AUTO_JSON json = NULL;
-
-    if (call->status != 404 || call->exchange.answer.len == 0 ||
-        vault_json_parse(&call->exchange.answer, "the answer", &json, &err) != 0)
-        return false;
-    const json_t *metadata = json_object_get(json_object_get(json, "data"), "metadata");
-    if (!json_is_object(metadata))
-        return false;
-    long long version = json_integer_value(json_object_get(metadata, "version"));
-    const char *when = json_string_value(json_object_get(metadata, "deletion_time"));
-    if (json_is_true(json_object_get(metadata, "destroyed")))
-        (void)err_set(&err, ERR_SOURCE_MISSING, "version %lld was destroyed", version);
-    else
-        (void)err_set(&err, ERR_SOURCE_MISSING, "version %lld was deleted at %s", version,
-                      when && *when ? when : "a time that is not told");
-    (void)err_hint(&err, json_is_true(json_object_get(metadata, "destroyed"))
-                             ? "Write the secret again."
-                             : "Undelete that version, or write the secret again.");
-    err.http_status = call->status;
-    fail_with(r, call, &err);
-    return true;
-}
-
-/* KV v2 answers 404 with a warning, and no data, to a path without "data/". */
-static bool wants_data(struct call *call)
-{
-    struct err ignored;
-    AUTO_JSON json = NULL;
-
-    return call->status == 404 && call->exchange.answer.len > 0 &&
-           vault_json_parse(&call->exchange.answer, "the answer", &json, &ignored) == 0 &&
-           json_array_size(json_object_get(json, "warnings")) > 0;
-}
-
-static void hint_at_policy(const struct call *call, struct err *err)
-{
-    AUTO_BUF path = BUF_INIT(VAULT_PATH_MAX_BYTES);
-
-    if (str_percent_decode(&path, call->path, strlen(call->path)) == 0)
-        (void)err_hint(err,
-                       "A policy would allow it with: path \"%s\" { capabilities = [\"read\"] }",
-                       buf_text(&path));
-}
-
-/* CALL is R's last word, and no answer. */
-static void fail(struct flight *flight, struct reading *r, struct call *call)
-{
-    struct err *err = &r->read->err;
-
-    if (call->status == 200) {
-        struct err cause;
-        (void)err_set(&cause, ERR_SOURCE_DATA, "the answer is not one of KV version 2");
-        fail_with(r, call, &cause);
-        return;
-    }
-    (void)answer_error(flight->vault, call, "read", err);
-    r->refused = call->status == 403;
-    if (r->refused)
-        hint_at_policy(call, err);
-    if (call == &r->first && r->refused && r->last.status == 403) {
-        (void)err_hint(err, "Or, if the mount is KV version 1:");
-        hint_at_policy(&r->last, err);
-    }
-    if (wants_data(call))
-        (void)err_hint(err, "The mount is KV version 2, the contract's vault.kv says otherwise.");
-}
 
 /* ---- requests ------------------------------------------------------------------------------- */
 
@@ -216,7 +48,7 @@ static void send_last(struct flight *flight, struct reading *r, size_t mount_len
         return;
     }
     if (r->first.path && str_eq(r->first.path, r->last.path)) {
-        fail(flight, r, &r->first); /* it was asked already, and this is what it said */
+        kv_fail(r, &r->first); /* it was asked already, and this is what it said */
         return;
     }
     flight_add(flight, &r->last);
@@ -339,39 +171,40 @@ static void first_done(struct flight *flight, struct call *call)
 {
     struct reading *r = call->owner;
 
-    if (call->status == 200 && accept(r, call)) {
+    if (call->status == 200 && kv_accept(r, call)) {
         if (r->step == GUESS && r->read->err.kind == ERR_NONE &&
             mount_remember(flight->vault, r->read->path, path_prefix(r->read->path, 1), 2) != 0)
             (void)err_nomem(&flight->failure);
         return;
     }
-    if (is_deleted(r, call))
+    if (kv_is_deleted(r, call))
         return;
     bool refused = call->status >= 400 && call->status < 500 && !flight_is_transient(call->status);
     if (r->step == GUESS && (refused || call->status == 200))
         ask_look(flight, r);
-    else if (r->step == DIRECT && wants_data(call))
+    else if (r->step == DIRECT && kv_wants_data(call))
         ask_look(flight, r);
     else
-        fail(flight, r, call);
+        kv_fail(r, call);
 }
 
 static void last_done(struct flight *flight, struct call *call)
 {
     struct reading *r = call->owner;
 
+    (void)flight; /* nothing follows */
     if (call->status == 200) {
-        if (!accept(r, call))
-            fail(flight, r, call);
+        if (!kv_accept(r, call))
+            kv_fail(r, call);
         return;
     }
-    if (is_deleted(r, call))
+    if (kv_is_deleted(r, call))
         return;
     /* Both spellings were tried: report the one that the mount must have. */
     int guessed = r->step == GUESS && r->shape == SHAPE_ANY ? r->first.status : 0;
-    bool is_v2 = wants_data(call) || (guessed == 404 && call->status == 403) ||
+    bool is_v2 = kv_wants_data(call) || (guessed == 404 && call->status == 403) ||
                  (guessed == 403 && call->status == 403);
-    fail(flight, r, guessed && is_v2 ? &r->first : call);
+    kv_fail(r, guessed && is_v2 ? &r->first : call);
 }
 
 /* ---- all of them ---------------------------------------------------------------------------- */

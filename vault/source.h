@@ -34,9 +34,9 @@ struct source_request {
     /* answer */
     enum source_state state;
     struct secret value;
-    unsigned version;  /* KV v2, else 0 */
+    unsigned version;                /* KV v2, else 0 */
     const struct vault_lease *lease; /* the set's; NULL where there is none */
-    struct err err;    /* FAILED: why. ABSENT: what was looked for and what is there instead (the
+    struct err err; /* FAILED: why. ABSENT: what was looked for and what is there instead (the
                           names of the fields), as ERR_SOURCE_MISSING, for whoever requires it */
 };
 

@@ -31,7 +31,12 @@ enum {
     VAULT_JSON_MAX_DEPTH = 64,
 };
 
-enum vault_auth_method { VAULT_AUTH_DEFAULT, VAULT_AUTH_TOKEN, VAULT_AUTH_APPROLE, VAULT_AUTH_USERPASS };
+enum vault_auth_method {
+    VAULT_AUTH_DEFAULT,
+    VAULT_AUTH_TOKEN,
+    VAULT_AUTH_APPROLE,
+    VAULT_AUTH_USERPASS
+};
 
 struct vault_kv_mount {
     const char *mount; /* "secret", without slashes at the ends */
@@ -41,21 +46,21 @@ struct vault_kv_mount {
 /* All strings are borrowed. NULL and 0 mean unsaid. What the contract calls a source (secret_id,
  * password, token) is env:NAME or file:PATH; role_id, username and mount may be literals too. */
 struct vault_settings {
-    const char *address;          /* VAULT_ADDR wins over it */
-    const char *name_space;       /* X-Vault-Namespace; VAULT_NAMESPACE wins */
+    const char *address;    /* VAULT_ADDR wins over it */
+    const char *name_space; /* X-Vault-Namespace; VAULT_NAMESPACE wins */
     enum vault_auth_method method;
     const char *auth_mount, *role_id, *secret_id, *username, *password, *token;
-    const char *token_file;       /* --token-file: wins over every other token */
+    const char *token_file; /* --token-file: wins over every other token */
     const char *ca_cert, *ca_path, *tls_server_name;
     const char *const *redirect_hosts; /* origins, NULL-terminated, or NULL */
     const struct vault_kv_mount *kv_mounts;
     size_t kv_mount_count;
-    bool allow_http;              /* plain HTTP to what is not loopback, with a warning */
-    bool strict_profile;          /* VAULT_SKIP_VERIFY is refused; VAULT_TOKEN does not beat auth */
-    int64_t timeout_ms;           /* one request; 0: 10 s */
-    int64_t deadline_ms;          /* all retries of one call, as a duration; 0: 60 s */
-    int retries;                  /* at most this many within the deadline; 0: no limit but it */
-    const char *folder;           /* where relative paths of files start */
+    bool allow_http;     /* plain HTTP to what is not loopback, with a warning */
+    bool strict_profile; /* VAULT_SKIP_VERIFY is refused; VAULT_TOKEN does not beat auth */
+    int64_t timeout_ms;  /* one request; 0: 10 s */
+    int64_t deadline_ms; /* all retries of one call, as a duration; 0: 60 s */
+    int retries;         /* at most this many within the deadline; 0: no limit but it */
+    const char *folder;  /* where relative paths of files start */
 };
 
 struct vault;
@@ -83,7 +88,8 @@ struct vault_lease {
 
 /* A path to read, and what came back. Zero it, set path, release it with vault_read_release. */
 struct vault_read {
-    const char *path; /* as in a reference: "secret/acme/db", with or without data/; "database/creds/app" */
+    const char *
+        path; /* as in a reference: "secret/acme/db", with or without data/; "database/creds/app" */
     /* answer */
     struct vault_field *fields;
     size_t field_count;
@@ -102,9 +108,9 @@ void vault_read_release(struct vault_read *read);
 
 /* How long the identity that was used lasts. */
 struct vault_identity {
-    bool logged_in;      /* we made the token ourselves */
-    int64_t expires_ms;  /* CLOCK_NEVER where it has no end or it is not known */
-    const char *method;  /* "token", "approle", "userpass" */
+    bool logged_in;     /* we made the token ourselves */
+    int64_t expires_ms; /* CLOCK_NEVER where it has no end or it is not known */
+    const char *method; /* "token", "approle", "userpass" */
 };
 void vault_identity(const struct vault *v, struct vault_identity *out);
 

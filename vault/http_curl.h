@@ -1,0 +1,52 @@
+/* vault/http_curl.h: libcurl's functions and one transfer, shared by http.c and http_failure.c. */
+#ifndef VAULT_HTTP_CURL_H
+#define VAULT_HTTP_CURL_H
+
+/* The type check of curl.h is a macro around the name of the function, which here is a pointer. */
+#define CURL_DISABLE_TYPECHECK
+#include <curl/curl.h>
+
+#include "vault/internal.h"
+
+#define CURL_FUNCTIONS(X)  \
+    X(global_init_mem)     \
+    X(version_info)        \
+    X(easy_init)           \
+    X(easy_setopt)         \
+    X(easy_getinfo)        \
+    X(easy_strerror)       \
+    X(easy_cleanup)        \
+    X(multi_init)          \
+    X(multi_setopt)        \
+    X(multi_add_handle)    \
+    X(multi_remove_handle) \
+    X(multi_perform)       \
+    X(multi_poll)          \
+    X(multi_info_read)     \
+    X(multi_strerror)      \
+    X(multi_cleanup)       \
+    X(slist_append)        \
+    X(slist_free_all)
+
+/* Filled when the library is opened; also where tests of faults put their own functions. */
+struct http_curl_functions {
+#define X(name) __typeof__(curl_##name) *name;
+    CURL_FUNCTIONS(X)
+#undef X
+    bool ready;
+};
+extern struct http_curl_functions http_curl;
+
+struct http_transfer {
+    CURL *easy;
+    struct curl_slist *headers;
+    struct http_exchange *exchange;
+    size_t header_bytes;
+    bool too_many_headers;
+    char error_text[CURL_ERROR_SIZE];
+};
+
+/* What CODE of an ended transfer means, as its exchange's error. */
+void http_failure_describe(const struct http_transfer *transfer, CURLcode code, struct err *err);
+
+#endif
