@@ -1,8 +1,8 @@
 /* migrations/svg.c: the graph as a layered drawing. The same bytes everywhere.
  *
  * One row for each revision, the newest on top, in upgrade order; a dot in a lane on the left, its
- * id and message on the right. A lane is a column: a revision takes the lane that its first child
- * kept for it, so that a branch is one straight line; lanes become free where a line ends. */
+ * id and message on the right. A lane is a column: a revision stands in the one that its first child
+ * kept for it, so that a branch is one straight line; lanes become free where a branch begins. */
 #include "migrations/internal.h"
 
 #include <string.h>
@@ -49,8 +49,8 @@ static size_t free_lane(struct drawing *d)
     return lane;
 }
 
-/* From the newest down: take the leftmost lane that was kept, free the others, keep lanes for the
- * parents that have none. */
+/* From the newest down: a revision stands in the lane that was kept for it, and keeps lanes for those
+ * parents that have none yet: its own for the first. */
 static void lay_out(struct drawing *d)
 {
     const struct graph *g = d->graph;
@@ -65,7 +65,7 @@ static void lay_out(struct drawing *d)
             lane = free_lane(d);
         d->lane[index] = lane;
         d->holder[lane] = NO_LANE;
-        for (size_t p = 0; p < r->parent_count; p++) {
+        for (size_t p = 0; p < r->down_count; p++) {
             size_t parent = r->parents[p];
             if (d->lane[parent] != NO_LANE)
                 continue;
@@ -120,24 +120,31 @@ static void add_xml(struct buf *out, const char *text, size_t most)
         buf_adds(out, "...");
 }
 
-/* From a child down to its parent: straight in a lane; else bent right at the end that has its lane
- * for itself, so that the line runs in the lane that nobody else uses there. */
-static void draw_edge(const struct drawing *d, size_t child, size_t parent, bool dashed)
+/* From a child down to its parent: over into the parent's lane at once and down in it, for that lane
+ * is kept for the parent, so that no dot lies on the line. */
+static void draw_line(const struct drawing *d, size_t child, size_t parent)
 {
-    size_t from = d->lane[child], to = d->lane[parent];
-    size_t x1 = x_of(from), y1 = y_of(d->row[child]), x2 = x_of(to), y2 = y_of(d->row[parent]);
-    size_t lane = from > to ? from : to;
+    size_t x1 = x_of(d->lane[child]), y1 = y_of(d->row[child]);
+    size_t x2 = x_of(d->lane[parent]), y2 = y_of(d->row[parent]), turned = y1 + ROW;
     buf_addf(d->out, "<path d=\"M%zu %zu", x1, y1);
     if (y2 < y1)
         buf_addf(d->out, "L%zu %zu", x2, y2); /* a cycle: there is no way down */
-    else if (from > to)
-        buf_addf(d->out, "V%zuC%zu %zu %zu %zu %zu %zu", y2 - ROW, x1, y2, x2, y2 - ROW, x2, y2);
-    else if (from < to)
-        buf_addf(d->out, "C%zu %zu %zu %zu %zu %zuV%zu", x1, y1 + ROW, x2, y1, x2, y1 + ROW, y2);
-    else
+    else if (x1 == x2)
         buf_addf(d->out, "V%zu", y2);
-    buf_addf(d->out, "\" stroke=\"%s\"%s/>\n", colour_of(lane),
-             dashed ? " stroke-dasharray=\"4 3\"" : "");
+    else
+        buf_addf(d->out, "C%zu %zu %zu %zu %zu %zuV%zu", x1, turned, x2, y1, x2, turned, y2);
+    buf_addf(d->out, "\" stroke=\"%s\"/>\n", colour_of(d->lane[parent]));
+}
+
+/* A dependency has no lane: a dashed bow to the right of all lanes. */
+static void draw_bow(const struct drawing *d, size_t child, size_t parent)
+{
+    size_t x1 = x_of(d->lane[child]), y1 = y_of(d->row[child]), bow = x_of(d->lanes);
+    size_t x2 = x_of(d->lane[parent]), y2 = y_of(d->row[parent]);
+    buf_addf(d->out,
+             "<path d=\"M%zu %zuC%zu %zu %zu %zu %zu %zu\" stroke=\"#94a3b8\" "
+             "stroke-dasharray=\"4 3\"/>\n",
+             x1, y1, bow, y1, bow, y2, x2, y2);
 }
 
 static void draw_edges(const struct drawing *d)
@@ -147,8 +154,10 @@ static void draw_edges(const struct drawing *d)
     for (size_t n = g->count; n > 0; n--) {
         size_t index = g->order[n - 1];
         const struct revision *r = &g->revisions[index];
-        for (size_t p = 0; p < r->parent_count; p++)
-            draw_edge(d, index, r->parents[p], p >= r->down_count);
+        for (size_t p = 0; p < r->down_count; p++)
+            draw_line(d, index, r->parents[p]);
+        for (size_t p = r->down_count; p < r->parent_count; p++)
+            draw_bow(d, index, r->parents[p]);
     }
     buf_adds(d->out, "</g>\n");
 }
