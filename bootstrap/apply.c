@@ -6,7 +6,7 @@
 #include "base/str.h"
 #include "bootstrap/apply.h"
 
-/* ---- what the parts share ------------------------------------------------------------------------ */
+/* ---- what the parts share -------------------------------------------------------------------- */
 
 int run_append(struct err *err, const char *format, ...)
 {
@@ -88,7 +88,7 @@ int run_open(struct run *run, struct db **out, struct err *err)
     }
 }
 
-/* ---- the transaction ------------------------------------------------------------------------------- */
+/* ---- the transaction ------------------------------------------------------------------------- */
 
 static int send_script(struct run *run, struct db *db, bool *table_made, struct err *err)
 {
@@ -102,14 +102,14 @@ static int send_script(struct run *run, struct db *db, bool *table_made, struct 
             return -1;
         if (!more)
             break;
-        sent += message.statements;
-        log_progress(&run->progress, "running the schema: %zu of %zu statements", sent,
+        log_progress(&run->progress, "running the schema: %zu of %zu statements are done", sent,
                      run->plan.statements);
         if (db_execute_copies(db, buf_text(&message.text), message.text.len, message.copies,
                               message.copy_count, run_deadline(run, message.statements), NULL,
                               &failure, err) != 0)
             return failure.connection_lost ? -1
                                            : message_explain(&run->plan, &message, &failure, err);
+        sent += message.statements;
     }
     *table_made = cursor.version_table_made;
     return 0;
@@ -177,7 +177,7 @@ static int in_transaction(struct run *run, struct db **db, enum outcome *outcome
     return 0;
 }
 
-/* ---- one try, and the next ---------------------------------------------------------------------------- */
+/* ---- one try, and the next ------------------------------------------------------------------- */
 
 int run_refuse_without_create(const struct run *run, struct err *err)
 {
