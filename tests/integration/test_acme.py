@@ -30,11 +30,14 @@ def acme(case: Case, database: Optional[Database], *argv: str) -> str:
 
 
 def by_migrations(case: Case) -> List[str]:
-    """The catalog that `alembic upgrade heads` leaves."""
-    database = case.database()
-    acme(case, database, "alembic", "upgrade", "heads")
-    assert database.stamped() == [HEAD]
-    return catalog(database)
+    """The catalog that `alembic upgrade heads` leaves; the same for every test."""
+    def make() -> List[str]:
+        database = case.database()
+        acme(case, database, "alembic", "upgrade", "heads")
+        assert database.stamped() == [HEAD]
+        return catalog(database)
+
+    return case.once("acme by migrations", make)
 
 
 def assert_same(got: List[str], wanted: List[str]) -> None:

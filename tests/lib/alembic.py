@@ -11,10 +11,9 @@ from tests.lib.servers import Database
 def assert_alembic_agrees(case: Case, database: Database, project: Path, heads: List[str]) -> None:
     """`current` prints the heads, `--check-heads` is content, `upgrade heads` does nothing."""
     env = {"DATABASE_URL": database.url()}
-    current = case.tool("alembic", "current", env=env, cwd=project).expect(0)
+    current = case.tool("alembic", "current", "--check-heads", env=env, cwd=project).expect(0)
     got = [line.split()[0] for line in current.stdout.splitlines() if "(head)" in line]
     assert sorted(got) == sorted(heads), current
-    case.tool("alembic", "current", "--check-heads", env=env, cwd=project).expect(0)
     upgrade = case.tool("alembic", "upgrade", "heads", env=env, cwd=project).expect(0)
     assert "Running upgrade" not in upgrade.stderr, upgrade
     assert database.stamped() == sorted(heads)

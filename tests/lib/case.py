@@ -47,8 +47,9 @@ class Shared:
     def stop(self) -> None:
         """Stop them all."""
         with self._lock:
-            for server in self._made.values():
-                server.remove()
+            for made in self._made.values():
+                if isinstance(made, (Postgres, OpenBao)):
+                    made.remove()
             self._made.clear()
 
 
@@ -126,6 +127,10 @@ class Case:
         self.defer(made.remove)
         self.canaries.add("own superuser's password", made.password)
         return made
+
+    def once(self, name: str, make: Callable[[], Any]) -> Any:
+        """What `make` gave to the first test that asked: for what is dear and does not change."""
+        return self._shared.get(name, make)
 
     # ---- what it does -------------------------------------------------------------------------
 
