@@ -41,18 +41,18 @@ static inline void auto_fclose(FILE **file)
 #define AUTO_FILE CLEANUP(auto_fclose) FILE *
 
 /* Give up ownership: the value moves out, the AUTO_* variable is left empty. */
-#define TAKE_POINTER(p)                                                                            \
-    __extension__({                                                                                \
-        __typeof__(p) taken_ = (p);                                                                \
-        (p) = NULL;                                                                                \
-        taken_;                                                                                    \
+#define TAKE_POINTER(p)             \
+    __extension__({                 \
+        __typeof__(p) taken_ = (p); \
+        (p) = NULL;                 \
+        taken_;                     \
     })
 
-#define TAKE_FD(fd)                                                                                \
-    __extension__({                                                                                \
-        int taken_ = (fd);                                                                         \
-        (fd) = -1;                                                                                 \
-        taken_;                                                                                    \
+#define TAKE_FD(fd)        \
+    __extension__({        \
+        int taken_ = (fd); \
+        (fd) = -1;         \
+        taken_;            \
     })
 
 #include "base/banned.h"

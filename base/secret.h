@@ -18,7 +18,7 @@
 #include "base/err.h"
 
 enum {
-    SECRET_MAX_BYTES  = 1024 * 1024,      /* one value */
+    SECRET_MAX_BYTES = 1024 * 1024,       /* one value */
     SECRET_SLAB_BYTES = 64 * 1024 * 1024, /* address space; pages are locked as they are used */
 };
 

@@ -1,11 +1,11 @@
 /* tests/lib/unit.c: what every unit test shares. */
 #include "tests/lib/unit.h"
 
-#include <stdarg.h>
+#include <cmocka.h>
 #include <setjmp.h>
+#include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
-#include <cmocka.h>
 #include <string.h>
 
 void assert_text_has(const char *text, const char *part)
