@@ -74,7 +74,7 @@ while IFS= read -r hit; do breach "$hit: O_CLOEXEC is missing"; done < <(
         grep -vE 'O_CLOEXEC|O_PATH|//|/\*|_open\(|open\([^,]*$' | cut -d: -f1,2)
 while IFS= read -r hit; do breach "$hit: unfinished work"; done < <(
     git ls-files '*.c' '*.h' '*.py' '*.sh' Makefile | grep -v '^tests/lib/lint.sh$' |
-        xargs grep -nE '\b(TODO|FIXME|XXX|HACK)\b[: (]' /dev/null | cut -d: -f1,2)
+        xargs grep -nE '\b(TODO|FIXME|XXX|HACK)\b[:(]' /dev/null | cut -d: -f1,2)
 
 # ---- the ledger: each row names a test that is there -------------------------------------------------
 # shellcheck disable=SC2016 # the backquotes are Markdown's
