@@ -1,0 +1,120 @@
+"""Many starts at once: one makes the database, the others wait for it, and all are content."""
+from __future__ import annotations
+
+import json
+import os
+import signal
+import time
+from typing import Any, Dict, List
+
+from tests.lib.agent import Running
+from tests.lib.case import Case, alone
+from tests.lib.processes import wait_until
+from tests.lib.project import HEAD, Project, SCHEMA, assert_made
+
+HERD = 100
+STARTS = 50
+SMALL_SERVER = {"max_connections": "30", "superuser_reserved_connections": "3"}
+
+
+def documents(herd: List[Running]) -> List[Dict[str, Any]]:
+    """Wait for all; each must end with 0."""
+    return [one.wait().expect(0).json() for one in herd]
+
+
+@alone
+def test_a_hundred_bootstraps_on_thirty_connections_make_one_database(case: Case) -> None:
+    server = case.server_of_its_own(options=SMALL_SERVER)
+    database, project = case.database(server), Project(case)
+    project.database_contract(expect=["users", "orgs"])
+    agent, env = case.make_agent(), {"DATABASE_URL": database.url()}
+    herd = [agent.start("bootstrap", "--json", env=env) for _ in range(HERD)]
+    said = documents(herd)
+    assert [each["created"] for each in said].count(True) == 1
+    assert {each["state"] for each in said} == {"current"}
+    assert all(each["verified"] for each in said)
+    assert all(each["stamped"] == each["heads"] == [HEAD] for each in said)
+    assert_made(database)
+    assert database.value("SELECT count(*) FROM orgs") == "1"
+
+
+@alone
+def test_a_killed_holder_frees_its_lock_and_a_waiter_makes_the_database(case: Case) -> None:
+    database, project = case.database(), Project(case)
+    project.folder.write("schema.sql", "SELECT pg_sleep(2);\n" + SCHEMA)
+    project.database_contract()
+    agent, env = case.make_agent(), {"DATABASE_URL": database.url()}
+    herd = [agent.start("bootstrap", "--json", env=env) for _ in range(8)]
+    sleeping = ("SELECT a.client_port FROM pg_stat_activity a JOIN pg_locks l USING (pid) WHERE "
+                "l.locktype = 'advisory' AND l.granted AND a.datname = current_database() "
+                "AND a.wait_event = 'PgSleep'")
+    wait_until(lambda: bool(database.sql(sleeping)), "a holder of the lock")
+    holder = holder_of(herd, int(database.value(sleeping)))
+    holder.signal(signal.SIGKILL)
+    assert holder.wait().code == -signal.SIGKILL
+    said = documents([one for one in herd if one is not holder])
+    assert [each["created"] for each in said].count(True) == 1
+    assert_made(database)
+
+
+def holder_of(herd: List[Running], client_port: int) -> Running:
+    """The process of the herd whose connection has that port."""
+    for one in herd:
+        if client_port in ports_of(one.pid):
+            return one
+    raise AssertionError(f"no agent has a connection from port {client_port}")
+
+
+def ports_of(pid: int) -> List[int]:
+    """The local ports of a process's TCP connections."""
+    inodes = set()
+    for descriptor in range(64):
+        try:
+            inodes.add(link_of(pid, descriptor))
+        except OSError:
+            continue
+    ports = []
+    with open(f"/proc/{pid}/net/tcp", encoding="ascii") as table:
+        for line in table.readlines()[1:]:
+            fields = line.split()
+            if f"socket:[{fields[9]}]" in inodes:
+                ports.append(int(fields[1].split(":")[1], 16))
+    return ports
+
+
+def link_of(pid: int, descriptor: int) -> str:
+    """What a descriptor of a process is."""
+    return os.readlink(f"/proc/{pid}/fd/{descriptor}")
+
+
+@alone
+def test_fifty_starts_at_once_all_start(case: Case) -> None:
+    server = case.server_of_its_own(options=SMALL_SERVER)
+    database, project = case.database(server), Project(case)
+    project.database_contract(expect=["users"])
+    agent, env = case.make_agent(), {"DATABASE_URL": database.url()}
+    began = time.monotonic()
+    herd = [agent.start("run", "--bootstrap", "--", "true", env=env) for _ in range(STARTS)]
+    said = "".join(one.wait().expect(0).stderr for one in herd)
+    case.say(f"{STARTS} starts in {time.monotonic() - began:.1f} s")
+    assert said.count("the database was made and stamped") == 1, said
+    assert_made(database)
+
+
+@alone
+def test_those_who_wait_say_for_whom(case: Case) -> None:
+    database, project = case.database(), Project(case)
+    project.folder.write("schema.sql", "SELECT pg_sleep(3);\n" + SCHEMA)
+    project.database_contract()
+    agent, env = case.make_agent(), {"DATABASE_URL": database.url()}
+    first = agent.start("bootstrap", "--json", env=env)
+    wait_until(lambda: database.value("SELECT count(*) FROM pg_stat_activity WHERE wait_event = "
+                                      "'PgSleep' AND datname = current_database()") == "1",
+               "the holder in its schema")
+    pid = database.value("SELECT pid FROM pg_stat_activity WHERE wait_event = 'PgSleep' AND "
+                         "datname = current_database()")
+    second = agent.run("bootstrap", "--json", "--log", "json", env=env).expect(0)
+    assert first.wait().expect(0).json()["created"] is True
+    assert second.json()["created"] is False and second.json()["waited_ms"] > 0
+    lines = [json.loads(line) for line in second.stderr.splitlines()]
+    assert any(pid in json.dumps(line) for line in lines), second
