@@ -131,6 +131,7 @@ const char *db_cell(const struct db_rows *rows, size_t row, size_t column); /* "
 /* Quoted for SQL: "name", and 'text' or E'text', right whatever standard_conforming_strings is. */
 void db_add_identifier(struct buf *out, const char *name);
 void db_add_literal(struct buf *out, const char *text);
+void db_add_literal_n(struct buf *out, const char *text, size_t length);
 
 /* The condition's name of a SQLSTATE ("too_many_connections"), or NULL. */
 const char *db_condition(const char *sqlstate);

@@ -361,6 +361,9 @@ static int try_all(struct search *s, struct err *err)
         (void)db_list_item(target->host, i, &host); /* it was there when they were counted */
         if (!db_list_item(target->port, several_ports ? i : 0, &port))
             return err_set(err, ERR_CONTRACT, "the URL names %zu hosts and fewer ports", hosts);
+        if (buf_check(&host, ERR_CONTRACT, "a host's name", err) != 0 ||
+            buf_check(&port, ERR_CONTRACT, "a port", err) != 0)
+            return -1; /* for want of memory it would be another host */
         int result = try_host(s, buf_text(&host), buf_text(&port), hosts - i, err);
         if (result <= 0)
             return result;

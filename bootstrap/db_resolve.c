@@ -194,5 +194,7 @@ int db_resolve(const char *host, const char *place, int64_t deadline_ms, struct 
         err->sys_errno = ETIMEDOUT;
         return err_hint(err, "The name server does not answer: look at /etc/resolv.conf.");
     }
+    if (buf_check(&lines, ERR_DB_DOWN, "the list of addresses", err) != 0)
+        return err_wrap(err, "%s: name resolution", place);
     return read_addresses(host, place, buf_text(&lines), out, err);
 }

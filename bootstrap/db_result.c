@@ -203,13 +203,18 @@ void db_add_identifier(struct buf *out, const char *name)
 }
 
 /* A backslash makes it E'...': right whatever standard_conforming_strings is. */
-void db_add_literal(struct buf *out, const char *text)
+void db_add_literal_n(struct buf *out, const char *text, size_t length)
 {
-    buf_adds(out, strchr(text, '\\') ? "E'" : "'");
-    for (; *text; text++) {
-        if (*text == '\'' || *text == '\\')
-            buf_addc(out, *text);
-        buf_addc(out, *text);
+    buf_adds(out, memchr(text, '\\', length) ? "E'" : "'");
+    for (size_t i = 0; i < length; i++) {
+        if (text[i] == '\'' || text[i] == '\\')
+            buf_addc(out, text[i]);
+        buf_addc(out, text[i]);
     }
     buf_addc(out, '\'');
+}
+
+void db_add_literal(struct buf *out, const char *text)
+{
+    db_add_literal_n(out, text, strlen(text));
 }

@@ -235,12 +235,14 @@ static void hint_no_stamp(const struct telling *t)
 
 static void hint_behind(const struct telling *t)
 {
-    AUTO_BUF line = BUF_INIT(LOOK_TEXT_BYTES);
-    settings_add_migrate_line(t->settings, &line);
-    if (line.len > 0)
-        buf_addf(t->out, "Upgrade it: %s (agent bootstrap --migrate runs that).", buf_text(&line));
-    else
-        buf_adds(t->out, "Upgrade it: alembic upgrade heads.");
+    const char *const *migrate = t->settings->migrate;
+    buf_adds(t->out, "Upgrade it: ");
+    if (!migrate || !migrate[0]) {
+        buf_adds(t->out, "alembic upgrade heads.");
+        return;
+    }
+    settings_add_migrate_line(t->settings, t->out);
+    buf_adds(t->out, " (agent bootstrap --migrate runs that).");
 }
 
 static void hint_unknown(const struct telling *t)

@@ -151,12 +151,12 @@ static void add_expected(const struct database_settings *s, struct buf *out)
     buf_adds(out,
              "UNION ALL (SELECT 'missing', e.label, NULL, NULL, NULL, NULL, NULL\n FROM (VALUES ");
     for (size_t i = 0; s->expect[i]; i++) {
-        AUTO_BUF part = BUF_INIT(ID_BYTES);
         const char *dot = strchr(s->expect[i], '.');
-        if (dot)
-            buf_add(&part, s->expect[i], (size_t)(dot - s->expect[i]));
         buf_addf(out, i ? ", (%zu, " : "(%zu, ", i);
-        db_add_literal(out, dot ? buf_text(&part) : "public");
+        if (dot)
+            db_add_literal_n(out, s->expect[i], (size_t)(dot - s->expect[i]));
+        else
+            db_add_literal(out, "public");
         buf_adds(out, ", ");
         db_add_literal(out, dot ? dot + 1 : s->expect[i]);
         buf_adds(out, ", ");

@@ -54,72 +54,98 @@ int report_set_connection(struct database_report *report, const struct db *db, s
 
 /* ---- text ------------------------------------------------------------------------------------------ */
 
+/* Everything goes straight into OUT: it remembers a failure, and no line says "none" for want of
+ * memory. */
+static void add_label(struct buf *out, const char *label)
+{
+    buf_addf(out, "%-*s", LABEL_COLUMNS, label);
+}
+
+static void add_foreign(struct buf *out, const char *text)
+{
+    str_add_sanitised(out, text, strlen(text));
+}
+
 static void add_line(struct buf *out, const char *label, const char *text)
 {
     if (!text || !*text)
         return;
-    buf_addf(out, "%-*s", LABEL_COLUMNS, label);
-    str_add_sanitised(out, text, strlen(text));
+    add_label(out, label);
+    add_foreign(out, text);
     buf_addc(out, '\n');
 }
 
-static void add_list_line(struct buf *out, const char *label, char *const *list, const char *none)
+static void add_list_line(struct buf *out, const char *label, char *const *list)
 {
-    AUTO_BUF text = BUF_INIT(REPORT_FIELD_BYTES);
-    for (size_t i = 0; list && list[i]; i++)
-        buf_addf(&text, i ? ", %s" : "%s", list[i]);
-    add_line(out, label, text.len > 0 ? buf_text(&text) : none);
+    add_label(out, label);
+    if (!list || !list[0])
+        buf_adds(out, "none");
+    for (size_t i = 0; list && list[i]; i++) {
+        if (i > 0)
+            buf_adds(out, ", ");
+        add_foreign(out, list[i]);
+    }
+    buf_addc(out, '\n');
 }
 
 static void add_server(const struct database_report *r, struct buf *out)
 {
-    AUTO_BUF text = BUF_INIT(REPORT_FIELD_BYTES);
-    buf_addf(&text, "PostgreSQL %s", r->server_version ? r->server_version : "(version unknown)");
-    if (r->host && *r->host)
-        buf_addf(&text, strchr(r->host, ':') && r->host[0] != '/' ? " at [%s]:%s" : " at %s:%s",
-                 r->host, r->port ? r->port : "");
-    add_line(out, "server", buf_text(&text));
+    add_label(out, "server");
+    buf_adds(out, "PostgreSQL ");
+    add_foreign(out, r->server_version ? r->server_version : "(version unknown)");
+    if (r->host && *r->host) {
+        bool brackets = strchr(r->host, ':') && r->host[0] != '/';
+        buf_adds(out, brackets ? " at [" : " at ");
+        add_foreign(out, r->host);
+        buf_adds(out, brackets ? "]:" : ":");
+        add_foreign(out, r->port ? r->port : "");
+    }
+    buf_addc(out, '\n');
+}
+
+static const char *tls_word(const struct database_report *r)
+{
+    if (!r->tls)
+        return "off";
+    return r->tls_version ? r->tls_version : "on";
 }
 
 void verify_write_text(const struct database_report *r, struct buf *out)
 {
-    AUTO_BUF tables = BUF_INIT(REPORT_FIELD_BYTES);
     add_server(r, out);
     add_line(out, "database", r->database);
     add_line(out, "role", r->user);
     for (size_t i = 0; r->rights && r->rights[i]; i++)
         add_line(out, i ? "" : "rights", r->rights[i]);
-    add_line(out, "tls", !r->tls ? "off" : r->tls_version ? r->tls_version : "on");
+    add_line(out, "tls", tls_word(r));
     if (r->read_only)
         add_line(out, "session", "read-only (a standby, or default_transaction_read_only)");
     add_line(out, "state", r->state_known ? state_word(r->state) : "not known");
     add_line(out, "why", r->why);
-    add_list_line(out, "heads", r->heads, "none");
-    add_list_line(out, "stamped", r->stamped, "none");
-    buf_addf(&tables, "%zu", r->table_count);
-    add_line(out, "tables", buf_text(&tables));
-    add_list_line(out, "missing", r->missing, "none");
+    add_list_line(out, "heads", r->heads);
+    add_list_line(out, "stamped", r->stamped);
+    add_label(out, "tables");
+    buf_addf(out, "%zu\n", r->table_count);
+    add_list_line(out, "missing", r->missing);
     add_line(out, "hint", r->hint);
 }
 
 void bootstrap_write_text(const struct database_report *r, struct buf *out)
 {
-    AUTO_BUF text = BUF_INIT(REPORT_FIELD_BYTES);
+    add_label(out, "bootstrap");
     if (r->created)
-        buf_addf(&text, "made it: %zu statement%s, one transaction, in ", r->statements,
+        buf_addf(out, "made it: %zu statement%s, one transaction, in ", r->statements,
                  r->statements == 1 ? "" : "s");
     else if (r->state_known && r->state == STATE_CURRENT && r->state_before != STATE_CURRENT)
-        buf_adds(&text, "current now, in ");
+        buf_adds(out, "current now, in ");
     else
-        buf_adds(&text, "nothing to do, in ");
-    str_add_duration(&text, r->duration_ms);
+        buf_adds(out, "nothing to do, in ");
+    str_add_duration(out, r->duration_ms);
     if (r->waited_ms > 0) {
-        buf_adds(&text, ", of which waited ");
-        str_add_duration(&text, r->waited_ms);
+        buf_adds(out, ", of which waited ");
+        str_add_duration(out, r->waited_ms);
     }
-    if (r->verified)
-        buf_adds(&text, "; read back from a new connection");
-    add_line(out, "bootstrap", buf_text(&text));
+    buf_adds(out, r->verified ? "; read back from a new connection\n" : "\n");
     verify_write_text(r, out);
 }
 

@@ -9,7 +9,7 @@
 #include "bootstrap/internal.h"
 #include "migrations/sql.h"
 
-enum { CELL_BYTES = 1024 * 1024, SQL_BYTES = 1024 };
+enum { SQL_BYTES = 1024 };
 
 static int connect_to(const struct database_settings *settings, struct db **out, struct err *err)
 {
@@ -34,6 +34,8 @@ int verify_run(const struct database_settings *settings, struct database_report 
 
 /* ---- --query --------------------------------------------------------------------------------------- */
 
+static const char null_word[] = "NULL";
+
 static size_t width_of(const char *text, size_t length)
 {
     size_t width = 0;
@@ -44,30 +46,27 @@ static size_t width_of(const char *text, size_t length)
     return width;
 }
 
-/* A cell as it is shown: sanitised, so that a line stays a line. */
-static void add_cell(struct buf *out, const char *text)
-{
-    if (text)
-        str_add_sanitised(out, text, strlen(text));
-    else
-        buf_adds(out, "NULL");
-}
-
+/* As it will be shown: sanitised, so that a line stays a line. Needs no memory. */
 static size_t shown_width(const char *text)
 {
-    AUTO_BUF shown = BUF_INIT(CELL_BYTES);
-    add_cell(&shown, text);
-    return width_of(buf_text(&shown), shown.len);
+    size_t width = 0, length;
+    if (!text)
+        text = null_word;
+    length = strlen(text);
+    for (size_t i = 0; i < length;) {
+        char piece[STR_PIECE_BYTES];
+        size_t piece_length;
+        i += str_sanitise_step(text + i, length - i, piece, &piece_length);
+        width += width_of(piece, piece_length);
+    }
+    return width;
 }
 
 static void add_padded(struct buf *out, const char *text, size_t width, bool is_last)
 {
-    AUTO_BUF shown = BUF_INIT(CELL_BYTES);
-    add_cell(&shown, text);
     buf_addc(out, ' ');
-    buf_add(out, buf_text(&shown), shown.len);
-    size_t used = width_of(buf_text(&shown), shown.len);
-    for (; !is_last && used < width; used++)
+    str_add_sanitised(out, text ? text : null_word, strlen(text ? text : null_word));
+    for (size_t used = shown_width(text); !is_last && used < width; used++)
         buf_addc(out, ' ');
     buf_adds(out, is_last ? "\n" : " |");
 }
