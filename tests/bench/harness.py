@@ -14,8 +14,9 @@ from typing import Callable, Dict, List, Mapping, Optional, Sequence
 from tests.lib.servers import Folder, plain_environment
 
 REPETITIONS = 10
-SLOW_MS = 2000.0       # a peer that takes longer in its first run ...
-SLOW_REPETITIONS = 3   # ... is run this often only: its ratio is far from any limit
+# A peer whose first run takes longer than this is run that often only, the first one included: its
+# ratio is far from any limit, and a bench that takes an hour is not run.
+SLOW_MS = ((20000.0, 1), (2000.0, 3))
 RUN_SECONDS = 600
 MS_PER_NS, MS_PER_US = 1e-6, 1e-3
 FLOORS = {"empty": [], "start": ["jansson", "libsodium", "libpcre2-8"],
@@ -95,17 +96,21 @@ class Stopwatch:
         """The path of a floor."""
         return str(self.folder / f"floor_{name}")
 
-    def compare(self, sides: Sequence[Side]) -> Dict[str, Sample]:
-        """Run all sides; what is slow by its first run is run less often, unless all must be full."""
+    def compare(self, sides: Sequence[Side], times: int = 1) -> Dict[str, Sample]:
+        """Run all sides, `times` the repetitions; what is slow by its first run is run less often,
+        unless all must be full."""
+        repetitions = self.repetitions * times
         samples = {side.name: Sample() for side in sides}
         wanted: Dict[str, int] = {}
         for side in sides:  # the first run warms the caches and is not counted, unless it is slow
             first = self.run(side)
-            slow = first.wall_ms > SLOW_MS and side.slow and not self.full
-            wanted[side.name] = min(self.repetitions, SLOW_REPETITIONS) if slow else self.repetitions
-            if slow:
+            wanted[side.name] = repetitions
+            if side.slow and not self.full:
+                wanted[side.name] = next((min(repetitions, often) for limit_ms, often in SLOW_MS
+                                          if first.wall_ms > limit_ms), repetitions)
+            if wanted[side.name] < repetitions:
                 samples[side.name].costs.append(first)
-        for turn in range(self.repetitions):
+        for turn in range(repetitions):
             for side in (sides if turn % 2 == 0 else list(reversed(sides))):
                 if samples[side.name].count < wanted[side.name]:
                     samples[side.name].costs.append(self.run(side))

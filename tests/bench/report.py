@@ -7,17 +7,19 @@ import re
 from pathlib import Path
 from typing import Dict, List, Optional, Sequence
 
-COLUMNS = ("what", "ours", "peer", "its", "ratio", "target", "reached", "runs")
-WIDTHS = (44, 11, 26, 11, 7, 13, 7, 6)
+COLUMNS = ("what", "ours", "peer", "its", "ratio", "target", "reached", "CPU", "runs")
+WIDTHS = (44, 11, 26, 13, 7, 10, 7, 7, 6)
 
 
 class Row:
     """One comparison. `key` names the note that explains it when the target is missed; `limit` is the
-    ratio that is allowed, or with `absolute` the value, in the row's unit; None: for orientation."""
+    ratio that is allowed, or with `absolute` the value, in the row's unit; None: for orientation.
+    `cpu_ratio` is ours by its of the processor time, which depends less on what else runs."""
 
     def __init__(self, key: str, what: str, ours: float, peer: str, its: Optional[float],
                  limit: Optional[float] = None, unit: str = "ms", absolute: bool = False,
-                 runs: str = "") -> None:
+                 runs: str = "", cpu_ratio: Optional[float] = None) -> None:
+        self.cpu_ratio = cpu_ratio
         self.key, self.what, self.ours, self.peer, self.its = key, what, ours, peer, its
         self.limit, self.unit, self.absolute, self.runs = limit, unit, absolute, runs
 
@@ -41,7 +43,8 @@ class Row:
         return [self.what, _number(self.ours, self.unit), self.peer,
                 "not installed" if self.its is None else _number(self.its, self.unit),
                 "" if self.ratio is None else _number(self.ratio, ""), target,
-                {None: "", True: "yes", False: "**no**"}[self.reached], self.runs]
+                {None: "", True: "yes", False: "**no**"}[self.reached],
+                "" if self.cpu_ratio is None else _number(self.cpu_ratio, ""), self.runs]
 
 
 def _number(value: float, unit: str) -> str:
@@ -80,7 +83,7 @@ class Report:
         text += [f"- {fact}" for fact in facts]
         for title in self.sections:
             text += ["", f"## {title}", "", self.introductions[title], "",
-                     f"| {' | '.join(COLUMNS)} |", "|---|--:|---|--:|--:|--:|---|--:|"]
+                     f"| {' | '.join(COLUMNS)} |", "|---|--:|---|--:|--:|--:|---|--:|--:|"]
             text += [f"| {' | '.join(row.cells())} |" for row in self.rows[title]]
         text += ["", "## Targets that were missed", ""]
         missed = self.missed()
@@ -96,6 +99,11 @@ class Report:
 def _line(cells: Sequence[str]) -> str:
     return "  ".join(cell.replace("**", "").ljust(width)
                      for cell, width in zip(cells, WIDTHS)).rstrip()
+
+
+def load() -> str:
+    """How busy the machine is by its own account, over the last minute."""
+    return f"{os.getloadavg()[0]:.1f}"
 
 
 def machine() -> str:

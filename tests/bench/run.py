@@ -9,6 +9,7 @@ unless --output says where. --full: ten repetitions of slow peers too.
 from __future__ import annotations
 
 import argparse
+import os
 import sys
 import time
 from pathlib import Path
@@ -18,10 +19,9 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
 # pylint: disable=wrong-import-position
 from tests.bench.cases import AGENT, ALEMBIC, PARTS, Bench, find_peer
-from tests.bench.harness import (REPETITIONS, SLOW_MS, SLOW_REPETITIONS, BenchError, Stopwatch,
-                                 first_line)
+from tests.bench.harness import REPETITIONS, SLOW_MS, BenchError, Stopwatch, first_line
 from tests.bench.notes import NOTES
-from tests.bench.report import Report, machine
+from tests.bench.report import Report, load, machine
 from tests.lib.openbao import find_binary
 from tests.lib.postgres import find_bindir
 from tests.lib.servers import ROOT, stop_on_signals
@@ -64,7 +64,8 @@ def main() -> int:
         print(f"bench: {AGENT} is not built (make)", file=sys.stderr)
         return 2
     repetitions = QUICK_REPETITIONS if options.quick else REPETITIONS
-    began, report = time.monotonic(), Report()
+    began, report, load_before = time.monotonic(), Report(), load()
+    print(f"load average before: {load_before} on {os.cpu_count()} cores", flush=True)
     try:
         bench = Bench(Stopwatch(Path(__file__).parent, repetitions, options.full), report,
                       options.quick)
@@ -74,10 +75,15 @@ def main() -> int:
         print(f"bench: {problem}", file=sys.stderr)
         return 1
     seconds = time.monotonic() - began
-    how = (f"Medians of {repetitions} runs, the sides in turn; what takes longer than "
-           f"{SLOW_MS / 1000:g} s is run {SLOW_REPETITIONS} times (column *runs*: ours/its). "
-           "A delay of 20 ms is added to each round trip by a proxy, 10 ms in each direction. "
-           f"PostgreSQL runs without fsync. The whole took {seconds:.0f} s.")
+    often = {1: "once", 3: "three times"}
+    slow = " and ".join(f"longer than {limit_ms / 1000:g} s {often[runs]}"
+                        for limit_ms, runs in reversed(SLOW_MS))
+    how = (f"Medians of at least {repetitions} runs, the sides in turn; a peer that takes {slow} only "
+           "(column *runs*: ours/its; `run.py --full` runs all of them ten times). *CPU* is the ratio "
+           "of the processor time of the commands and what they waited for. A proxy adds "
+           "20 ms to each round trip, 10 ms in each direction. PostgreSQL runs without fsync, its "
+           f"data in memory where /dev/shm is there. The whole took {seconds:.0f} s; the machine's "
+           f"load average before it was {load_before} (what else runs slows all sides, not evenly).")
     output = options.output or (None if options.quick or options.only else DOCUMENT)
     if output:
         report.write(output, facts(), NOTES, how)
