@@ -282,6 +282,22 @@ static void a_missing_password_fails_at_auth(void **state)
     assert_text_has(err.text, "no password");
 }
 
+static void no_password_file_is_read(void **state)
+{
+    (void)state;
+    char url[128], path[] = "/tmp/agent-passfile-XXXXXX";
+    int fd = mkstemp(path);
+    assert_true(fd >= 0);
+    assert_true(write(fd, "*:*:*:*:" CANARY "\n", strlen("*:*:*:*:" CANARY "\n")) > 0);
+    assert_int_equal(close(fd), 0);
+    assert_int_equal(setenv("PGPASSFILE", path, 1), 0);
+    assert_int_equal(setenv("PGPASSWORD", CANARY, 1), 0);
+    (void)snprintf(url, sizeof(url), "postgresql://app@127.0.0.1:%u/postgres", pg_port(server));
+    struct err err = failure_of(url);
+    assert_text_has(err.text, "no password");
+    assert_int_equal(unsetenv("PGPASSFILE") | unsetenv("PGPASSWORD") | unlink(path), 0);
+}
+
 static void a_rule_in_pg_hba_fails_at_auth(void **state)
 {
     (void)state;
@@ -887,6 +903,7 @@ int main(void)
         cmocka_unit_test(every_host_that_failed_is_named),
         cmocka_unit_test(a_wrong_password_fails_at_auth),
         cmocka_unit_test(a_missing_password_fails_at_auth),
+        cmocka_unit_test(no_password_file_is_read),
         cmocka_unit_test(a_rule_in_pg_hba_fails_at_auth),
         cmocka_unit_test(a_database_that_is_not_there_fails_at_database),
         cmocka_unit_test(a_database_that_is_shut_fails_at_privilege),
