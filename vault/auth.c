@@ -284,8 +284,19 @@ static int take_login(struct vault *v, struct call *call, struct err *err)
     return 0;
 }
 
-static int send_login(struct vault *v, struct call *call, int64_t deadline_ms, struct err *err)
+/* What is sent to log in; released by log_in(). */
+struct login {
+    struct call call;
+    struct secret word; /* the secret id, the password */
+    struct secret body;
+};
+
+static int send_login(struct vault *v, struct login *login, int64_t deadline_ms, struct err *err)
 {
+    struct call *call = &login->call;
+
+    call->body = &login->body;
+    call->sent = &login->word;
     call->method = "POST";
     call->anonymous = true;
     if (flight_perform(v, call, deadline_ms, err) != 0)
@@ -341,55 +352,57 @@ static int unset(const char *what, const char *how, struct err *err)
     return err_hint(err, "%s", how);
 }
 
-static int log_in_approle(struct vault *v, struct call *call, int64_t deadline_ms, struct err *err)
+static int log_in_approle(struct vault *v, struct login *login, int64_t deadline_ms,
+                          struct err *err)
 {
     const struct setting setting = {"secret_id", v->config.secret_id, false, TRIM};
-    AUTO_SECRET role_id = SECRET_INIT, secret_id = SECRET_INIT, body = SECRET_INIT;
+    AUTO_SECRET role_id = SECRET_INIT;
+    const struct vault_member members[] = {{"role_id", &role_id}, {"secret_id", &login->word}};
 
     if (read_role_id(v, &role_id, err) != 0 ||
-        read_setting_or(v, &setting, "SECRET_ID", &secret_id, err) != 0)
+        read_setting_or(v, &setting, "SECRET_ID", &login->word, err) != 0)
         return -1;
     if (secret_length(&role_id) == 0)
         return unset("role id", "Set VAULT_ROLE_ID, or what vault.auth.role_id names.", err);
     /* Without a secret id: a role may be bound to networks alone. What is named has to be there. */
-    if (setting.text && secret_length(&secret_id) == 0)
+    if (setting.text && secret_length(&login->word) == 0)
         return unset("secret id", "Set what vault.auth.secret_id names.", err);
-    if (login_path(v, "approle", NULL, &call->path, err) != 0 ||
-        vault_json_body(&body, err, "role_id", &role_id, "secret_id", &secret_id, NULL) != 0)
+    if (login_path(v, "approle", NULL, &login->call.path, err) != 0 ||
+        vault_json_body(members, ARRAY_LEN(members), &login->body, err) != 0)
         return -1;
-    call->body = &body;
-    call->sent = &secret_id;
-    return send_login(v, call, deadline_ms, err);
+    return send_login(v, login, deadline_ms, err);
 }
 
-static int log_in_userpass(struct vault *v, struct call *call, int64_t deadline_ms, struct err *err)
+static int log_in_userpass(struct vault *v, struct login *login, int64_t deadline_ms,
+                           struct err *err)
 {
     const struct setting name = {"username", v->config.username, true, TRIM};
     const struct setting word = {"password", v->config.password, false, DROP_NEWLINE};
-    AUTO_SECRET username = SECRET_INIT, password = SECRET_INIT, body = SECRET_INIT;
+    const struct vault_member members[] = {{"password", &login->word}};
+    AUTO_SECRET username = SECRET_INIT;
 
     if ((name.text && read_setting(v, &name, &username, err) != 0) ||
-        (word.text && read_setting(v, &word, &password, err) != 0))
+        (word.text && read_setting(v, &word, &login->word, err) != 0))
         return -1;
     if (secret_length(&username) == 0)
         return unset("user name", "Set what vault.auth.username names.", err);
-    if (secret_length(&password) == 0)
+    if (secret_length(&login->word) == 0)
         return unset("password", "Set what vault.auth.password names.", err);
-    if (login_path(v, "userpass", &username, &call->path, err) != 0 ||
-        vault_json_body(&body, err, "password", &password, NULL) != 0)
+    if (login_path(v, "userpass", &username, &login->call.path, err) != 0 ||
+        vault_json_body(members, ARRAY_LEN(members), &login->body, err) != 0)
         return -1;
-    call->body = &body;
-    call->sent = &password;
-    return send_login(v, call, deadline_ms, err);
+    return send_login(v, login, deadline_ms, err);
 }
 
 static int log_in(struct vault *v, bool userpass, int64_t deadline_ms, struct err *err)
 {
-    struct call call = {0};
-    int result = userpass ? log_in_userpass(v, &call, deadline_ms, err)
-                          : log_in_approle(v, &call, deadline_ms, err);
+    struct login login = {0};
+    int result = userpass ? log_in_userpass(v, &login, deadline_ms, err)
+                          : log_in_approle(v, &login, deadline_ms, err);
 
-    call_release(v, &call);
+    call_release(v, &login.call);
+    secret_release(&login.word);
+    secret_release(&login.body);
     if (result != 0)
         return err_wrap(err, "log in to Vault (%s)", userpass ? "userpass" : "AppRole");
     v->method = userpass ? "userpass" : "approle";

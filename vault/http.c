@@ -446,7 +446,7 @@ void http_exchange_release(struct http *http, struct http_exchange *exchange)
 {
     if (http)
         unlink_ended(http, exchange);
-    if (exchange->transfer) {
+    if (http && exchange->transfer) {
         (void)http_curl.multi_remove_handle(http->multi, exchange->transfer->easy);
         transfer_free(exchange->transfer);
         exchange->transfer = NULL;

@@ -191,9 +191,13 @@ void vault_fields_free(struct vault_field *fields, size_t count);
 /* Seconds in member NAME as ms; 0 when it is not there, no number or out of reason. */
 int64_t vault_json_seconds(const json_t *object, const char *name);
 
-/* {"a": ..., ...} from pairs of name and secret, NULL-terminated; secrets that are not set are left
- * out. */
-MUST_USE int vault_json_body(struct secret *out, struct err *err, const char *name, ...) SENTINEL;
+/* {"name": "value", ...}; a value that is not set is left out. */
+struct vault_member {
+    const char *name;
+    const struct secret *value;
+};
+MUST_USE int vault_json_body(const struct vault_member *members, size_t count, struct secret *out,
+                             struct err *err);
 
 /* ---- answer.c ------------------------------------------------------------------------------- */
 

@@ -7,7 +7,6 @@
 #include "vault/internal.h"
 
 #include <inttypes.h>
-#include <stdarg.h>
 #include <string.h>
 
 #include "base/mem.h"
@@ -247,25 +246,24 @@ int64_t vault_json_seconds(const json_t *object, const char *name)
     return (seconds < SECONDS_MAX ? seconds : SECONDS_MAX) * MS_PER_S;
 }
 
-int vault_json_body(struct secret *out, struct err *err, const char *name, ...)
+int vault_json_body(const struct vault_member *members, size_t count, struct secret *out,
+                    struct err *err)
 {
     AUTO_BUF body = BUF_INIT(BODY_MAX_BYTES);
-    const char *separator = "{";
-    va_list args;
+    const char *separator = "";
 
-    va_start(args, name);
-    for (; name; name = va_arg(args, const char *)) {
-        const struct secret *value = va_arg(args, const struct secret *);
+    buf_addc(&body, '{');
+    for (size_t i = 0; i < count; i++) {
+        const struct secret *value = members[i].value;
         if (!secret_is_set(value))
             continue;
         buf_adds(&body, separator);
-        str_add_json(&body, name, strlen(name));
+        str_add_json(&body, members[i].name, strlen(members[i].name));
         buf_addc(&body, ':');
         str_add_json(&body, secret_reveal(value), secret_length(value));
         separator = ",";
     }
-    va_end(args);
-    buf_adds(&body, *separator == '{' ? "{}" : "}");
+    buf_addc(&body, '}');
     if (buf_check(&body, ERR_USAGE, "what is sent to log in", err) != 0)
         return -1;
     return secret_set(out, body.data, body.len, err);

@@ -180,9 +180,8 @@ static void first_done(struct flight *flight, struct call *call)
     if (kv_is_deleted(r, call))
         return;
     bool refused = call->status >= 400 && call->status < 500 && !flight_is_transient(call->status);
-    if (r->step == GUESS && (refused || call->status == 200))
-        ask_look(flight, r);
-    else if (r->step == DIRECT && kv_wants_data(call))
+    if ((r->step == GUESS && (refused || call->status == 200)) ||
+        (r->step == DIRECT && kv_wants_data(call)))
         ask_look(flight, r);
     else
         kv_fail(r, call);
@@ -333,8 +332,8 @@ int kv_read_all(struct vault *v, struct vault_read *const *reads, size_t count, 
     AUTO_BUF policies = BUF_INIT(ERR_HINT_BYTES);
     enum auth_verdict verdict = AUTH_TOKEN_LIVES;
 
-    AUTO_FREE struct vault_read **refused = mem_new(count + 1, sizeof(*refused));
-    AUTO_FREE struct vault_read **again = mem_new(count + 1, sizeof(*again));
+    AUTO_FREE struct vault_read **refused = mem_new(count + 1, sizeof(struct vault_read *));
+    AUTO_FREE struct vault_read **again = mem_new(count + 1, sizeof(struct vault_read *));
     if (!refused || !again)
         return err_nomem(err);
     if (auth_ensure(v, deadline_ms, err) != 0 ||

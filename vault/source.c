@@ -14,6 +14,7 @@
 
 enum {
     STDERR_KEPT_BYTES = 4 * 1024,
+    HOW_BYTES = 8 * 1024,  /* how a command ended, with its last words */
     NAMES_BYTES = 512,     /* of the fields that are there, in a message */
     COMMAND_VARIABLES = 3, /* PATH, HOME, LANG */
 };
@@ -236,7 +237,7 @@ static int check_command(const struct proc_request *request, struct err *err)
 static int run_command(const struct proc_request *request, struct err *err)
 {
     struct proc_result result = {0};
-    AUTO_BUF how = BUF_INIT(2 * STDERR_KEPT_BYTES);
+    AUTO_BUF how = BUF_INIT(HOW_BYTES);
 
     if (check_command(request, err) != 0)
         return -1;
@@ -295,7 +296,8 @@ static const struct vault_read *find_read(const struct source_set *set, const ch
 /* READ moves into the set. */
 static int keep_read(struct source_set *set, struct vault_read *read, struct err *err)
 {
-    if (mem_grow(&set->reads, set->read_count, &set->read_capacity, sizeof(*set->reads)) != 0)
+    if (mem_grow(&set->reads, set->read_count, &set->read_capacity, sizeof(struct kept_read *)) !=
+        0)
         return err_nomem(err);
     struct kept_read *kept = mem_new(1, sizeof(*kept));
     if (!kept)
