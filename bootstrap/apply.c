@@ -11,7 +11,7 @@
 int run_append(struct err *err, const char *format, ...)
 {
     AUTO_BUF more = BUF_INIT(ERR_TEXT_BYTES);
-    AUTO_BUF text = BUF_INIT(3 * ERR_TEXT_BYTES);
+    AUTO_BUF text = BUF_INIT(OWN_SQL_MAX_BYTES);
     va_list args;
     va_start(args, format);
     buf_addv(&more, format, args);

@@ -18,14 +18,14 @@
 #include "migrations/sql.h"
 
 enum {
-    PLAN_OUTPUT_MAX_BYTES = SQL_FILE_MAX_BYTES,    /* what an emit command may print */
-    MESSAGE_BYTES = 4 * 1024 * 1024,               /* a script longer than this costs a round trip
-                                                        * for each such piece, and no more memory */
+    PLAN_OUTPUT_MAX_BYTES = SQL_FILE_MAX_BYTES, /* what an emit command may print */
+    /* a script longer than this costs a round trip for each such piece, and no more memory */
+    MESSAGE_BYTES = 4 * 1024 * 1024,
     MESSAGE_MAX_BYTES = SQL_FILE_MAX_BYTES + 4096, /* one statement can be longer */
     OWN_SQL_MAX_BYTES = 1024 * 1024,               /* looks, stamp, settings */
-    POLL_BASE_MS = 50,                             /* between two tries for lock or connection; */
+    POLL_BASE_MS = 50,           /* between two tries for lock or connection; short, so that the */
+    POLL_CAP_MS = 400,           /* last of a herd ends soon */
     POLLS_A_HOLDER = 8,          /* every so many polls the holder is asked for again */
-    POLL_CAP_MS = 400,           /* short: the last of a herd ends soon */
     TRANSACTION_ATTEMPTS = 3,    /* deadlock, lock timeout, lost connection */
     CHECK_INTERVAL_MS = 200,     /* how soon the server sees that we are dead */
     CLIENT_CHECK_LEAST = 140000, /* client_connection_check_interval */
@@ -34,7 +34,7 @@ enum {
     XID_BYTES = 24,
 };
 
-/* ---- plan.c ---------------------------------------------------------------------------------------- */
+/* ---- plan.c ---------------------------------------------------------------------------------- */
 struct plan_source {
     char *name; /* of the file, or "create.emit" */
     struct buf text;
@@ -55,12 +55,12 @@ struct plan {
 #define PLAN_INIT ((struct plan){.version_width = SQL_WIDTH_UNSAID})
 void plan_release(struct plan *plan);
 
-/* Read files, or run the emit command until DEADLINE, and check every statement. Errors: ERR_FILE for
- * files, ERR_DB_COMMAND for emit, with file and line. *out is set on success only. */
+/* Read files, or run the emit command until DEADLINE, and check every statement. Errors: ERR_FILE
+ * for files, ERR_DB_COMMAND for emit, with file and line. *out is set on success only. */
 MUST_USE int plan_load(const struct database_settings *settings, int64_t deadline_ms,
                        struct plan *out, struct err *err);
-/* Run ARGV as the contract says; it must exit 0, else ERR_DB_COMMAND with its last words. OUTPUT NULL:
- * its stdout goes to stderr. */
+/* Run ARGV as the contract says; it must exit 0, else ERR_DB_COMMAND with its last words. OUTPUT
+ * NULL: its stdout goes to stderr. */
 MUST_USE int plan_run_command(const struct database_settings *settings, const char *what,
                               const char *const *argv, struct buf *output, int64_t deadline_ms,
                               struct err *err);
@@ -71,7 +71,7 @@ enum plan_action { PLAN_SEND, PLAN_SEND_REWRITTEN, PLAN_AS_LOGIN, PLAN_VERSION_T
 enum plan_action plan_action_of(const struct database_settings *settings, const struct plan *plan,
                                 const struct sql_statement *statement);
 
-/* ---- message.c -------------------------------------------------------------------------------------- */
+/* ---- message.c ------------------------------------------------------------------------------- */
 struct message_part {
     size_t start;           /* byte in the text */
     size_t first_statement; /* of the message, from 0 */
@@ -105,7 +105,7 @@ MUST_USE int message_next(const struct database_settings *settings, const struct
 int message_explain(const struct plan *plan, const struct message *message,
                     const struct db_failure *failure, struct err *err);
 
-/* ---- stamp.c ---------------------------------------------------------------------------------------- */
+/* ---- stamp.c --------------------------------------------------------------------------------- */
 bool stamp_is_known(const struct database_settings *settings);
 void stamp_add_table(const struct database_settings *settings, int width, struct buf *out);
 void stamp_add_rows(const struct database_settings *settings,
@@ -117,7 +117,7 @@ MUST_USE int stamp_check_width(const struct database_settings *settings, size_t 
 MUST_USE int stamp_check_rows(const struct database_settings *settings, const struct sql_rows *rows,
                               enum err_kind kind, const char *whose, struct err *err);
 
-/* ---- the run ---------------------------------------------------------------------------------------- */
+/* ---- the run --------------------------------------------------------------------------------- */
 enum { HOLDER_BYTES = 256 };
 
 struct run {
@@ -158,7 +158,7 @@ int run_refuse_without_create(const struct run *run, struct err *err);
 int run_append(struct err *err, const char *format, ...) PRINTF(2, 3);
 void run_close(struct db **db); /* and NULL it */
 
-/* ---- lock.c ------------------------------------------------------------------------------------------ */
+/* ---- lock.c ---------------------------------------------------------------------------------- */
 enum { LOCK_CLASS = 0x61676e74 }; /* "agnt", the first of the two numbers of our advisory locks */
 int32_t lock_object(const struct database_settings *settings);
 
@@ -182,7 +182,7 @@ void lock_say_busy(struct run *run, const struct turn *turn);
 /* ROLLBACK, whose answer is looked at. */
 MUST_USE int lock_rollback(struct run *run, struct db *db, struct err *err);
 
-/* ---- rights.c ----------------------------------------------------------------------------------------- */
+/* ---- rights.c -------------------------------------------------------------------------------- */
 MUST_USE int rights_check(const struct run *run, const struct look *look, struct err *err);
 MUST_USE int rights_check_extensions(struct run *run, struct db *db, const struct look *look,
                                      struct err *err);
@@ -191,7 +191,7 @@ void rights_add_owner_query(const struct database_settings *settings, struct buf
 MUST_USE int rights_check_owners(const struct run *run, const struct db_rows *rows,
                                  struct err *err);
 
-/* ---- commit.c ----------------------------------------------------------------------------------------- */
+/* ---- commit.c -------------------------------------------------------------------------------- */
 /* Version table, rows, and the checks, in the open transaction: afterwards nothing but COMMIT is
  * missing. MADE: the script made the version table. XID (XID_BYTES) is the transaction's id. */
 MUST_USE int commit_stamp(struct run *run, struct db *db, bool made, char *xid, struct err *err);
@@ -207,12 +207,12 @@ MUST_USE int commit_verify(struct run *run, struct db **db, struct err *err);
 MUST_USE int commit_give_up(struct run *run, struct db **db, enum outcome *outcome,
                             struct err *err);
 
-/* After a failure that changed nothing: 0 with OUTCOME_AGAIN where another attempt is worth it (and left
- * of TRANSACTION_ATTEMPTS), else -1. */
+/* After a failure that changed nothing: 0 with OUTCOME_AGAIN where another attempt is worth it (and
+ * left of TRANSACTION_ATTEMPTS), else -1. */
 MUST_USE int commit_try_again(struct run *run, bool lost, enum outcome *outcome,
                               const struct err *err);
 
-/* ---- command.c ---------------------------------------------------------------------------------------- */
+/* ---- command.c ------------------------------------------------------------------------------- */
 MUST_USE int command_create(struct run *run, struct db **db, enum outcome *outcome,
                             struct err *err);
 MUST_USE int command_migrate(struct run *run, struct db **db, enum outcome *outcome,

@@ -135,7 +135,7 @@ int command_create(struct run *run, struct db **db, enum outcome *outcome, struc
     return run_create(run, db, &look, outcome, err);
 }
 
-/* ---- migrate ---------------------------------------------------------------------------------------- */
+/* ---- migrate --------------------------------------------------------------------------------- */
 
 static int run_migrate(struct run *run, struct db **db, struct err *err)
 {

@@ -6,7 +6,7 @@
 #include "base/str.h"
 #include "bootstrap/apply.h"
 
-/* ---- the stamp, and the checks before COMMIT -------------------------------------------------------- */
+/* ---- the stamp, and the checks before COMMIT ------------------------------------------------- */
 
 struct stamp_indexes {
     size_t owners, xid, look, count; /* places of the results; owners: SIZE_MAX without an owner */
@@ -113,7 +113,7 @@ int commit_stamp(struct run *run, struct db *db, bool made, char *xid, struct er
     return rc;
 }
 
-/* ---- nothing was changed ---------------------------------------------------------------------------- */
+/* ---- nothing was changed --------------------------------------------------------------------- */
 
 static bool worth_another_attempt(const struct err *err, bool lost)
 {
@@ -166,7 +166,7 @@ int commit_give_up(struct run *run, struct db **db, enum outcome *outcome, struc
     return commit_try_again(run, lost, outcome, err);
 }
 
-/* ---- a COMMIT without an answer ----------------------------------------------------------------------- */
+/* ---- a COMMIT without an answer -------------------------------------------------------------- */
 
 enum verdict { VERDICT_COMMITTED, VERDICT_ABORTED, VERDICT_IN_PROGRESS, VERDICT_UNKNOWN };
 
@@ -253,7 +253,7 @@ int commit_send(struct run *run, struct db **db, const char *xid, enum outcome *
                 struct err *err)
 {
     bool in_doubt = false;
-    enum verdict verdict;
+    enum verdict verdict = VERDICT_UNKNOWN;
     if (db_commit(*db, run_deadline(run, 1), &in_doubt, err) == 0) {
         *outcome = OUTCOME_DONE;
         return 0;
@@ -282,7 +282,7 @@ int commit_send(struct run *run, struct db **db, const char *xid, enum outcome *
     return 0;
 }
 
-/* ---- the second look ---------------------------------------------------------------------------------- */
+/* ---- the second look ------------------------------------------------------------------------- */
 
 static int look_again(struct run *run, struct err *err)
 {

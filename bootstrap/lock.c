@@ -1,10 +1,10 @@
 /* bootstrap/lock.c: whose turn it is.
  *
- * The lock is an advisory one of the transaction, so that it works through a pooler and dies with the
- * connection. It is tried for, never waited for in the server: who does not get it gives the
- * connection back and sleeps, so that a thousand waiters fit a server of fifty connections. Settings,
- * lock and look are one message; each statement has a snapshot of its own, so that the look sees what
- * the last holder committed. */
+ * The lock is an advisory one of the transaction, so that it works through a pooler and dies with
+ * the connection. It is tried for, never waited for in the server: who does not get it gives the
+ * connection back and sleeps, so that a thousand waiters fit a server of fifty connections.
+ * Settings, lock and look are one message; each statement has a snapshot of its own, so that the
+ * look sees what the last holder committed. */
 #include <inttypes.h>
 #include <string.h>
 
@@ -182,8 +182,8 @@ int lock_session(struct run *run, struct db *db, struct turn *turn, struct look 
     return rc;
 }
 
-/* Got and given back with the statement. Two that ask at the same time may each find the other: both
- * ask again. */
+/* Got and given back with the statement. Two that ask at the same time may each find the other:
+ * both ask again. */
 int lock_probe(struct run *run, struct db *db, bool *held, struct err *err)
 {
     char sql[96];

@@ -2,7 +2,6 @@
  *
  * One message is one round trip, whatever the number of statements in it. Statements are copied as
  * they stand, so that a position which the server gives leads to line and column of the source. */
-#include <stdio.h>
 #include <string.h>
 
 #include "base/mem.h"
@@ -143,7 +142,7 @@ int message_next(const struct database_settings *settings, const struct plan *pl
     return 0;
 }
 
-/* ---- back to the source ---------------------------------------------------------------------------- */
+/* ---- back to the source ---------------------------------------------------------------------- */
 
 /* The byte of character POSITION (from 1). */
 static size_t byte_of(const struct buf *text, size_t position)
@@ -175,10 +174,13 @@ static const struct message_part *part_at(const struct message *m, const struct 
 /* The server says at which line of its data a COPY failed: "COPY users, line 3". */
 static unsigned copy_line(const struct err *err)
 {
+    static const char before[] = ", line ";
     const char *copy = strstr(err->text, "COPY ");
-    const char *line = copy ? strstr(copy, ", line ") : NULL;
+    const char *line = copy ? strstr(copy, before) : NULL;
     unsigned number = 0;
-    return line && sscanf(line, ", line %u", &number) == 1 ? number : 0;
+    for (line = line ? line + strlen(before) : ""; *line >= '0' && *line <= '9'; line++)
+        number = number * 10 + (unsigned)(*line - '0');
+    return number;
 }
 
 int message_explain(const struct plan *plan, const struct message *message,

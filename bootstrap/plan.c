@@ -26,7 +26,7 @@ void plan_release(struct plan *plan)
     *plan = PLAN_INIT;
 }
 
-/* ---- what happens to a statement ------------------------------------------------------------------ */
+/* ---- what happens to a statement ------------------------------------------------------------- */
 
 enum plan_action plan_action_of(const struct database_settings *settings, const struct plan *plan,
                                 const struct sql_statement *statement)
@@ -60,7 +60,7 @@ enum plan_action plan_action_of(const struct database_settings *settings, const 
     return PLAN_SKIP;
 }
 
-/* ---- checks --------------------------------------------------------------------------------------- */
+/* ---- checks ---------------------------------------------------------------------------------- */
 
 static int refuse_statement(const struct plan *plan, const struct plan_source *source,
                             const struct sql_statement *s, const char *what, struct err *err)
@@ -146,7 +146,7 @@ static int check_plan(const struct database_settings *settings, struct plan *pla
     return stamp_check_rows(settings, &plan->rows, kind, first, err);
 }
 
-/* ---- reading --------------------------------------------------------------------------------------- */
+/* ---- reading --------------------------------------------------------------------------------- */
 
 static int read_source(const struct database_settings *settings, struct plan *plan,
                        struct plan_source *source, struct err *err)

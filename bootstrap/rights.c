@@ -19,12 +19,12 @@ static void add_grant(struct buf *hint, const char *what, const char *object, co
 static int refuse(struct err *err, const struct buf *hint, const char *format, ...) PRINTF(3, 4);
 static int refuse(struct err *err, const struct buf *hint, const char *format, ...)
 {
-    char text[ERR_TEXT_BYTES];
+    AUTO_BUF text = BUF_INIT(ERR_TEXT_BYTES);
     va_list args;
     va_start(args, format);
-    (void)vsnprintf(text, sizeof(text), format, args); /* a cut message is still a message */
+    buf_addv(&text, format, args);
     va_end(args);
-    err_set(err, ERR_DB_REFUSED, "%s", text);
+    err_set(err, ERR_DB_REFUSED, "%s", buf_text(&text));
     err_sqlstate(err, "42501");
     err->step = "privilege";
     return hint->len ? err_hint(err, "%s", buf_text(hint)) : -1;
@@ -68,7 +68,7 @@ int rights_check(const struct run *run, const struct look *look, struct err *err
                   look->user, run->settings->schema);
 }
 
-/* ---- extensions ------------------------------------------------------------------------------------- */
+/* ---- extensions ------------------------------------------------------------------------------ */
 
 /* A row for each wanted extension: name, available, installed, trusted. */
 static void add_extension_query(const struct plan *plan, int server_version, struct buf *out)
@@ -138,7 +138,7 @@ int rights_check_extensions(struct run *run, struct db *db, const struct look *l
     return rc;
 }
 
-/* ---- owners ------------------------------------------------------------------------------------------ */
+/* ---- owners ---------------------------------------------------------------------------------- */
 
 /* Every object of the user's whose owner is not the contract's: a row of kind, name, owner. What an
  * extension brought belongs to who made the extension. */

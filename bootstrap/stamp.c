@@ -1,7 +1,7 @@
 /* bootstrap/stamp.c: the version table and its rows, as Alembic makes them.
  *
- * Alembic's table is version_num VARCHAR(32) NOT NULL with the primary key <table>_pkc, and holds one
- * row for each effective head. The name is always written with its schema: a dump empties the
+ * Alembic's table is version_num VARCHAR(32) NOT NULL with the primary key <table>_pkc, and holds
+ * one row for each effective head. The name is always written with its schema: a dump empties the
  * search_path. */
 #include <string.h>
 

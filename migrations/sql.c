@@ -14,18 +14,20 @@
 
 enum { FIRST_LINE_BYTES = 120 };
 
-/* ---- libpg_query ---------------------------------------------------------------------------------- */
+/* ---- libpg_query ----------------------------------------------------------------------------- */
 
 #define PG_QUERY_FUNCTIONS(X)                             \
     X(pg_query_parse, PgQueryParseResult, (const char *)) \
     X(pg_query_free_parse_result, void, (PgQueryParseResult))
 
+/* NOLINTBEGIN(bugprone-macro-parentheses): types and parameter lists can't be in brackets */
 static struct {
 #define X(name, type, args) type(*name) args;
     PG_QUERY_FUNCTIONS(X)
 #undef X
     bool open;
 } pg;
+/* NOLINTEND(bugprone-macro-parentheses) */
 
 LIBRARY_DLOPEN_NOTE(
     note_pg_query,
@@ -51,7 +53,7 @@ static int open_parser(struct err *err)
     return 0;
 }
 
-/* ---- reading -------------------------------------------------------------------------------------- */
+/* ---- reading --------------------------------------------------------------------------------- */
 
 struct sql_memory {
     struct arena arena;
@@ -245,7 +247,7 @@ void sql_release(struct sql_script *script)
     *script = (struct sql_script){0};
 }
 
-/* ---- the version table's rows --------------------------------------------------------------------- */
+/* ---- the version table's rows ---------------------------------------------------------------- */
 
 void sql_rows_release(struct sql_rows *rows)
 {
@@ -306,7 +308,7 @@ int sql_rows_play(struct sql_rows *rows, const struct sql_script *script, struct
     return 0;
 }
 
-/* ---- positions ------------------------------------------------------------------------------------ */
+/* ---- positions ------------------------------------------------------------------------------- */
 
 struct sql_statement sql_within_run(const struct sql_script *script,
                                     const struct sql_statement *run, size_t index, size_t offset)
@@ -368,7 +370,7 @@ void sql_position(const struct sql_script *script, size_t offset, unsigned *line
     *column = characters;
 }
 
-/* ---- one query ------------------------------------------------------------------------------------ */
+/* ---- one query ------------------------------------------------------------------------------- */
 
 static int refuse_query(struct err *err, const char *what)
 {
@@ -394,12 +396,9 @@ static int require_reading_node(const char *tree, struct err *err)
                    : 0;
     if (sql_tree_member(statement, "VariableShowStmt"))
         return 0;
-    char node[64] = "";
-    const char *name = statement ? statement + 2 : "";
-    for (size_t i = 0; i + 1 < sizeof(node) && name[i] && name[i] != '"'; i++)
-        node[i] = name[i];
-    char what[96];
-    (void)snprintf(what, sizeof(what), "another kind (%s)", node);
+    char what[96]; /* the node's name: {"DeleteStmt":... */
+    const char *name = statement ? statement + strlen("{\"") : "";
+    (void)snprintf(what, sizeof(what), "another kind (%.*s)", (int)strcspn(name, "\""), name);
     return refuse_query(err, what);
 }
 

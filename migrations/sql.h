@@ -96,8 +96,8 @@ struct sql_rows {
 #define SQL_ROWS_INIT ((struct sql_rows){0})
 void sql_rows_release(struct sql_rows *rows);
 
-/* Errors: ERR_FILE with the position: an UPDATE or DELETE of a row that is not there, one row twice,
- * or a statement that changes rows in another way than Alembic's. */
+/* Errors: ERR_FILE with the position: an UPDATE or DELETE of a row that is not there, one row
+ * twice, or a statement that changes rows in another way than Alembic's. */
 MUST_USE int sql_rows_play(struct sql_rows *rows, const struct sql_script *script, struct err *err);
 
 /* The statement of a run (`repeat` > 1) that byte OFFSET of the text lies in, or, with OFFSET

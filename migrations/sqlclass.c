@@ -26,7 +26,7 @@ bool sql_needs_parser(const struct sql_piece *piece)
            ((first & defining) && (piece->words & objects));
 }
 
-/* ---- what the handlers share ---------------------------------------------------------------------- */
+/* ---- what the handlers share ----------------------------------------------------------------- */
 
 static const char *statement_text(const struct sql_work *w)
 {
@@ -85,7 +85,7 @@ static int without_concurrently(struct sql_work *w, const char *reason)
     return rewrite(w, at, strlen("CONCURRENTLY"), "");
 }
 
-/* ---- transactions, settings ----------------------------------------------------------------------- */
+/* ---- transactions, settings ------------------------------------------------------------------ */
 
 static int on_transaction(struct sql_work *w)
 {
@@ -230,7 +230,7 @@ static int look_for_set_config(struct sql_work *w)
     return 0;
 }
 
-/* ---- objects -------------------------------------------------------------------------------------- */
+/* ---- objects --------------------------------------------------------------------------------- */
 
 static int on_index(struct sql_work *w)
 {
@@ -332,7 +332,7 @@ static int on_drop(struct sql_work *w)
     return plain(w);
 }
 
-/* ---- tables ------------------------------------------------------------------------------------------- */
+/* ---- tables ---------------------------------------------------------------------------------- */
 
 static int on_alter_table(struct sql_work *w)
 {
@@ -348,7 +348,7 @@ static int on_alter_table(struct sql_work *w)
     return plain(w);
 }
 
-/* ---- the table ------------------------------------------------------------------------------------ */
+/* ---- the table ------------------------------------------------------------------------------- */
 
 static const struct {
     const char *node;

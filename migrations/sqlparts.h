@@ -16,16 +16,18 @@
 #include "migrations/sql.h"
 
 /* ---- words --------------------------------------------------------------------------------------
- * The words on which a statement's class can depend. A statement in whose tokens none of them occurs
- * is plain whatever its grammar, and needs no parser. */
-#define SQL_WORDS(X)                                                                               \
-    X(ABORT)                                                                                       \
-    X(ALTER)                                                                                       \
-    X(ATOMIC)                                                                                      \
-    X(BEGIN) X(CASE) X(CLUSTER) X(COMMENT) X(COMMIT) X(CONCURRENTLY) X(COPY) X(CREATE) X(DATABASE) \
-        X(DISCARD) X(DROP) X(END) X(EXTENSION) X(FROM) X(FUNCTION) X(OWNER) X(PREPARE)             \
-            X(PROCEDURE) X(REINDEX) X(RELEASE) X(RESET) X(ROLLBACK) X(SAVEPOINT) X(SET)            \
-                X(SET_CONFIG) X(START) X(STDIN) X(SUBSCRIPTION) X(SYSTEM) X(TABLESPACE) X(VACUUM)
+ * The words on which a statement's class can depend. A statement in whose tokens none of them
+ * occurs is plain whatever its grammar, and needs no parser. */
+#define SQL_WORDS(X)                                                                              \
+    X(ABORT)                                                                                      \
+    X(ALTER)                                                                                      \
+    X(ATOMIC)                                                                                     \
+    X(BEGIN)                                                                                      \
+    X(CASE)                                                                                       \
+    X(CLUSTER) X(COMMENT) X(COMMIT) X(CONCURRENTLY) X(COPY) X(CREATE) X(DATABASE) X(DISCARD)      \
+        X(DROP) X(END) X(EXTENSION) X(FROM) X(FUNCTION) X(OWNER) X(PREPARE) X(PROCEDURE)          \
+            X(REINDEX) X(RELEASE) X(RESET) X(ROLLBACK) X(SAVEPOINT) X(SET) X(SET_CONFIG) X(START) \
+                X(STDIN) X(SUBSCRIPTION) X(SYSTEM) X(TABLESPACE) X(VACUUM)
 
 enum sql_word {
     WORD_OTHER,
@@ -37,7 +39,7 @@ enum sql_word {
 };
 #define WORD_BIT(word) (UINT64_C(1) << (word))
 
-/* ---- sqlsplit.c ---------------------------------------------------------------------------------- */
+/* ---- sqlsplit.c ------------------------------------------------------------------------------ */
 struct sql_cutter {
     const char *name, *text;
     size_t length;
@@ -74,8 +76,8 @@ int sql_error_at(const struct sql_cutter *c, struct err *err, size_t offset, con
 size_t sql_skip_blank(const char *text, size_t at, size_t length);
 
 /* ---- sqltree.c -----------------------------------------------------------------------------------
- * A value is a pointer at its first byte in the JSON text; NULL is "not there" and is passed through
- * by all of these. The text is libpg_query's own and well-formed. */
+ * A value is a pointer at its first byte in the JSON text; NULL is "not there" and is passed
+ * through by all of these. The text is libpg_query's own and well-formed. */
 const char *sql_tree_member(const char *object, const char *name);
 const char *sql_tree_path(const char *object, const char *path); /* "stmt.CreateStmt.relation" */
 const char *sql_tree_first(const char *array);
@@ -87,7 +89,7 @@ char *sql_tree_text(struct arena *memory,
                     const char *value); /* decoded; NULL: no string, no memory */
 const char *sql_tree_last(const char *array);
 
-/* ---- sqlclass.c ---------------------------------------------------------------------------------- */
+/* ---- sqlclass.c ------------------------------------------------------------------------------ */
 bool sql_needs_parser(const struct sql_piece *piece);
 
 struct sql_context {
@@ -96,7 +98,7 @@ struct sql_context {
     struct arena *memory;
 };
 
-/* One statement on its way to its class. Handlers set class and reason with sql_set_class, 0 or -1. */
+/* One statement on its way to its class. Handlers set it with sql_set_class; 0, or -1. */
 struct sql_work {
     const struct sql_context *context;
     const char *body; /* the node's members */
@@ -106,12 +108,12 @@ struct sql_work {
 };
 
 /* Classify the statement whose `{"stmt": ...}` object is NODE. Fills class, rewriting, reason and
- * revisions of *out, whose span is set. MORE_REVISIONS (NULL-terminated, or NULL) gets the second and
- * later rows of one INSERT into the version table. */
+ * revisions of *out, whose span is set. MORE_REVISIONS (NULL-terminated, or NULL) gets the second
+ * and later rows of one INSERT into the version table. */
 MUST_USE int sql_classify(const struct sql_context *context, const char *node,
                           struct sql_statement *out, const char ***more_revisions, struct err *err);
 
-/* ---- sqlversion.c -------------------------------------------------------------------------------- */
+/* ---- sqlversion.c ---------------------------------------------------------------------------- */
 int sql_set_class(struct sql_work *w, enum sql_class class_, const char *reason); /* 0 */
 bool sql_is_version_table(const struct sql_work *w, const char *relation);
 const char *sql_constant_text(struct sql_work *w,

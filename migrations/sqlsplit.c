@@ -1,9 +1,9 @@
 /* migrations/sqlsplit.c: SQL text cut into statements by PostgreSQL's lexical rules.
  *
- * The rules are those of the server's scanner, with psql's about where a statement ends: a semicolon
- * outside of quotes, comments, parentheses (CREATE RULE ... DO (a; b)) and BEGIN ATOMIC bodies.
- * standard_conforming_strings is on. Source: PostgreSQL's manual, "Lexical Structure", and psql's
- * reference page. Hot loops use memchr: data of many megabytes is mostly inside quotes. */
+ * The rules are those of the server's scanner, with psql's about where a statement ends: a
+ * semicolon outside of quotes, comments, parentheses (CREATE RULE ... DO (a; b)) and BEGIN ATOMIC
+ * bodies. standard_conforming_strings is on. Source: PostgreSQL's manual, "Lexical Structure", and
+ * psql's reference page. Hot loops use memchr: data of many megabytes is mostly inside quotes. */
 #include "migrations/sqlparts.h"
 
 #include <stdarg.h>
@@ -28,19 +28,19 @@ struct sql_cutter sql_cutter_of(const char *name, const char *text, size_t lengt
 int sql_error_at(const struct sql_cutter *c, struct err *err, size_t offset, const char *format,
                  ...)
 {
-    char text[ERR_TEXT_BYTES];
+    AUTO_BUF text = BUF_INIT(ERR_TEXT_BYTES);
     va_list args;
     va_start(args, format);
-    (void)vsnprintf(text, sizeof(text), format, args); /* a cut message is still a message */
+    buf_addv(&text, format, args);
     va_end(args);
     unsigned line, column;
     sql_position(&(struct sql_script){.text = c->text, .length = c->length}, offset, &line,
                  &column);
-    err_set(err, ERR_FILE, "%s:%u:%u: %s", c->name, line, column, text);
+    err_set(err, ERR_FILE, "%s:%u:%u: %s", c->name, line, column, buf_text(&text));
     return err_at(err, c->name, line, column);
 }
 
-/* ---- characters ----------------------------------------------------------------------------------- */
+/* ---- characters ------------------------------------------------------------------------------ */
 
 static bool is_blank(char c)
 {
@@ -67,7 +67,7 @@ static char at(const struct sql_cutter *c, size_t i)
     return i < c->length ? c->text[i] : '\0';
 }
 
-/* ---- comments and quotes -------------------------------------------------------------------------- */
+/* ---- comments and quotes --------------------------------------------------------------------- */
 
 static size_t behind_line(const char *text, size_t i, size_t length)
 {
@@ -180,7 +180,7 @@ static int skip_dollar_quoted(const struct sql_cutter *c, size_t *i, size_t tag)
     return 0;
 }
 
-/* ---- words ---------------------------------------------------------------------------------------- */
+/* ---- words ----------------------------------------------------------------------------------- */
 
 static enum sql_word word_of(const struct sql_cutter *c, const char *text, size_t length)
 {
@@ -207,7 +207,7 @@ static enum sql_word word_of(const struct sql_cutter *c, const char *text, size_
     return WORD_OTHER;
 }
 
-/* ---- one statement -------------------------------------------------------------------------------- */
+/* ---- one statement --------------------------------------------------------------------------- */
 
 struct cut_state {
     struct sql_piece piece;
@@ -353,9 +353,10 @@ static int take_token(const struct sql_cutter *c, struct cut_state *s, struct er
     return rc;
 }
 
-/* ---- psql's backslash ----------------------------------------------------------------------------- */
+/* ---- psql's backslash ------------------------------------------------------------------------ */
 
-/* pg_dump's \restrict and \unrestrict lines are passed over; any other command of psql's is refused. */
+/* pg_dump's \restrict and \unrestrict lines are passed over; any other command of psql's is
+ * refused. */
 static int take_meta(const struct sql_cutter *c, struct cut_state *s, struct err *err)
 {
     size_t start = s->i + 1, end = start;
@@ -378,7 +379,7 @@ static int take_meta(const struct sql_cutter *c, struct cut_state *s, struct err
                     "here: take other psql commands out of the file.");
 }
 
-/* ---- the loop ------------------------------------------------------------------------------------- */
+/* ---- the loop -------------------------------------------------------------------------------- */
 
 static void count_lines_to(struct sql_cutter *c, size_t offset)
 {
@@ -433,7 +434,7 @@ int sql_cut(struct sql_cutter *c, struct sql_piece *out, bool *found, struct err
     return finish(c, &s, out, found, err);
 }
 
-/* ---- COPY's data ---------------------------------------------------------------------------------- */
+/* ---- COPY's data ----------------------------------------------------------------------------- */
 
 static bool is_end_of_data(const char *line, size_t length)
 {

@@ -125,7 +125,7 @@ static unsigned hex_digit(char c)
     return (unsigned)((c | 0x20) - 'a' + 10);
 }
 
-/* One escape behind its backslash at P; libpg_query escapes what JSON must, all of it below 0x80. */
+/* One escape behind its backslash at P; what libpg_query escapes is below 0x80. */
 static const char *decode_escape(const char *p, char *out)
 {
     static const char from[] = "bfnrt", to[] = "\b\f\n\r\t";

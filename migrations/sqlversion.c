@@ -1,5 +1,5 @@
-/* migrations/sqlversion.c: statements about the version table: what Alembic's offline SQL and a dump
- * of a stamped database hold. */
+/* migrations/sqlversion.c: statements about the version table: what Alembic's offline SQL and a
+ * dump of a stamped database hold. */
 #include "migrations/sqlparts.h"
 
 #include "base/str.h"
@@ -28,7 +28,7 @@ const char *sql_constant_text(struct sql_work *w, const char *node)
     return sql_tree_text(w->context->memory, sql_tree_path(node, "A_Const.sval.sval"));
 }
 
-/* ---- the version table ---------------------------------------------------------------------------- */
+/* ---- the version table ----------------------------------------------------------------------- */
 
 static int type_width(const char *type)
 {

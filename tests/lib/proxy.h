@@ -1,5 +1,5 @@
-/* tests/lib/proxy.h: a TCP proxy before a PostgreSQL socket, which counts messages, delays them, and
- * cuts the connection at the one that holds a given text.
+/* tests/lib/proxy.h: a TCP proxy before a PostgreSQL socket, which counts messages, delays them,
+ * and cuts the connection at the one that holds a given text.
  *
  * It runs in processes of its own (one for each connection), which end with the test. */
 #ifndef TESTS_LIB_PROXY_H
@@ -23,7 +23,8 @@ void proxy_stop(struct proxy *proxy);
 /* A URL of the proxy without TLS; the caller frees. */
 char *proxy_url(const struct proxy *proxy, const char *user, const char *database);
 
-/* Do ACTION at the next TIMES messages with TEXT in them; "=COMMIT" is a query of exactly that text. */
+/* Do ACTION at the next TIMES messages with TEXT in them; "=COMMIT" is a query of exactly that
+ * text. */
 void proxy_rule(struct proxy *proxy, enum proxy_action action, const char *text, unsigned times);
 void proxy_delay(struct proxy *proxy, unsigned ms);  /* of each message to the server */
 void proxy_refuse(struct proxy *proxy, bool refuse); /* close new connections at once */

@@ -1,5 +1,5 @@
-/* tests/lib/site.h: what a bootstrap needs besides a server: a folder with revision files and schema
- * files, a fresh database for each test, and settings that name them. */
+/* tests/lib/site.h: what a bootstrap needs besides a server: a folder with revision files and
+ * schema files, a fresh database for each test, and settings that name them. */
 #ifndef TESTS_LIB_SITE_H
 #define TESTS_LIB_SITE_H
 
@@ -27,8 +27,8 @@ void site_sql(struct site *site, const char *file,
 void site_emit(struct site *site, const char *script); /* create.emit: sh -c SCRIPT */
 void site_command(struct site *site, const char *script);
 
-/* Run SQL in the site's database as superuser and give the first cell of the last result, "" for NULL;
- * the text is valid until the next call. Ends the test when it fails. */
+/* Run SQL in the site's database as superuser and give the first cell of the last result, "" for
+ * NULL; the text is valid until the next call. Ends the test when it fails. */
 const char *site_ask(const struct site *site, const struct pg *pg, const char *sql);
 
 #endif

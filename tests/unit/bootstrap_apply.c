@@ -93,7 +93,7 @@ static void files_make_a_stamped_database(void **state)
     site_close(&site);
 }
 
-/* ---- where the SQL comes from ------------------------------------------------------------------------ */
+/* ---- where the SQL comes from ---------------------------------------------------------------- */
 
 static void a_real_dump_with_data_works_as_it_is(void **state)
 {
@@ -261,7 +261,7 @@ static void a_command_that_dies_half_way_says_how_to_go_on(void **state)
     site_close(&site);
 }
 
-/* ---- errors have a place and leave nothing ----------------------------------------------------------- */
+/* ---- errors have a place and leave nothing --------------------------------------------------- */
 
 static void errors_have_file_line_and_column(void **state)
 {
@@ -415,7 +415,7 @@ static void migrate_runs_the_command_and_looks_again(void **state)
     site_close(&site);
 }
 
-/* ---- owners, rights ----------------------------------------------------------------------------------- */
+/* ---- owners, rights -------------------------------------------------------------------------- */
 
 static void everything_belongs_to_the_owner(void **state)
 {
@@ -493,7 +493,7 @@ static void settings_do_not_leak_out_of_the_transaction(void **state)
     site_close(&site);
 }
 
-/* ---- the plan, the other stamp ------------------------------------------------------------------------ */
+/* ---- the plan, the other stamp --------------------------------------------------------------- */
 
 static void a_dry_run_prints_the_sql_and_changes_nothing(void **state)
 {

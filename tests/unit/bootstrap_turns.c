@@ -73,7 +73,7 @@ static void is_made_once(struct site *site)
         site_ask(site, pg, "SELECT count(*) FROM pg_locks WHERE locktype = 'advisory'"), "0");
 }
 
-/* ---- round trips -------------------------------------------------------------------------------------- */
+/* ---- round trips ----------------------------------------------------------------------------- */
 
 static void five_round_trips_make_it_and_one_more_verifies(void **state)
 {
@@ -113,7 +113,7 @@ static void many_statements_are_as_few_round_trips(void **state)
     site_close(&site);
 }
 
-/* ---- a connection that breaks -------------------------------------------------------------------------- */
+/* ---- a connection that breaks ---------------------------------------------------------------- */
 
 static void a_cut_before_commit_is_done_again(void **state)
 {
@@ -229,7 +229,7 @@ static void a_server_that_does_not_listen_is_waited_for(void **state)
     site_close(&site);
 }
 
-/* ---- many at once --------------------------------------------------------------------------------------- */
+/* ---- many at once ---------------------------------------------------------------------------- */
 
 enum { MADE = 10, FOUND = 11 };
 
@@ -363,7 +363,7 @@ static void a_turn_that_does_not_come_names_the_holder(void **state)
     site_close(&site);
 }
 
-/* ---- memory ------------------------------------------------------------------------------------------------ */
+/* ---- memory ---------------------------------------------------------------------------------- */
 
 static void a_big_file_costs_little_more_than_its_size(void **state)
 {

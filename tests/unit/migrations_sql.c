@@ -39,7 +39,7 @@ static void refused(const char *text, size_t length, const char *part, unsigned 
     assert_int_equal(err.line, line);
 }
 
-/* ---- cutting ---------------------------------------------------------------------------------------- */
+/* ---- cutting --------------------------------------------------------------------------------- */
 
 static void cuts_to(const char *text, size_t count, const char *const *parts)
 {
@@ -158,7 +158,7 @@ static void the_cut_is_the_parsers_own(void **state)
     (void)dlclose(library);
 }
 
-/* ---- psql's lines and COPY --------------------------------------------------------------------------- */
+/* ---- psql's lines and COPY ------------------------------------------------------------------- */
 
 static void a_dump_is_read_with_its_data(void **state)
 {
@@ -189,7 +189,7 @@ static void other_psql_commands_are_refused(void **state)
     refused("COPY t FROM stdin; SELECT 1;\n\\.\n", 32, "line behind", 1);
 }
 
-/* ---- classes ------------------------------------------------------------------------------------------ */
+/* ---- classes --------------------------------------------------------------------------------- */
 
 static void class_is(const char *text, enum sql_class expected, const char *rewritten)
 {
@@ -345,7 +345,7 @@ static void what_the_parser_does_not_know_is_left(void **state)
     sql_release(&s);
 }
 
-/* ---- the version table --------------------------------------------------------------------------------- */
+/* ---- the version table ----------------------------------------------------------------------- */
 
 static const char offline[] =
     "BEGIN;\n\nCREATE TABLE alembic_version (\n    version_num VARCHAR(32) NOT NULL, \n    "
@@ -430,7 +430,7 @@ static void rows_that_do_not_add_up_are_refused(void **state)
     }
 }
 
-/* ---- runs, positions ----------------------------------------------------------------------------------- */
+/* ---- runs, positions ------------------------------------------------------------------------- */
 
 static const struct sql_settings folding = {
     .version_schema = "public", .version_table = "alembic_version", .fold_plain = true};
@@ -497,7 +497,7 @@ static void big_data_costs_little_more_than_its_size(void **state)
 #endif
 }
 
-/* ---- one query ----------------------------------------------------------------------------------------- */
+/* ---- one query ------------------------------------------------------------------------------- */
 
 static void one_reading_statement_is_a_query(void **state)
 {
