@@ -237,7 +237,7 @@ static void set_request(struct options *o, struct http_transfer *transfer)
     set_text(o, CURLOPT_PROTOCOLS_STR, "http,https");
     set_long(o, CURLOPT_PATH_AS_IS, 1L);
     set_long(o, CURLOPT_FOLLOWLOCATION, 0L);
-    set_long(o, CURLOPT_NOSIGNAL, 1L);
+    set_long(o, CURLOPT_NOSIGNAL, 1L); /* proc_harden ignores SIGPIPE, once for all */
     set_text(o, CURLOPT_USERAGENT, USER_AGENT);
     set_pointer(o, CURLOPT_HTTPHEADER, transfer->headers);
     if (exchange->body) {

@@ -12,6 +12,7 @@
 #include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/socket.h>
+#include <sys/un.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -22,7 +23,7 @@
 #include "vault/internal.h"
 #include "vault/source.h"
 
-enum { LONG_MS = 60000, MANY = 20, ODD_PATHS = 12 };
+enum { LONG_MS = 60000, MANY = 20, ODD_PATHS = 12, RELAY_BACKLOG = 16 };
 
 static struct bao *plain, *over_tls;
 
@@ -431,7 +432,6 @@ static void the_wrong_scheme_is_said_both_ways(void **state)
     assert_int_equal(err.kind, ERR_SOURCE_DENIED);
 }
 
-/* A relay that counts connections in *COUNT (shared) and passes bytes to PORT of this machine. */
 static void relay(int a, int b)
 {
     struct pollfd ends[] = {{.fd = a, .events = POLLIN}, {.fd = b, .events = POLLIN}};
@@ -447,37 +447,123 @@ static void relay(int a, int b)
         }
 }
 
-static pid_t start_relay(unsigned to_port, unsigned *port, atomic_int *count)
+/* As a proxy: take the CONNECT, and say that it is done. False: it is none. */
+static bool take_connect(int client)
 {
-    struct sockaddr_in address = {.sin_family = AF_INET};
-    socklen_t length = sizeof address;
-    int listener = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    static const char done[] = "HTTP/1.1 200 Connection established\r\n\r\n";
+    char text[4096];
+    size_t have = 0;
 
-    address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-    assert_int_equal(bind(listener, (struct sockaddr *)&address, length), 0);
-    assert_int_equal(listen(listener, 16), 0);
-    assert_int_equal(getsockname(listener, (struct sockaddr *)&address, &length), 0);
-    *port = ntohs(address.sin_port);
+    while (have < sizeof text - 1) {
+        ssize_t n = recv(client, text + have, sizeof text - 1 - have, 0);
+        if (n <= 0)
+            return false;
+        have += (size_t)n;
+        text[have] = '\0';
+        if (strstr(text, "\r\n\r\n"))
+            break;
+    }
+    /* What a proxy sees is where to, and nothing of ours. */
+    return strncmp(text, "CONNECT ", 8) == 0 && !strstr(text, "canary") &&
+           !strstr(text, "X-Vault") &&
+           send(client, done, sizeof done - 1, MSG_NOSIGNAL) == (ssize_t)sizeof done - 1;
+}
+
+/* Pass what comes to LISTENER on to PORT of this machine, each connection counted. */
+static pid_t start_relay(int listener, unsigned port, bool is_proxy, atomic_int *count)
+{
+    struct sockaddr_in address = {.sin_family = AF_INET, .sin_port = htons((uint16_t)port)};
     pid_t pid = fork();
+
     if (pid != 0) {
         (void)close(listener);
         return pid;
     }
     (void)prctl(PR_SET_PDEATHSIG, SIGKILL);
     (void)signal(SIGCHLD, SIG_IGN);
-    address.sin_port = htons((uint16_t)to_port);
+    address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
     for (;;) {
         int client = accept(listener, NULL, NULL), server = socket(AF_INET, SOCK_STREAM, 0);
         atomic_fetch_add(count, 1);
         if (fork() == 0) {
             (void)prctl(PR_SET_PDEATHSIG, SIGKILL);
-            if (connect(server, (struct sockaddr *)&address, length) == 0)
+            if ((!is_proxy || take_connect(client)) &&
+                connect(server, (struct sockaddr *)&address, sizeof address) == 0)
                 relay(client, server);
             _exit(0);
         }
         (void)close(client);
         (void)close(server);
     }
+}
+
+static int listen_on_port(unsigned *port)
+{
+    struct sockaddr_in address = {.sin_family = AF_INET};
+    socklen_t length = sizeof address;
+    int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+
+    address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+    assert_int_equal(bind(fd, (struct sockaddr *)&address, length), 0);
+    assert_int_equal(listen(fd, RELAY_BACKLOG), 0);
+    assert_int_equal(getsockname(fd, (struct sockaddr *)&address, &length), 0);
+    *port = ntohs(address.sin_port);
+    return fd;
+}
+
+static atomic_int *new_count(void)
+{
+    atomic_int *count = mmap(NULL, sizeof *count, PROT_READ | PROT_WRITE,
+                             MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+
+    assert_true(count != MAP_FAILED);
+    return count;
+}
+
+static void stop_relay(pid_t pid, atomic_int *count)
+{
+    (void)kill(pid, SIGKILL);
+    assert_int_equal(waitpid(pid, NULL, 0), pid);
+    (void)munmap(count, sizeof *count);
+}
+
+static void a_unix_socket_is_spoken_to(void **state)
+{
+    const struct vault_settings none = {0};
+    struct sockaddr_un address = {.sun_family = AF_UNIX};
+    char url[sizeof address.sun_path + 16];
+    int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+
+    (void)state;
+    (void)snprintf(address.sun_path, sizeof address.sun_path, "%.60s/socket", bao_folder(plain));
+    assert_int_equal(bind(fd, (struct sockaddr *)&address, sizeof address), 0);
+    assert_int_equal(listen(fd, RELAY_BACKLOG), 0);
+    atomic_int *count = new_count();
+    pid_t pid = start_relay(fd, bao_port(plain), false, count);
+    (void)snprintf(url, sizeof url, "unix://%s", address.sun_path);
+    setenv("VAULT_ADDR", url, 1);
+    assert_reads(&none, "secret/app", "canary value");
+    assert_true(atomic_load(count) >= 1);
+    stop_relay(pid, count);
+}
+
+static void a_proxy_that_is_named_sees_a_tunnel_and_no_token(void **state)
+{
+    const struct vault_settings none = {0};
+    char url[64];
+    unsigned port;
+
+    (void)state;
+    atomic_int *count = new_count();
+    int fd = listen_on_port(&port);
+    pid_t pid = start_relay(fd, bao_port(over_tls), true, count);
+    (void)snprintf(url, sizeof url, "http://127.0.0.1:%u", port);
+    setenv("VAULT_PROXY_ADDR", url, 1);
+    setenv("NO_PROXY", "127.0.0.1", 1); /* is for https_proxy only */
+    setenv("VAULT_CACERT", bao_ca_file(over_tls), 1);
+    assert_reads(&none, "secret/app", "tls");
+    assert_int_equal(atomic_load(count), 1);
+    stop_relay(pid, count);
 }
 
 static void twenty_paths_over_tls_use_one_connection(void **state)
@@ -489,16 +575,15 @@ static void twenty_paths_over_tls_use_one_connection(void **state)
     unsigned port;
 
     (void)state;
-    atomic_int *count = mmap(NULL, sizeof *count, PROT_READ | PROT_WRITE,
-                             MAP_SHARED | MAP_ANONYMOUS, -1, 0);
-    assert_true(count != MAP_FAILED);
+    atomic_int *count = new_count();
     for (size_t i = 0; i < MANY; i++) {
         (void)snprintf(paths[i], sizeof paths[i], "p%zu", i);
         free(bao_run(over_tls, "kv", "put", "-mount=secret", paths[i], "f=x", NULL));
         (void)snprintf(paths[i], sizeof paths[i], "secret/p%zu", i);
         reads[i].path = paths[i];
     }
-    pid_t pid = start_relay(bao_port(over_tls), &port, count);
+    int fd = listen_on_port(&port);
+    pid_t pid = start_relay(fd, bao_port(over_tls), false, count);
     (void)snprintf(address, sizeof address, "https://127.0.0.1:%u", port);
     setenv("VAULT_ADDR", address, 1);
     setenv("VAULT_CACERT", bao_ca_file(over_tls), 1);
@@ -509,9 +594,7 @@ static void twenty_paths_over_tls_use_one_connection(void **state)
     for (size_t i = 0; i < MANY; i++)
         vault_read_release(&reads[i]);
     vault_free(v);
-    (void)kill(pid, SIGKILL);
-    assert_int_equal(waitpid(pid, NULL, 0), pid);
-    (void)munmap(count, sizeof *count);
+    stop_relay(pid, count);
 }
 
 #define plain_test(f) cmocka_unit_test_setup(f, clean)
@@ -534,6 +617,8 @@ int main(void)
         tls_test(an_authority_from_file_or_bytes_or_contract_is_believed),
         tls_test(an_unknown_authority_or_another_name_is_refused_at_once),
         tls_test(the_wrong_scheme_is_said_both_ways),
+        plain_test(a_unix_socket_is_spoken_to),
+        tls_test(a_proxy_that_is_named_sees_a_tunnel_and_no_token),
         tls_test(twenty_paths_over_tls_use_one_connection),
     };
     return cmocka_run_group_tests(tests, start_servers, stop_servers);
