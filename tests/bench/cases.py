@@ -34,6 +34,8 @@ class Bench:
 
     def __init__(self, watch: Stopwatch, report: Report, quick: bool) -> None:
         self.watch, self.report, self.quick = watch, report, quick
+        # A copy: what is built meanwhile must not be mixed in.
+        self.agent = str(shutil.copy2(AGENT, watch.folder / "agent"))
 
     def folder(self, name: str) -> Path:
         """A folder of one part."""
@@ -54,11 +56,10 @@ class Bench:
 
 def start(bench: Bench) -> None:
     """What a command costs that contacts nothing."""
-    bench.report.section("Start", "The floor is a C program that links jansson, libsodium and PCRE2 "
-                         "and does nothing; an empty C program and the peers for orientation.")
+    bench.report.section("Start")
     contract = inputs.checked_contract(bench.folder("start"), 5)
-    sides = [Side("agent version", [AGENT, "version"]),
-             Side("agent check", [AGENT, "check", "--env-only", "--contract", str(contract)],
+    sides = [Side("agent version", [bench.agent, "version"]),
+             Side("agent check", [bench.agent, "check", "--env-only", "--contract", str(contract)],
                   inputs.checked_environment(5)),
              Side("C, three libraries", [bench.watch.floor("start")]),
              Side("C, empty", [bench.watch.floor("empty")]),
@@ -79,9 +80,7 @@ def start(bench: Bench) -> None:
 
 def fetch(bench: Bench) -> None:
     """Secrets from OpenBao over TLS, then /bin/true."""
-    bench.report.section("Fetch, then exec `/bin/true`", "KV version 2 from a real OpenBao over TLS with "
-                         "a given token, each path another secret. The floor is a libcurl program with "
-                         "all requests in flight over one connection with HTTP/2.")
+    bench.report.section("Fetch, then exec `/bin/true`")
     server = OpenBao(tls=True)
     paths = [f"secret/bench/p{number:02}" for number in range(20)]
     for path in paths:
@@ -99,14 +98,13 @@ def fetch(bench: Bench) -> None:
 
 def _fetch(bench: Bench, folder: Path, server: OpenBao, port: int, paths: Sequence[str],
            round_trip: int) -> None:
-    address = f"https://127.0.0.1:{port}"
-    assert server.ca_cert is not None
-    ca_cert = server.ca_cert
-    env = {"VAULT_ADDR": address, "VAULT_TOKEN": server.token, "VAULT_CACERT": str(ca_cert)}
+    address, ca_cert = f"https://127.0.0.1:{port}", str(server.ca_cert)
+    env = {"VAULT_ADDR": address, "VAULT_TOKEN": server.token, "VAULT_CACERT": ca_cert}
     references = [f"{inputs.secret_name(path)}={path}#value" for path in paths]
     contract = inputs.fetch_contract(folder, paths)
     agent_peer = inputs.bao_agent(folder, address, ca_cert, server.token, paths)
-    sides = [Side("agent", [AGENT, "run", "-q", "--contract", str(contract), "--", "/bin/true"], env),
+    run = [bench.agent, "run", "-q", "--contract", str(contract), "--", "/bin/true"]
+    sides = [Side("agent", run, env),
              Side("C, libcurl", [bench.watch.floor("fetch"), *references, "--", "/bin/true"], env),
              Side("bao agent", [str(find_binary()), "agent", f"-config={agent_peer}"], slow=True)]
     peer = find_peer("consul-template")
@@ -120,7 +118,8 @@ def _fetch(bench: Bench, folder: Path, server: OpenBao, port: int, paths: Sequen
     samples = bench.watch.compare(sides)
     what = f"{len(paths)} path{'s' if len(paths) > 1 else ''}, {round_trip} ms"
     bench.versus(samples, f"fetch-{len(paths)}-{round_trip}", what, "agent", "C, libcurl", 1.15)
-    bench.versus(samples, "fetch-peer", what, "agent", "envconsul", 0.85 if len(paths) == 1 else 0.4)
+    bench.versus(samples, "fetch-peer", what, "agent", "envconsul",
+                 0.85 if len(paths) == 1 else 0.4)
     bench.versus(samples, "fetch-peer", what, "agent", "consul-template")
     bench.versus(samples, "fetch-peer", what, "agent", "bao agent")
 
@@ -151,9 +150,9 @@ class Databases:
             self.current = None
 
 
-def _agent_bootstrap(name: str, databases: Databases, contract: Path, port: int,
+def _agent_bootstrap(bench: Bench, name: str, databases: Databases, contract: Path, port: int,
                      copies: int = 1) -> Side:
-    return Side(name, [AGENT, "bootstrap", "-q", "--contract", str(contract)], copies=copies,
+    return Side(name, [bench.agent, "bootstrap", "-q", "--contract", str(contract)], copies=copies,
                 before=databases.maker(port), after=databases.drop)
 
 
@@ -165,10 +164,7 @@ def _project(folder: Path, tables: int) -> Path:
 
 def bootstrap(bench: Bench) -> None:
     """A fresh database from one file."""
-    bench.report.section("Bootstrap", "A fresh database; each table has ten columns, a primary key and an "
-                         "index. `agent bootstrap` reads 100 Alembic revisions, locks, makes, stamps and "
-                         "looks again from a new connection. The floor sends the file as one query and "
-                         "does nothing else. Alembic makes the same tables in 100 revisions.")
+    bench.report.section("Bootstrap")
     databases = Databases()
     for tables in (100,) if bench.quick else (100, 1000):
         contract = _project(bench.folder(f"bootstrap-{tables}"), tables)
@@ -182,10 +178,12 @@ def _bootstrap(bench: Bench, databases: Databases, contract: Path, tables: int,
     proxy = Proxy(databases.server.port, round_trip / 2) if round_trip else None
     port = proxy.port if proxy else databases.server.port
     schema, make = str(contract.parent / "schema.sql"), databases.maker(port)
-    psql = [str(databases.server.bindir / "psql"), "-X", "-q", "-1", "-v", "ON_ERROR_STOP=1", "-f", schema]
+    psql = [str(databases.server.bindir / "psql"), "-X", "-q", "-1", "-v", "ON_ERROR_STOP=1",
+            "-f", schema]
     config = str(contract.parent / "alembic.ini")
-    sides = [_agent_bootstrap("agent", databases, contract, port),
-             Side("C, libpq", [bench.watch.floor("query"), schema], before=make, after=databases.drop),
+    sides = [_agent_bootstrap(bench, "agent", databases, contract, port),
+             Side("C, libpq", [bench.watch.floor("query"), schema],
+                  before=make, after=databases.drop),
              Side("psql -1 -f", psql, before=make, after=databases.drop, slow=True),
              Side("alembic upgrade head", [ALEMBIC, "-c", config, "upgrade", "head"],
                   before=make, after=databases.drop, slow=True)]
@@ -195,25 +193,24 @@ def _bootstrap(bench: Bench, databases: Databases, contract: Path, tables: int,
     bench.versus(samples, key, what, "agent", "psql -1 -f", 1 / 15 if round_trip else None)
     bench.versus(samples, key, what, "agent", "alembic upgrade head")
     mine, other = samples["agent"], samples["alembic upgrade head"]
-    bench.report.add(Row(f"cpu-{tables}", f"{what}: client CPU", mine.cpu_ms, "alembic upgrade head",
-                         other.cpu_ms, 1 / 50, runs=f"{mine.count}/{other.count}"))
+    bench.report.add(Row(f"cpu-{tables}", f"{what}: client CPU", mine.cpu_ms,
+                         "alembic upgrade head", other.cpu_ms, 1 / 50,
+                         runs=f"{mine.count}/{other.count}"))
     if proxy:
         proxy.stop()
 
 
 def herd(bench: Bench) -> None:
     """Fifty at once on one empty database."""
-    bench.report.section("A herd", f"{HERD} `agent bootstrap` start at once on an empty database of 100 "
-                         "tables; every one must exit 0, and the last end counts. The target is twice a "
-                         "single bootstrap's time and one second.")
+    bench.report.section("A herd")
     databases = Databases()
     contract = _project(bench.folder("herd"), 100)
     for round_trip in ROUND_TRIPS_MS[:1] if bench.quick else ROUND_TRIPS_MS:
         proxy = Proxy(databases.server.port, round_trip / 2) if round_trip else None
         port = proxy.port if proxy else databases.server.port
         samples = bench.watch.compare([
-            _agent_bootstrap("one", databases, contract, port),
-            _agent_bootstrap("herd", databases, contract, port, HERD)])
+            _agent_bootstrap(bench, "one", databases, contract, port),
+            _agent_bootstrap(bench, "herd", databases, contract, port, HERD)])
         one, many = samples["one"], samples["herd"]
         bench.report.add(Row(f"herd-{round_trip}", f"{HERD} at once, {round_trip} ms", many.wall_ms,
                              "one alone", one.wall_ms, 2 * one.wall_ms + 1000, absolute=True,
@@ -225,19 +222,18 @@ def herd(bench: Bench) -> None:
 
 def memory(bench: Bench) -> None:
     """Peak memory with a large schema file."""
-    bench.report.section("Memory", "The largest resident size of `agent bootstrap` with a file as pg_dump "
-                         f"writes it, data as COPY included; the target is the file and "
-                         f"{MEMORY_ALLOWANCE_MB} MB.")
+    bench.report.section("Memory")
     databases = Databases()
     folder = bench.folder("memory")
     size_mb = inputs.dump_file(folder / "schema.sql").stat().st_size / MEGABYTE
     inputs.alembic_project(folder, 1)
     contract = inputs.bootstrap_contract(folder, "schema.sql")
-    side = _agent_bootstrap("agent", databases, contract, databases.server.port)
+    side = _agent_bootstrap(bench, "agent", databases, contract, databases.server.port)
     runs = [bench.watch.run(side) for _ in range(1 if bench.quick else 3)]
     peak_mb = max(run.peak_kib for run in runs) * 1024 / MEGABYTE
     bench.report.add(Row("memory", f"schema file of {size_mb:.0f} MB", peak_mb, "the file", size_mb,
-                         size_mb + MEMORY_ALLOWANCE_MB, unit="MB", absolute=True, runs=str(len(runs))))
+                         size_mb + MEMORY_ALLOWANCE_MB, unit="MB", absolute=True,
+                         runs=str(len(runs))))
     databases.server.remove()
 
 
@@ -245,20 +241,18 @@ def memory(bench: Bench) -> None:
 
 def check(bench: Bench) -> None:
     """A contract against the environment, and parsing by size."""
-    bench.report.section("Check", "`agent check --env-only`; every variable has a pattern and a value that "
-                         "matches. The floor reads the same file with jansson and matches the same "
-                         "patterns with PCRE2. Then the processor time of parsing a contract "
-                         "(`agent check --lint`) for each further variable.")
+    bench.report.section("Check")
     folder = bench.folder("check")
     for count in (50, 1000):
-        contract, env = str(inputs.checked_contract(folder, count)), inputs.checked_environment(count)
+        contract = str(inputs.checked_contract(folder, count))
+        env = inputs.checked_environment(count)
         samples = bench.watch.compare([
-            Side("agent", [AGENT, "check", "-q", "--env-only", "--contract", contract], env),
+            Side("agent", [bench.agent, "check", "-q", "--env-only", "--contract", contract], env),
             Side("C, jansson and PCRE2", [bench.watch.floor("check"), contract], env)], FAST)
         bench.versus(samples, f"check-{count}", f"{count:,} variables", "agent",
                      "C, jansson and PCRE2", 1.5)
     sizes = (10, 1000, 100000)
-    sides = [Side(str(count), [AGENT, "check", "-q", "--lint", "--contract",
+    sides = [Side(str(count), [bench.agent, "check", "-q", "--lint", "--contract",
                                str(inputs.plain_contract(folder, count))]) for count in sizes]
     samples = bench.watch.compare(sides, FAST)
     # Processor time: what a thousand variables cost is less than the machine's noise.
@@ -273,11 +267,11 @@ def check(bench: Bench) -> None:
 
 def graph(bench: Bench) -> None:
     """Revision files, read without Python."""
-    bench.report.section("Graph", "`agent graph` reads every revision file; `alembic heads` imports each.")
+    bench.report.section("Graph")
     for count in (1000,) if bench.quick else (1000, 10000):
         config = str(inputs.alembic_project(bench.folder(f"graph-{count}"), count))
         samples = bench.watch.compare([
-            Side("agent", [AGENT, "graph", config]),
+            Side("agent", [bench.agent, "graph", config]),
             Side("alembic heads", [ALEMBIC, "-c", config, "heads"], slow=True)])
         bench.versus(samples, "graph", f"{count:,} revisions", "agent", "alembic heads")
 

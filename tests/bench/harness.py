@@ -137,8 +137,9 @@ class Stopwatch:
         lines = [line.split() for line in result.read_text().splitlines()] if code == 0 else []
         failed = [line[4] for line in lines if line[4] != "0"]
         if code != 0 or failed:
-            raise BenchError(f"{side.name}: {shlex.join(side.argv)}\nexit {', '.join(failed) or code}"
-                             f"\n{said.read_text(errors='replace')[-2000:]}")
+            words = said.read_text(errors="replace")[-2000:]
+            raise BenchError(f"{side.name}: {shlex.join(side.argv)}\n"
+                             f"exit {', '.join(failed) or code}\n{words}")
         return Cost(max(int(line[0]) for line in lines) * MS_PER_NS,
                     sum(int(line[1]) + int(line[2]) for line in lines) * MS_PER_US,
                     max(int(line[3]) for line in lines))

@@ -103,8 +103,8 @@ def dump_file(path: Path) -> Path:
                        "    amount integer,\n    made timestamp with time zone,\n    flag boolean\n"
                        f");\n\nCOPY {name} (id, words, amount, made, flag) FROM stdin;\n")
             file.writelines(line.format(row) for row in range(rows))
-            file.write(f"\\.\n\nALTER TABLE ONLY {name}\n    ADD CONSTRAINT {table_name(number)}_pkey"
-                       " PRIMARY KEY (id);\n\n")
+            file.write(f"\\.\n\nALTER TABLE ONLY {name}\n"
+                       f"    ADD CONSTRAINT {table_name(number)}_pkey PRIMARY KEY (id);\n\n")
         file.write("\\unrestrict bench\n")
     return path
 
@@ -176,7 +176,7 @@ def _template(path: str) -> str:
     return f'{{{{ with secret "{mount}/data/{rest}" }}}}{{{{ .Data.data.value }}}}{{{{ end }}}}'
 
 
-def bao_agent(folder: Path, address: str, ca_cert: Path, token: str, paths: Sequence[str]) -> Path:
+def bao_agent(folder: Path, address: str, ca_cert: str, token: str, paths: Sequence[str]) -> Path:
     """`bao agent` as a process supervisor: a template for each variable, then /bin/true."""
     write(folder / "token", token)
     templates = "".join(f"env_template {json.dumps(secret_name(path))} {{\n"
@@ -201,7 +201,7 @@ exec {{
 """)
 
 
-def consul_template(folder: Path, address: str, ca_cert: Path, paths: Sequence[str]) -> Path:
+def consul_template(folder: Path, address: str, ca_cert: str, paths: Sequence[str]) -> Path:
     """consul-template: one template with all values, then /bin/true; the token is VAULT_TOKEN."""
     contents = "\n".join(f"{secret_name(path)}={_template(path)}" for path in paths)
     return write(folder / f"consul-template-{len(paths)}.hcl", f"""
@@ -218,7 +218,7 @@ exec {{ command = ["/bin/true"] }}
 """)
 
 
-def envconsul(folder: Path, address: str, ca_cert: Path, paths: Sequence[str]) -> Path:
+def envconsul(folder: Path, address: str, ca_cert: str, paths: Sequence[str]) -> Path:
     """envconsul: each secret's fields as variables; the token is VAULT_TOKEN."""
     secrets = "".join(f'secret {{\n  path = "{path}"\n  no_prefix = true\n}}\n' for path in paths)
     return write(folder / f"envconsul-{len(paths)}.hcl", f"""

@@ -1,21 +1,55 @@
-"""Why a target is missed, by the key of its row: written when the cause was found, printed in
-docs/BENCH.md only while the target is in fact missed."""
+"""The words of docs/BENCH.md: what a section compares, and why a target is missed."""
 from typing import Dict
 
-_CONSTANT = ("The difference does not grow with the schema: it is the looks at the catalogs (a session "
-             "that is new plans such a query for some milliseconds), a second connection with its "
-             "log-in, and COMMIT.")
-_ROUND_TRIPS = ("The floor takes six round trips, five of them to connect. What makes the result certain "
-                "takes more: the look, the lock, COMMIT by itself, and the second look from a new "
-                "connection, which has to connect too. The count does not grow with the schema.")
-_HERD = ("Bound by the processors: each of the fifty loads libpq, logs in (SCRAM) and looks at the "
-         "catalogs, a waiter twice, and PostgreSQL starts a process for each connection.")
-_CPU = ("Most of it is loading libpq with the libraries behind it and two log-ins (SCRAM); the floor, "
-        "which does nothing but send the file, takes two thirds of it.")
-_FETCH = ("One request more than the floor, which knows that the mount is KV version 2; and everything "
-          "that held a secret is wiped.")
-_START = "A few page faults more than the floor; seen where the machine is busy (see the CPU column)."
+INTRODUCTIONS: Dict[str, str] = {
+    "Start":
+        "The floor is a C program that links jansson, libsodium and PCRE2 and does nothing; an "
+        "empty C program and the peers are there for orientation.",
+    "Fetch, then exec `/bin/true`":
+        "KV version 2 from a real OpenBao over TLS with a given token, each path another secret. "
+        "The floor is a libcurl program with all requests in flight over one connection with "
+        "HTTP/2.",
+    "Bootstrap":
+        "A fresh database; each table has ten columns, a primary key and an index. `agent "
+        "bootstrap` reads 100 Alembic revisions, locks, makes, stamps and looks again from a new "
+        "connection. The floor sends the file as one query and does nothing else. Alembic makes "
+        "the same tables in 100 revisions.",
+    "A herd":
+        "Fifty `agent bootstrap` start at once on an empty database of 100 tables; every one must "
+        "exit 0, and the last end counts. The target is twice a single one's time and one second.",
+    "Memory":
+        "The largest resident size of `agent bootstrap` with a file as pg_dump writes it, data as "
+        "COPY included; the target is the file and 32 MB.",
+    "Check":
+        "`agent check --env-only`; every variable has a pattern and a value that matches. The "
+        "floor reads the same file with jansson and matches the same patterns with PCRE2. Then "
+        "the processor time of parsing a contract (`agent check --lint`) for each further "
+        "variable.",
+    "Graph":
+        "`agent graph` reads every revision file; `alembic heads` imports each.",
+}
 
+_CONSTANT = (
+    "The difference does not grow with the schema: it is the looks at the catalogs (a session "
+    "that is new plans such a query for some milliseconds), a second connection with its log-in, "
+    "and COMMIT.")
+_ROUND_TRIPS = (
+    "The floor takes six round trips, five of them to connect. What makes the result certain "
+    "takes more: the look, the lock, COMMIT by itself, and the second look from a new connection, "
+    "which has to connect too. The count does not grow with the schema.")
+_HERD = (
+    "Bound by the processors: each of the fifty loads libpq, logs in (SCRAM) and looks at the "
+    "catalogs, a waiter twice, and PostgreSQL starts a process for each connection.")
+_CPU = (
+    "Most of it is loading libpq with the libraries behind it and two log-ins (SCRAM); the floor, "
+    "which does nothing but send the file, takes two thirds of it.")
+_FETCH = (
+    "One request more than the floor, which knows that the mount is KV version 2; and everything "
+    "that held a secret is wiped.")
+_START = (
+    "A few page faults more than the floor; seen where the machine is busy (see the CPU column).")
+
+# By the key of a row; printed only while its target is in fact missed.
 NOTES: Dict[str, str] = {
     "start": _START,
     "fetch-1-0": _FETCH, "fetch-20-0": _FETCH, "fetch-1-20": _FETCH, "fetch-20-20": _FETCH,

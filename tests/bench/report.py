@@ -7,13 +7,15 @@ import re
 from pathlib import Path
 from typing import Dict, List, Optional, Sequence
 
+from tests.bench.notes import INTRODUCTIONS, NOTES
+
 COLUMNS = ("what", "ours", "peer", "its", "ratio", "target", "reached", "CPU", "runs")
 WIDTHS = (44, 11, 26, 13, 7, 10, 7, 7, 6)
 
 
 class Row:
-    """One comparison. `key` names the note that explains it when the target is missed; `limit` is the
-    ratio that is allowed, or with `absolute` the value, in the row's unit; None: for orientation.
+    """One comparison. `key` names the note that explains it when the target is missed; `limit` is
+    the ratio that is allowed, or with `absolute` the value in the row's unit; None: orientation.
     `cpu_ratio` is ours by its of the processor time, which depends less on what else runs."""
 
     def __init__(self, key: str, what: str, ours: float, peer: str, its: Optional[float],
@@ -57,13 +59,12 @@ class Report:
 
     def __init__(self) -> None:
         self.sections: List[str] = []
-        self.introductions: Dict[str, str] = {}
         self.rows: Dict[str, List[Row]] = {}
 
-    def section(self, title: str, introduction: str) -> None:
-        """Begin a section."""
+    def section(self, title: str) -> None:
+        """Begin a section; INTRODUCTIONS has its first words."""
         self.sections.append(title)
-        self.introductions[title], self.rows[title] = introduction, []
+        self.rows[title] = []
         print(f"\n{title}\n{_line(COLUMNS)}", flush=True)
 
     def add(self, row: Row) -> None:
@@ -75,14 +76,14 @@ class Report:
         """The rows whose target was not reached."""
         return [row for title in self.sections for row in self.rows[title] if row.reached is False]
 
-    def write(self, path: Path, facts: Sequence[str], notes: Dict[str, str], how: str) -> None:
+    def write(self, path: Path, facts: Sequence[str], how: str) -> None:
         """Write the document."""
         text = ["# Measurements", "",
                 "Made by `make bench` (`tests/bench/run.py`); nothing here is edited by hand.", "",
                 how, ""]
         text += [f"- {fact}" for fact in facts]
         for title in self.sections:
-            text += ["", f"## {title}", "", self.introductions[title], "",
+            text += ["", f"## {title}", "", INTRODUCTIONS[title], "",
                      f"| {' | '.join(COLUMNS)} |", "|---|--:|---|--:|--:|--:|---|--:|--:|"]
             text += [f"| {' | '.join(row.cells())} |" for row in self.rows[title]]
         text += ["", "## Targets that were missed", ""]
@@ -90,7 +91,7 @@ class Report:
         if not missed:
             text.append("None in this run.")
         for row in missed:
-            why = notes.get(row.key, "The cause is not known yet.")
+            why = NOTES.get(row.key, "The cause is not known yet.")
             text.append(f"- **{row.what}** against {row.peer}: "
                         f"{row.cells()[4]}, target {row.cells()[5]}. {why}")
         path.write_text("\n".join(text) + "\n", encoding="utf-8")

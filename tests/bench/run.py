@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""`make bench`: times as ratios, every side in one run; prints a table as it goes, writes docs/BENCH.md.
+"""`make bench`: times as ratios, all sides in one run; prints as it goes, writes docs/BENCH.md.
 
     run.py [--quick] [--full] [--only PART...] [--output FILE]
 
@@ -20,7 +20,6 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 # pylint: disable=wrong-import-position
 from tests.bench.cases import AGENT, ALEMBIC, PARTS, Bench, find_peer
 from tests.bench.harness import REPETITIONS, SLOW_MS, BenchError, Stopwatch, first_line
-from tests.bench.notes import NOTES
 from tests.bench.report import Report, load, machine
 from tests.lib.openbao import find_binary
 from tests.lib.postgres import find_bindir
@@ -52,7 +51,8 @@ def facts() -> List[str]:
              first_line([ALEMBIC, "--version"]) + f" on Python {sys.version.split()[0]}"]
     for name in ("consul-template", "envconsul"):
         path = find_peer(name)
-        found.append(first_line([path, "-version"]).strip(" ()") if path else f"{name}: not installed")
+        said = first_line([path, "-version"]).strip(" ()") if path else f"{name}: not installed"
+        found.append(said)
     return found
 
 
@@ -78,15 +78,15 @@ def main() -> int:
     often = {1: "once", 3: "three times"}
     slow = " and ".join(f"longer than {limit_ms / 1000:g} s {often[runs]}"
                         for limit_ms, runs in reversed(SLOW_MS))
-    how = (f"Medians of at least {repetitions} runs, the sides in turn; a peer that takes {slow} only "
-           "(column *runs*: ours/its; `run.py --full` runs all of them ten times). *CPU* is the ratio "
-           "of the processor time of the commands and what they waited for. A proxy adds "
+    how = (f"Medians of at least {repetitions} runs, the sides in turn; a peer that takes {slow} "
+           "only (column *runs*: ours/its; `run.py --full` runs all of them ten times). *CPU* is "
+           "the ratio of the processor time of the commands and what they waited for. A proxy adds "
            "20 ms to each round trip, 10 ms in each direction. PostgreSQL runs without fsync, its "
            f"data in memory where /dev/shm is there. The whole took {seconds:.0f} s; the machine's "
-           f"load average before it was {load_before} (what else runs slows all sides, not evenly).")
+           f"load average before it was {load_before} (what else runs slows all sides, unevenly).")
     output = options.output or (None if options.quick or options.only else DOCUMENT)
     if output:
-        report.write(output, facts(), NOTES, how)
+        report.write(output, facts(), how)
         print(f"\nwritten: {output}")
     missed = report.missed()
     print(f"\n{len(missed)} targets missed, {seconds:.0f} s")
