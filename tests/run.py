@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Run the tests: every unit test binary, and every test_* function of tests/integration/*.py.
 
-    tests/run.py                     all: units as debug and as asan, integration with the release build
+    tests/run.py                     all: units as debug and as asan, integration with the asan build
     tests/run.py PATTERN...          what has one of the patterns in its name (globs are allowed)
     tests/run.py --variant cover     units of that build alone, integration with that agent
     tests/run.py --list              the names
@@ -140,7 +140,8 @@ def integration_items(shared: Shared, variant: Optional[str]) -> List[Item]:
         for name, test in vars(module).items():
             if name.startswith("test_") and inspect.isfunction(test):
                 full = f"integration/{source.stem}.{name}"
-                items.append(Item(full, lambda n=full, t=test: run_case(n, t, shared, variant),
+                build = variant or getattr(module, "VARIANT", None)
+                items.append(Item(full, lambda n=full, t=test, b=build: run_case(n, t, shared, b),
                                   getattr(test, "alone", False)))
     return items
 

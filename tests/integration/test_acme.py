@@ -6,7 +6,7 @@ import json
 import sys
 from typing import Dict, List, Optional
 
-from tests.lib.agent import Result
+from tests.lib.agent import Result, agent_binary
 from tests.lib.alembic import assert_alembic_agrees
 from tests.lib.case import ACME, Case, lacks
 from tests.lib.catalog import catalog, differences, owners
@@ -236,7 +236,7 @@ def test_the_whole_start_with_openbao(case: Case) -> None:
 def test_the_demo_does_what_it_shows_and_leaves_nothing(case: Case) -> None:
     before = set((ROOT / "build").glob("demo-*"))
     shown = case.tool(sys.executable, str(ROOT / "examples" / "demo.py"), "--agent",
-                      str(case.make_agent().binary), seconds=300).expect(0)
+                      str(agent_binary("release")), seconds=300).expect(0)
     missing = lacks(shown.stdout, [f"{HEAD} (head)", "current", "servers are stopped"])
     assert not missing, (missing, shown)
     assert len(shown.stdout.splitlines()) <= 70, shown

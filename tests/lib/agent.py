@@ -1,6 +1,8 @@
 """The agent binary under test, and the canaries that must not be seen.
 
-`AGENT_VARIANT` names the build (release, debug, asan, cover); `AGENT_BINARY` a binary itself.
+The build is asan unless said otherwise: by `AGENT_VARIANT` (release, debug, asan, cover), by
+`AGENT_BINARY` (a binary itself), or by a test module's `VARIANT = "release"`, for what is about memory
+or processes in numbers.
 A secret in a test is a canary: registered here, it is looked for in all that a command writes, and in
 the arguments of every process below it, raw and as base64, hex and percent-encoded text.
 """
@@ -20,7 +22,7 @@ from urllib.parse import quote
 
 from tests.lib.processes import ROOT, plain_environment, register, unregister
 
-DEFAULT_VARIANT = "release"
+DEFAULT_VARIANT = "asan"
 RUN_SECONDS = 120.0
 WATCH_SECONDS = 0.02
 CANARY_MIN_CHARACTERS = 8
