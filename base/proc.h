@@ -56,6 +56,10 @@ MUST_USE int proc_harden(int argc, struct err *err);
  * the execve itself; the environment is the caller's to put together.) */
 void proc_restore_for_child(void);
 
+/* Mark every descriptor from FIRST up close-on-exec: ours are so from birth, those of libraries and
+ * those that we were handed may not be. Safe between vfork and execve. */
+void proc_close_at_exec(int first);
+
 /* "NAME=value" entries that proc_harden took out of the environment, NULL-terminated. */
 const char *const *proc_withheld_environment(void);
 

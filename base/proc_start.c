@@ -174,16 +174,15 @@ static int place_fds(const int wanted[static 3], int *report)
     return 0;
 }
 
-/* Ours are close-on-exec from birth; this is for those that we inherited. */
-static void shut_other_fds(void)
+void proc_close_at_exec(int first)
 {
     struct rlimit limit = {.rlim_cur = FDS_SCANNED_MAX};
 
-    if (close_range(FIRST_OTHER_FD, ~0U, CLOSE_RANGE_CLOEXEC) == 0)
+    if (close_range((unsigned)first, ~0U, CLOSE_RANGE_CLOEXEC) == 0)
         return;
     (void)getrlimit(RLIMIT_NOFILE, &limit);
     int end = limit.rlim_cur < FDS_SCANNED_MAX ? (int)limit.rlim_cur : FDS_SCANNED_MAX;
-    for (int fd = FIRST_OTHER_FD; fd < end; fd++)
+    for (int fd = first; fd < end; fd++)
         (void)fcntl(fd, F_SETFD, FD_CLOEXEC); /* EBADF: nothing open there */
 }
 
@@ -199,7 +198,7 @@ NORETURN static void become(const struct proc_plan *plan, const sigset_t *mask, 
         give_up(report, STEP_FOLDER);
     if (place_fds(plan->fds, &report) != 0)
         give_up(report, STEP_FDS);
-    shut_other_fds();
+    proc_close_at_exec(FIRST_OTHER_FD);
     (void)sigprocmask(SIG_SETMASK, mask, NULL);
     proc_restore_for_child();
     /* execve's prototype lacks the const that it keeps to (POSIX, execve, rationale). */
