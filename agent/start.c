@@ -2,10 +2,13 @@
 
 #include <errno.h>
 #include <stdint.h>
+#include <unistd.h>
 
 #include "base/mem.h"
 #include "base/proc.h"
 #include "base/str.h"
+
+enum { LISTEN_FDS_MAX = 1024 };
 
 /* Vault's own credentials: what logs in is agent's business, unless the contract says otherwise. */
 static const char *const vault_credentials[] = {
@@ -85,6 +88,21 @@ int start_environment(struct job *job, struct err *err)
     return 0;
 }
 
+/* The first descriptor that the application does not get. It has 0, 1 and 2; where systemd activates
+ * by socket, those as well that LISTEN_FDS counts: LISTEN_PID is this process, which it becomes. */
+static int first_closed(const struct job *job)
+{
+    const char *pid = environment_get(&job->environment, "LISTEN_PID");
+    const char *count = environment_get(&job->environment, "LISTEN_FDS");
+    int64_t number = 0, handed_on = 0;
+
+    if (!pid || !count || str_to_int64(pid, strlen(pid), &number) != 0 || number != getpid() ||
+        str_to_int64(count, strlen(count), &handed_on) != 0 || handed_on < 0 ||
+        handed_on > LISTEN_FDS_MAX)
+        return STDERR_FILENO + 1;
+    return STDERR_FILENO + 1 + (int)handed_on;
+}
+
 int start_exec(const struct job *job, char **argv, int *exit_code, struct err *err)
 {
     AUTO_FREE char *found = NULL;
@@ -97,6 +115,7 @@ int start_exec(const struct job *job, char **argv, int *exit_code, struct err *e
         *exit_code = err->sys_errno == EACCES ? EXIT_RUN_CANNOT : EXIT_RUN_NOT_FOUND;
         return -1;
     }
+    proc_close_at_exec(first_closed(job));
     proc_restore_for_child();
     /* POSIX: execve takes char *const[] and changes none of it. It comes back only on failure. */
     (void)execve(found, argv, (char *const *)(uintptr_t)list);
