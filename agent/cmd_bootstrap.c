@@ -1,6 +1,7 @@
 /* agent/cmd_bootstrap.c: `agent bootstrap`: make a fresh database and stamp it, in one transaction. */
 #include "agent/cmd.h"
 #include "agent/job.h"
+#include "agent/leave.h"
 
 static bool dry_run, migrate;
 
@@ -44,30 +45,50 @@ static int refused(const struct job *job, const struct database_report *report,
     return document_print(&json, code);
 }
 
+/* Without an owner, what was made belongs to the login: it could not be dropped with its lease. */
+static void leave(const struct job *job, const struct database_settings *settings,
+                  const struct database_report *report)
+{
+    if (report->created && !settings->owner)
+        leave_vault(job);
+    else
+        leave_vault_unused(job);
+}
+
+static int show(const struct job *job, const struct database_report *report)
+{
+    AUTO_BUF out = BUF_INIT(OUTPUT_MAX_BYTES);
+
+    job_say_findings(job);
+    if (job->call->common.json) {
+        struct json json = JSON_INIT(&out);
+        document_begin(&json, "bootstrap", true);
+        bootstrap_write_json(report, &json);
+        return document_print(&json, 0);
+    }
+    bootstrap_write_text(report, &out);
+    return text_print(&out, 0);
+}
+
 static int bootstrap_command(const struct invocation *call)
 {
     AUTO_JOB job = JOB_INIT(call);
     AUTO_DATABASE_JOB database = DATABASE_JOB_INIT;
     AUTO_REPORT report = REPORT_INIT;
-    AUTO_BUF out = BUF_INIT(OUTPUT_MAX_BYTES);
     struct err err = ERR_INIT;
+    int code;
 
     if (command_words_at_most(call, 0, &err) != 0 || job_load(&job, &err) != 0 ||
         job_database(&job, &database, &err) != 0)
-        return job_failed(&job, &err);
-    if (dry_run)
-        return print_plan(&job, &database.settings, &err);
-    if (bootstrap_run(&database.settings, migrate, &report, &err) != 0)
-        return refused(&job, &report, &err);
-    job_say_findings(&job);
-    if (call->common.json) {
-        struct json json = JSON_INIT(&out);
-        document_begin(&json, "bootstrap", true);
-        bootstrap_write_json(&report, &json);
-        return document_print(&json, 0);
-    }
-    bootstrap_write_text(&report, &out);
-    return text_print(&out, 0);
+        code = job_failed(&job, &err);
+    else if (dry_run)
+        code = print_plan(&job, &database.settings, &err);
+    else if (bootstrap_run(&database.settings, migrate, &report, &err) != 0)
+        code = refused(&job, &report, &err);
+    else
+        code = show(&job, &report);
+    leave(&job, &database.settings, &report);
+    return code;
 }
 
 const struct command command_bootstrap = {

@@ -1,6 +1,7 @@
 /* agent/cmd_check.c: `agent check`: is the environment complete and right? */
 #include "agent/cmd.h"
 #include "agent/job.h"
+#include "agent/leave.h"
 #include "base/str.h"
 
 static bool lint, env_only;
@@ -25,27 +26,31 @@ static int check_call(const struct invocation *call, struct err *err)
     return err_set(err, ERR_USAGE, "--lint, --env-only and --env-file exclude each other");
 }
 
+/* The values that are to be checked, from where the options say. */
+static int take_values(struct job *job, struct err *err)
+{
+    if (env_file &&
+        (envfile_read(env_file, &job->arena, &job->given_environment, &job->findings, err) != 0 ||
+         job_refuse_problems(job, ERR_FILE, env_file, err) != 0))
+        return -1;
+    if (job_load(job, err) != 0)
+        return -1;
+    if (env_file || env_only)
+        return job_take_environment(job, err);
+    if (job_resolve(job, NULL, err) == 0)
+        return 0;
+    struct err violations = ERR_INIT; /* said too; what could not be fetched decides the code */
+    if (job_check(job, &violations) != 0 && violations.kind != ERR_VIOLATION)
+        *err = violations;
+    return -1;
+}
+
 static int look(struct job *job, size_t *checked, struct err *err)
 {
     if (lint)
         return job_open(job, err) != 0 ? -1 : job_lint(job, err);
-    if (job_load(job, err) != 0)
+    if (take_values(job, err) != 0)
         return -1;
-    if (env_file) {
-        const char *const *list;
-        if (envfile_read(env_file, &job->arena, &list, &job->findings, err) != 0 ||
-            job_refuse_problems(job, ERR_FILE, env_file, err) != 0 ||
-            job_take_environment(job, list, err) != 0)
-            return -1;
-    } else if (env_only) {
-        if (job_take_environment(job, NULL, err) != 0)
-            return -1;
-    } else if (job_resolve(job, NULL, err) != 0) {
-        struct err violations = ERR_INIT; /* said too; what could not be fetched decides the code */
-        if (job_check(job, &violations) != 0 && violations.kind != ERR_VIOLATION)
-            *err = violations;
-        return -1;
-    }
     for (size_t i = 0; i < job->contract->variable_count; i++)
         *checked += job->values[i].resolved ? 1 : 0;
     return job_check(job, err);
@@ -95,6 +100,7 @@ static int check_command(const struct invocation *call)
         return command_failed(call, &err);
     if (look(&job, &checked, &err) == 0)
         err_clear(&err);
+    leave_vault_unused(&job);
     if (call->common.json || str_eq(check_format, "json"))
         return show_json(&job, checked, &err);
     return show_text(&job, checked, &err);

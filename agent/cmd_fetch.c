@@ -96,8 +96,10 @@ static int fetch_command(const struct invocation *call)
     AUTO_BUF out = BUF_INIT(OUTPUT_MAX_BYTES);
     struct err err = ERR_INIT;
 
-    if (check_call(call, &err) != 0 || fetch(&job, &out, &err) != 0)
+    if (check_call(call, &err) != 0 || fetch(&job, &out, &err) != 0) {
+        leave_vault_unused(&job);
         return job_failed(&job, &err);
+    }
     job_say_findings(&job);
     leave_vault(&job);
     return output_file ? 0 : text_print(&out, 0);

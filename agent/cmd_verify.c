@@ -1,6 +1,7 @@
 /* agent/cmd_verify.c: `agent verify`: what state is the database in? */
 #include "agent/cmd.h"
 #include "agent/job.h"
+#include "agent/leave.h"
 
 static const char *query;
 
@@ -26,24 +27,22 @@ static int run_query(struct job *job, const struct database_settings *settings, 
     return document_print(&json, 0);
 }
 
-static int verify_command(const struct invocation *call)
+static int look(struct job *job, struct err *err)
 {
-    AUTO_JOB job = JOB_INIT(call);
     AUTO_DATABASE_JOB database = DATABASE_JOB_INIT;
     AUTO_REPORT report = REPORT_INIT;
     AUTO_BUF out = BUF_INIT(OUTPUT_MAX_BYTES);
-    struct err err = ERR_INIT;
 
-    if (command_words_at_most(call, 0, &err) != 0 || job_load(&job, &err) != 0 ||
-        job_database(&job, &database, &err) != 0)
-        return job_failed(&job, &err);
+    if (command_words_at_most(job->call, 0, err) != 0 || job_load(job, err) != 0 ||
+        job_database(job, &database, err) != 0)
+        return job_failed(job, err);
     if (query)
-        return run_query(&job, &database.settings, &err);
-    if (verify_run(&database.settings, &report, &err) != 0)
-        return job_failed(&job, &err);
+        return run_query(job, &database.settings, err);
+    if (verify_run(&database.settings, &report, err) != 0)
+        return job_failed(job, err);
     int code = report.state == STATE_CURRENT ? 0 : 1;
-    job_say_findings(&job);
-    if (call->common.json) {
+    job_say_findings(job);
+    if (job->call->common.json) {
         struct json json = JSON_INIT(&out);
         document_begin(&json, "verify", code == 0);
         verify_write_json(&report, &json);
@@ -51,6 +50,16 @@ static int verify_command(const struct invocation *call)
     }
     verify_write_text(&report, &out);
     return text_print(&out, code);
+}
+
+static int verify_command(const struct invocation *call)
+{
+    AUTO_JOB job = JOB_INIT(call);
+    struct err err = ERR_INIT;
+    int code = look(&job, &err);
+
+    leave_vault_unused(&job);
+    return code;
 }
 
 const struct command command_verify = {

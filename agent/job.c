@@ -43,15 +43,30 @@ bool job_has_contract(const struct invocation *call)
     return named_contract(call) || access(DEFAULT_CONTRACT, F_OK) == 0;
 }
 
+static const struct finding *first_error(const struct findings *findings)
+{
+    for (size_t i = 0; i < findings->count; i++)
+        if (findings->list[i].severity == FINDING_ERROR)
+            return &findings->list[i];
+    return NULL;
+}
+
 int job_refuse_problems(const struct job *job, enum err_kind kind, const char *what,
                         struct err *err)
 {
     if (job->findings.no_memory)
         return err_nomem(err);
-    if (job->findings.errors == 0)
+    const struct finding *first = first_error(&job->findings);
+    if (!first)
         return 0;
-    return err_set(err, kind, "%s: %zu problem%s", what, job->findings.errors,
-                   job->findings.errors == 1 ? "" : "s");
+    err_set(err, kind, "%s: %zu problem%s%s: %s%s%s", what, job->findings.errors,
+            job->findings.errors == 1 ? "" : "s", job->findings.errors == 1 ? "" : ", the first",
+            first->variable ? first->variable : "", first->variable ? ": " : "", first->message);
+    if (!job->call->common.json)
+        return -1; /* people see place and hint of each in the table above */
+    if (first->file)
+        err_at(err, first->file, first->line, first->column);
+    return first->hint ? err_hint(err, "%s", first->hint) : -1;
 }
 
 static int select_profile(struct job *job, struct err *err)
@@ -70,8 +85,10 @@ static int select_profile(struct job *job, struct err *err)
 int job_open(struct job *job, struct err *err)
 {
     const char *path = job_contract_path(job->call);
+    const char *const *own = job->given_environment ? job->given_environment
+                                                    : (const char *const *)environ;
 
-    if (environment_index(&job->environment, (const char *const *)environ, err) != 0)
+    if (environment_index(&job->environment, own, err) != 0)
         return -1;
     if (contract_load(path, &job->contract, &job->findings, err) != 0) {
         if (!named_contract(job->call))
@@ -144,34 +161,45 @@ int job_sources(struct job *job, struct err *err)
     return source_set_new(&job->vault, (const char *const *)environ, &job->sources, err);
 }
 
-int job_take_environment(struct job *job, const char *const *list, struct err *err)
+bool job_is_profile_variable(const struct job *job, const struct contract_variable *variable)
 {
-    struct environment given = ENVIRONMENT_INIT;
-    const struct environment *from = &job->environment;
+    return job->contract->profile && job->contract->profile_variable &&
+           str_eq(variable->name, job->contract->profile_variable);
+}
+
+struct contract_value job_profile_value(const struct job *job)
+{
+    const char *profile = job->contract->profile;
+
+    return (struct contract_value){
+        .bytes = secret_borrow(profile, strlen(profile)), .origin = VALUE_SOURCE, .resolved = true};
+}
+
+static int take_variable(struct job *job, const struct contract_variable *variable,
+                         struct contract_value *value, struct err *err)
+{
+    const char *text = environment_get(&job->environment, variable->name);
+    struct contract_input nothing = {0};
     int result = 0;
 
-    if (list) {
-        if (environment_index(&given, list, err) != 0)
-            return -1;
-        from = &given;
-    }
-    for (size_t i = 0; i < job->contract->variable_count && result == 0; i++) {
-        const struct contract_variable *variable = &job->contract->variables[i];
-        struct contract_value *value = &job->values[i];
-        const char *text = environment_get(from, variable->name);
-        if (text) {
-            *value = (struct contract_value){.bytes = secret_borrow(text, strlen(text)),
-                                             .origin = VALUE_ENVIRONMENT};
-        } else {
-            struct contract_input nothing = {0};
-            result = contract_assemble(job->contract, variable, &nothing, value, &job->findings,
-                                       err);
-        }
-        value->resolved = true;
-    }
-    job->has_unchecked = true;
-    environment_release(&given); /* the index; the texts are the list's */
+    if (text)
+        *value = (struct contract_value){.bytes = secret_borrow(text, strlen(text)),
+                                         .origin = VALUE_ENVIRONMENT};
+    else if (job_is_profile_variable(job, variable))
+        *value = job_profile_value(job);
+    else
+        result = contract_assemble(job->contract, variable, &nothing, value, &job->findings, err);
+    value->resolved = true;
     return result;
+}
+
+int job_take_environment(struct job *job, struct err *err)
+{
+    job->has_unchecked = true;
+    for (size_t i = 0; i < job->contract->variable_count; i++)
+        if (take_variable(job, &job->contract->variables[i], &job->values[i], err) != 0)
+            return -1;
+    return 0;
 }
 
 int job_check(struct job *job, struct err *err)
@@ -189,13 +217,31 @@ int job_lint(struct job *job, struct err *err)
     return job_refuse_problems(job, ERR_CONTRACT, job_contract_path(job->call), err);
 }
 
+/* --log json has an object for each line, so each finding is one. */
+static void log_findings(const struct findings *findings)
+{
+    for (size_t i = 0; i < findings->count; i++) {
+        const struct finding *finding = &findings->list[i];
+        AUTO_BUF place = BUF_INIT(OUTPUT_MAX_BYTES);
+        if (finding->file)
+            buf_addf(&place, "%s:%u:%u", finding->file, finding->line, finding->column);
+        log_line(finding->severity == FINDING_ERROR ? LOG_ERROR : LOG_WARN, finding->message,
+                 "variable", finding->variable, "rule", finding->rule, "hint", finding->hint, "at",
+                 finding->file ? buf_text(&place) : NULL, NULL);
+    }
+}
+
 void job_say_findings(const struct job *job)
 {
     AUTO_BUF text = BUF_INIT(OUTPUT_MAX_BYTES);
     struct err err = ERR_INIT;
 
-    if (job->findings.count == 0)
+    if (job->findings.count == 0 || (job->findings.errors == 0 && !log_enabled(LOG_WARN)))
         return;
+    if (str_eq(job->call->common.log_format, "json")) {
+        log_findings(&job->findings);
+        return;
+    }
     findings_write_text(&job->findings, stderr_wants_color(job->call), &text);
     if (buf_check(&text, ERR_RESOURCE, "the report", &err) != 0 ||
         file_write_all(STDERR_FILENO, "standard error", buf_text(&text), text.len, &err) != 0)

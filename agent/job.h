@@ -24,7 +24,8 @@
 
 struct job {
     const struct invocation *call;
-    struct environment environment; /* the process's own, indexed */
+    const char *const *given_environment; /* in place of the process's own (--env-file), or NULL */
+    struct environment environment;       /* indexed */
     struct contract *contract;
     struct findings findings;
     struct vault_settings vault;
@@ -55,8 +56,13 @@ MUST_USE int job_load(struct job *job, struct err *err);
  * `source`) or a name is not in the contract. */
 MUST_USE int job_resolve(struct job *job, const char *const *names, struct err *err);
 
-/* The process's environment, or LIST, in place of the sources (--env-only, --env-file). */
-MUST_USE int job_take_environment(struct job *job, const char *const *list, struct err *err);
+/* The environment in place of the sources (--env-only, --env-file). */
+MUST_USE int job_take_environment(struct job *job, struct err *err);
+
+/* Whether VARIABLE is the profile's, and a profile was chosen: that is then its value, wherever the
+ * choice came from (they can't differ). */
+bool job_is_profile_variable(const struct job *job, const struct contract_variable *variable);
+struct contract_value job_profile_value(const struct job *job);
 
 /* -1, ERR_VIOLATION, when what was resolved breaks the contract. What was checked before is not
  * checked (and said) again, so resolve all first. */

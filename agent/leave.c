@@ -28,15 +28,27 @@ static void say_what_will_end(const struct job *job, size_t lease_count)
              "ends", when, NULL);
 }
 
-void leave_vault(const struct job *job)
+static void revoke_own_token(const struct job *job)
 {
     struct err err = ERR_INIT;
 
+    if (vault_revoke_own_token(source_vault(job->sources), &err) != 0)
+        log_line(LOG_WARN, "the token of this log-in could not be revoked; it ends by itself",
+                 "reason", err.text, NULL);
+}
+
+void leave_vault(const struct job *job)
+{
     if (!job->sources || !source_vault(job->sources))
         return;
     size_t lease_count = source_leases(job->sources, NULL, 0);
     say_what_will_end(job, lease_count);
-    if (lease_count == 0 && vault_revoke_own_token(source_vault(job->sources), &err) != 0)
-        log_line(LOG_WARN, "the token of this log-in could not be revoked; it ends by itself",
-                 "reason", err.text, NULL);
+    if (lease_count == 0)
+        revoke_own_token(job);
+}
+
+void leave_vault_unused(const struct job *job)
+{
+    if (job->sources && source_vault(job->sources))
+        revoke_own_token(job);
 }

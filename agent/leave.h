@@ -8,4 +8,8 @@
  * token that we made by logging in, and that no lease hangs on, is revoked; a failure is a warning. */
 void leave_vault(const struct job *job);
 
+/* Nobody has what was fetched (it was looked at only, or the command failed): a token that we made
+ * is revoked with every lease that hangs on it. A failure is a warning. */
+void leave_vault_unused(const struct job *job);
+
 #endif

@@ -26,10 +26,11 @@ static void resolution_release(struct resolution *r)
     free(r->requests);
 }
 
-/* The environment's own value is enough: nothing needs to be asked. */
-static bool environment_decides(const struct job *job, const struct contract_variable *variable)
+/* The environment's own value, or the profile, is enough: nothing needs to be asked. */
+static bool needs_no_source(const struct job *job, const struct contract_variable *variable)
 {
-    return variable->overridable && environment_get(&job->environment, variable->name);
+    return job_is_profile_variable(job, variable) ||
+           (variable->overridable && environment_get(&job->environment, variable->name));
 }
 
 static void want(struct resolution *r, size_t index)
@@ -111,7 +112,7 @@ static int collect_requests(struct resolution *r, struct err *err)
         const struct contract_variable *variable =
             &r->job->contract->variables[r->wanted[i].variable];
         r->wanted[i].first = r->request_count;
-        if (environment_decides(r->job, variable))
+        if (needs_no_source(r->job, variable))
             continue;
         for (size_t part = 0; part < variable->part_count; part++)
             if (request_for(r, variable, &variable->parts[part], &r->requests[r->request_count++],
@@ -203,12 +204,15 @@ static int assemble(struct resolution *r, const struct wanted *wanted, struct er
     if (!parts)
         return err_nomem(err);
     input.parts = parts;
-    if (!environment_decides(job, variable) &&
+    if (!needs_no_source(job, variable) &&
         !look_at_parts(job, variable, &r->requests[wanted->first], parts, &input.absent_because)) {
         free(parts);
         return 0; /* said; not checked for what it would have been */
     }
-    result = contract_assemble(job->contract, variable, &input, value, &job->findings, err);
+    if (job_is_profile_variable(job, variable))
+        *value = job_profile_value(job);
+    else
+        result = contract_assemble(job->contract, variable, &input, value, &job->findings, err);
     value->resolved = result == 0;
     job->has_unchecked = true;
     if (result == 0 && variable->secret && secret_is_set(&value->bytes))
