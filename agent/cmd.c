@@ -92,11 +92,11 @@ static bool asks_for_json(char **argv)
     return false;
 }
 
-static int parse_failed(struct invocation *call, char **argv, const struct err *err)
+static int parse_failed(struct invocation *call, char **argv, struct err *err)
 {
     call->common.json = asks_for_json(argv);
     set_up_log(call);
-    return command_failed(call, err);
+    return call->command == &command_run ? run_not_started(call, err) : command_failed(call, err);
 }
 
 static int show_help(const struct command *command)

@@ -68,6 +68,9 @@ int text_print(const struct buf *text, int exit_code);
 int command_failed(const struct invocation *call, const struct err *err);
 int command_failed_with(const struct invocation *call, const struct err *err, int exit_code);
 
+/* As command_failed, for `run`: 125 says who failed; the code is in the message and the document. */
+int run_not_started(const struct invocation *call, struct err *err);
+
 /* The error alone on stderr, with its exit code. */
 void command_say_error(const struct err *err);
 

@@ -130,22 +130,33 @@ static int prepare(struct job *job, struct err *err)
     return with_bootstrap ? ensure_database(job, err) : 0;
 }
 
+int run_not_started(const struct invocation *call, struct err *err)
+{
+    err_wrap(err, "not started (code %d)", err_exit_code(err->kind));
+    (void)command_failed(call, err); /* prints the code that any other command would end with */
+    return EXIT_RUN_FAILED;
+}
+
+static int not_started(const struct job *job, struct err *err)
+{
+    job_say_findings(job);
+    (void)run_not_started(job->call, err);
+    leave_vault_unused(job);
+    return EXIT_RUN_FAILED;
+}
+
 static int run_command(const struct invocation *call)
 {
     AUTO_JOB job = JOB_INIT(call);
     struct err err = ERR_INIT;
     int exit_code = EXIT_RUN_FAILED;
 
-    if (check_call(call, &err) != 0 || prepare(&job, &err) != 0) {
-        (void)job_failed(&job, &err); /* the message has the code; run's own is 125 */
-        return EXIT_RUN_FAILED;
-    }
+    if (check_call(call, &err) != 0 || prepare(&job, &err) != 0)
+        return not_started(&job, &err);
     job_say_findings(&job);
     leave_vault(&job);
-    if (start_environment(&job, &err) != 0) {
-        (void)job_failed(&job, &err);
-        return EXIT_RUN_FAILED;
-    }
+    if (start_environment(&job, &err) != 0)
+        return not_started(&job, &err);
     start_exec(&job, call->rest, &exit_code, &err);
     return command_failed_with(call, &err, exit_code);
 }
