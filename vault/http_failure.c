@@ -3,6 +3,9 @@
 
 #include "vault/http_curl.h"
 
+#define CLIENT_CERTIFICATE \
+    "The server refused the handshake: does it want VAULT_CLIENT_CERT and VAULT_CLIENT_KEY?"
+
 /* What is not in here is a failure on the way, worth trying again. */
 static const struct {
     CURLcode code;
@@ -36,8 +39,11 @@ static int tls_failure(const char *text, struct err *err)
         {"wrong version number", "A server without TLS listens there: is the address http://?"},
         {"packet length", "A server without TLS listens there: is the address http://?"},
         {"unsupported protocol", "TLS 1.2 is the least that is spoken."},
-        {"alert", "The server refused the handshake: does it want VAULT_CLIENT_CERT and "
-                  "VAULT_CLIENT_KEY?"},
+        {"alert protocol version", "TLS 1.2 is the least that is spoken."},
+        {"certificate required", CLIENT_CERTIFICATE},
+        {"alert bad certificate", CLIENT_CERTIFICATE},
+        {"alert unknown ca", CLIENT_CERTIFICATE},
+        {"alert handshake failure", CLIENT_CERTIFICATE},
     };
 
     for (size_t i = 0; i < ARRAY_LEN(lasting); i++) {
