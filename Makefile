@@ -140,14 +140,17 @@ $(foreach t,$(notdir $(UNIT_TESTS)),$(eval $(call unit_rule,$(t))))
 
 unit-tests: $(UNIT_TESTS)
 
+# All cores, unless the caller has said how many.
+JOBS = $(if $(findstring -j,$(MAKEFLAGS)),,-j$(shell nproc))
+
 test: deps ## install what is missing, build, run everything
-	@$(MAKE) --no-print-directory VARIANT=debug build/debug/agent unit-tests
-	@$(MAKE) --no-print-directory VARIANT=asan build/asan/agent unit-tests
-	@$(MAKE) --no-print-directory VARIANT=release build/release/agent
+	@$(MAKE) $(JOBS) --no-print-directory VARIANT=debug build/debug/agent unit-tests
+	@$(MAKE) $(JOBS) --no-print-directory VARIANT=asan build/asan/agent unit-tests
+	@$(MAKE) $(JOBS) --no-print-directory VARIANT=release build/release/agent
 	@$(PYTHON) tests/run.py
 
 demo: deps ## the main job on a real OpenBao, PostgreSQL and Alembic project
-	@$(MAKE) --no-print-directory VARIANT=release build/release/agent
+	@$(MAKE) $(JOBS) --no-print-directory VARIANT=release build/release/agent
 	@$(PYTHON) examples/demo.py --agent build/release/agent
 
 bench: deps ## timings as ratios; writes docs/BENCH.md
