@@ -171,7 +171,7 @@ struct contract_value {
 
 /* What the sources gave for one variable, parallel to its parts. */
 struct contract_input {
-    const struct secret *const *parts; /* an entry is NULL: absent */
+    const struct secret *const *parts; /* an entry is NULL: absent; NULL: none was asked */
     const char *environment;           /* the process's own value of that name, or NULL */
     const char *absent_because;        /* or NULL */
 };

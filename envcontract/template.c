@@ -179,7 +179,7 @@ static const struct secret *find_part(const struct assembly *a, const char *name
     for (size_t i = 0; i < a->variable->part_count; i++) {
         if (str_eq(a->variable->parts[i].name, name)) {
             *known = true;
-            return a->input->parts[i];
+            return a->input->parts ? a->input->parts[i] : NULL;
         }
     }
     *known = false;
@@ -222,7 +222,7 @@ static int from_source(struct assembly *a, struct secret *out, struct err *err)
         return 0;
     if (variable->part_count > 1)
         return err_set(err, ERR_CONTRACT, "several sources, and no `compose` that joins them");
-    const struct secret *part = a->input->parts[0];
+    const struct secret *part = a->input->parts ? a->input->parts[0] : NULL;
     if (!part || !secret_is_set(part))
         return 0;
     return secret_set(out, secret_reveal(part), secret_length(part), err);
