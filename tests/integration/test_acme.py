@@ -241,3 +241,20 @@ def test_the_demo_does_what_it_shows_and_leaves_nothing(case: Case) -> None:
     assert not missing, (missing, shown)
     assert len(shown.stdout.splitlines()) <= 70, shown
     assert set((ROOT / "build").glob("demo-*")) <= before
+
+
+def test_a_developers_environment_is_checked_without_vault(case: Case) -> None:
+    secret = case.canaries.new("session", characters=60)
+    env = {"DB_ROLE": "dev", "DATABASE_URL": f"postgresql://me:{case.canaries.new('db')}@localhost/acme",
+           "REDIS_URL": "redis://localhost:6379/0", "CLERK_SECRET_KEY": case.canaries.new("clerk", "sk_test_"),
+           "SESSION_SECRET": base64.b64encode(secret.encode()).decode()}
+    check = ["check", "--env-only", "--json", "--contract", str(ACME / "contract.json")]
+    right = case.agent(*check, env=env).expect(0).json()
+    assert right["profile"] == "dev" and right["problems"] == [], right
+    wrong = {**env, "DATABASE_URL": env["DATABASE_URL"].replace("localhost", "db.acme.internal"),
+             "CLERK_SECRET_KEY": case.canaries.new("live", "sk_live_"), "PORT": "80000"}
+    del wrong["SESSION_SECRET"]
+    found = case.agent(*check, env=wrong).expect(1).json()["problems"]
+    assert [(each["variable"], each["rule"]) for each in found] == [
+        ("DATABASE_URL", "host"), ("SESSION_SECRET", "required"), ("CLERK_SECRET_KEY", "prefix"),
+        ("PORT", "type")], found

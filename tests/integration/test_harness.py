@@ -6,9 +6,10 @@ import os
 import socket
 import time
 
-from tests.lib.agent import Canaries, Leak
+from tests.lib.agent import Canaries, Leak, Running
 from tests.lib.case import Case
-from tests.lib.servers import Answer, BaoError, Proxy, RawServer
+from tests.lib.servers import Answer, BaoError, Proxy, RawServer, plain_environment
+from tests.run import count_cmocka
 
 
 def talk_back(connection: socket.socket) -> None:
@@ -174,3 +175,49 @@ def test_a_scripted_server_answers_as_told(case: Case) -> None:
 
 def test_canaries_of_another_test_are_not_ours() -> None:
     Canaries().check(b"anything", "here")
+
+
+def run_shell(case: Case, script: str, prints_secrets: bool = False) -> None:
+    """A shell in agent's place: it has the secret in its environment."""
+    secret = case.canaries.new("shell's")
+    running = Running(["sh", "-c", script], plain_environment(case.folder.path, {"S": secret}),
+                      case.folder.path, case.canaries, prints_secrets, lambda _result: None)
+    running.wait()
+
+
+def test_a_secret_is_seen_in_output_and_in_arguments(case: Case) -> None:
+    run_shell(case, "true")
+    run_shell(case, 'echo "$S"', prints_secrets=True)
+    shown = {"stdout": 'echo "$S"', "stderr": 'echo "$S" | base64 >&2',
+             "arguments": '(python3 -c "import time; time.sleep(0.5)" "$S"); true'}
+    for where, script in shown.items():
+        try:
+            run_shell(case, script)
+        except Leak as leak:
+            assert where in str(leak), leak
+        else:
+            raise AssertionError(f"not seen in {where}")
+
+
+CMOCKA = """[==========] Running 3 test(s).
+[ RUN      ] one
+[       OK ] one
+[ RUN      ] two
+text without an end[  SKIPPED ] two
+[ RUN      ] three
+[  FAILED  ] three
+[  FAILED  ] tests: 1 test(s), listed below:
+[  FAILED  ] three
+"""
+
+
+def test_tests_in_c_are_counted_one_by_one() -> None:
+    counted = count_cmocka(CMOCKA, 1, "")
+    assert (counted.passed, counted.failed, counted.skipped) == (1, 1, 1)
+    died = count_cmocka("[ RUN      ] one\n[       OK ] one\n[ RUN      ] two\n", -11, "")
+    assert (died.passed, died.failed) == (1, 1) and died.note == "signal 11 in two"
+    leaked = count_cmocka("[ RUN      ] one\n[       OK ] one\n", 23, "")
+    assert (leaked.passed, leaked.failed) == (1, 1)
+    assert count_cmocka("", 0, "").failed == 1
+    late = count_cmocka("[ RUN      ] one\n", -9, "too long")
+    assert late.failed == 1 and late.note == "too long"
