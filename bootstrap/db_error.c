@@ -218,6 +218,11 @@ void db_said_from_text(struct db_said *said, const char *text)
         const char *next = line[length] ? line + length + 1 : line + length;
         char *new_part = NULL;
         size_t skip = 0;
+        if (line[0] == '\t') {
+            /* libpq's guesses ("Is the server running on that host ..."): the hint is ours to give */
+            line = next;
+            continue;
+        }
         if (line_part(said, line, length, &new_part, &skip)) {
             part = new_part;
         } else if (part == said->primary) {
@@ -226,7 +231,7 @@ void db_said_from_text(struct db_said *said, const char *text)
             skip = (size_t)(rest - line);
             if (!said->sqlstate[0])
                 memcpy(said->sqlstate, sqlstate, sizeof(sqlstate));
-        } else if (!part && line[0] != ' ' && line[0] != '\t') {
+        } else if (!part && line[0] != ' ') {
             part = said->primary; /* libpq's own words behind a server's message */
         }
         if (part)

@@ -40,7 +40,8 @@ static void libpqs_words_behind_a_servers_are_kept(void **state)
     db_said_from_text(&said, "FATAL:  57P01: terminating connection\nLOCATION:  x, y.c:1\n"
                              "server closed the connection unexpectedly\n\tThis probably means\n");
     assert_string_equal(said.sqlstate, "57P01");
-    assert_text_has(said.primary, "terminating connection server closed the connection");
+    assert_string_equal(said.primary,
+                        "terminating connection server closed the connection unexpectedly");
 }
 
 static void texts_without_severity_or_code_are_whole(void **state)
@@ -48,7 +49,7 @@ static void texts_without_severity_or_code_are_whole(void **state)
     (void)state;
     static const char *const cases[][3] = {
         {"connection to server at \"x\" (1.2.3.4), port 1 failed: Connection refused\n\tIs it\n",
-         "Connection refused Is it", ""},
+         "Connection refused", ""},
         {"connection to server at \"x\", port 1 failed: ", "", ""},
         {"connection to server at \"x\", port 1 failed: FATAL:  \n", "", ""},
         {"FATAL:  53300: \n", "", "53300"},
