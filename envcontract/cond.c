@@ -44,7 +44,7 @@ static struct contract_condition *build_list(struct contract_document *d, struct
                                              enum condition_kind kind)
 {
     if (value->kind != NODE_ARRAY || value->count == 0) {
-        (void)problem(d, value, AT_VALUE, NULL, "'%s' takes a list of conditions", value->key);
+        problem(d, value, AT_VALUE, NULL, "'%s' takes a list of conditions", value->key);
         return NULL;
     }
     struct contract_condition *condition = new_condition(d, kind, value);
@@ -83,9 +83,9 @@ static const char *const *build_globs(struct contract_document *d, struct node *
     one[0] = node_scalar(value);
     if (one[0])
         return one;
-    (void)problem(d, value, AT_VALUE, NULL,
-                  "a condition takes a glob, a list of them, true (set) or false (unset), not %s",
-                  node_kind_words(value));
+    problem(d, value, AT_VALUE, NULL,
+            "a condition takes a glob, a list of them, true (set) or false (unset), not %s",
+            node_kind_words(value));
     return NULL;
 }
 
@@ -96,8 +96,8 @@ static struct contract_condition *build_test(struct contract_document *d, struct
     enum condition_kind kind = CONDITION_MATCHES;
 
     if (value->key[0] == '@' && !profile) {
-        (void)problem(d, value, AT_KEY, "Did you mean '@profile'?", "'%.*s' is not known",
-                      SHOWN(value->key));
+        problem(d, value, AT_KEY, "Did you mean '@profile'?", "'%.*s' is not known",
+                SHOWN(value->key));
         return NULL;
     }
     if (truth)
@@ -105,9 +105,9 @@ static struct contract_condition *build_test(struct contract_document *d, struct
     else if (profile)
         kind = CONDITION_PROFILE;
     if (profile && !d->has_profiles)
-        (void)problem(d, value, AT_KEY, NULL, "'@profile' in a contract without 'profile'");
+        problem(d, value, AT_KEY, NULL, "'@profile' in a contract without 'profile'");
     if (profile && value->kind == NODE_BOOL) {
-        (void)problem(d, value, AT_VALUE, NULL, "'@profile' takes a profile or a list of them");
+        problem(d, value, AT_VALUE, NULL, "'@profile' takes a profile or a list of them");
         return NULL;
     }
     struct contract_condition *condition = new_condition(d, kind, value);
@@ -133,9 +133,8 @@ static struct contract_condition *build_member(struct contract_document *d, stru
 static struct contract_condition *build_object(struct contract_document *d, struct node *value)
 {
     if (value->kind != NODE_OBJECT || value->count == 0) {
-        (void)problem(d, value, AT_VALUE, "For example {\"EMAIL_MODE\": \"resend\"}.",
-                      value->kind == NODE_OBJECT ? "an empty condition"
-                                                 : "a condition is an object");
+        problem(d, value, AT_VALUE, "For example {\"EMAIL_MODE\": \"resend\"}.",
+                value->kind == NODE_OBJECT ? "an empty condition" : "a condition is an object");
         return NULL;
     }
     if (value->count == 1)
@@ -163,10 +162,10 @@ void condition_check_names(struct contract_document *d, const struct contract_co
     for (const struct contract_condition *child = condition->first; child; child = child->next)
         condition_check_names(d, child);
     if (condition->name && document_find(d, condition->name) < 0 && !problems_full(d))
-        (void)problem(d, condition->node, AT_KEY,
-                      nearest_hint(d, condition->name, d->names, d->variable_count, hint),
-                      "a condition on '%.*s', which is no variable of the contract",
-                      SHOWN(condition->name));
+        problem(d, condition->node, AT_KEY,
+                nearest_hint(d, condition->name, d->names, d->variable_count, hint),
+                "a condition on '%.*s', which is no variable of the contract",
+                SHOWN(condition->name));
     if (condition->kind != CONDITION_PROFILE || !d->profiles)
         return;
     for (const char *const *glob = condition->globs; *glob; glob++) {
@@ -174,9 +173,9 @@ void condition_check_names(struct contract_document *d, const struct contract_co
         for (size_t i = 0; i < d->profile_count; i++)
             one = one || str_glob(*glob, d->profiles[i], strlen(d->profiles[i]));
         if (!one && !problems_full(d))
-            (void)problem(d, condition->node, AT_VALUE,
-                          nearest_hint(d, *glob, d->profiles, d->profile_count, hint),
-                          "'%.*s' is no profile of the contract", SHOWN(*glob));
+            problem(d, condition->node, AT_VALUE,
+                    nearest_hint(d, *glob, d->profiles, d->profile_count, hint),
+                    "'%.*s' is no profile of the contract", SHOWN(*glob));
     }
 }
 

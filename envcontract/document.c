@@ -95,16 +95,17 @@ static const char *variable_around(const struct node *node)
 }
 
 PRINTF(6, 0)
-static bool add_problem(struct contract_document *d, enum finding_severity severity,
+static void add_problem(struct contract_document *d, enum finding_severity severity,
                         const struct node *node, enum problem_at at, const char *hint,
                         const char *format, va_list args)
 {
-    if (problems_full(d))
-        return false;
-    d->problems++;
-
+    size_t *count = severity == FINDING_ERROR ? &d->problems : &d->warnings;
     struct contract_position position = {.file = d->files[0].path};
     struct pointer pointer;
+
+    if (*count >= CONTRACT_MAX_PROBLEMS)
+        return;
+    ++*count;
     if (node) {
         position = place(d, node, at);
         write_pointer(node, &pointer);
@@ -113,34 +114,32 @@ static bool add_problem(struct contract_document *d, enum finding_severity sever
     const char *variable = variable_around(node);
     findings_addv(d->findings, severity, variable ? variable : d->looking_at, "contract", &position,
                   hint, format, args);
-    if (problems_full(d)) {
-        struct contract_position nowhere = {.file = d->files[0].path};
-        findings_addf(d->findings, FINDING_ERROR, NULL, "contract", &nowhere, "Mend these first.",
-                      "%d problems: what is beyond them is not shown", CONTRACT_MAX_PROBLEMS);
-    }
-    return !problems_full(d);
+    if (*count < CONTRACT_MAX_PROBLEMS)
+        return;
+    position = (struct contract_position){.file = d->files[0].path};
+    findings_addf(d->findings, severity, NULL, "contract", &position, "Mend these first.",
+                  "%d %s: what is beyond them is not shown", CONTRACT_MAX_PROBLEMS,
+                  severity == FINDING_ERROR ? "problems" : "warnings");
 }
 
-bool problem(struct contract_document *d, const struct node *node, enum problem_at at,
+void problem(struct contract_document *d, const struct node *node, enum problem_at at,
              const char *hint, const char *format, ...)
 {
     va_list args;
 
     va_start(args, format);
-    bool more = add_problem(d, FINDING_ERROR, node, at, hint, format, args);
+    add_problem(d, FINDING_ERROR, node, at, hint, format, args);
     va_end(args);
-    return more;
 }
 
-bool problem_warning(struct contract_document *d, const struct node *node, enum problem_at at,
+void problem_warning(struct contract_document *d, const struct node *node, enum problem_at at,
                      const char *hint, const char *format, ...)
 {
     va_list args;
 
     va_start(args, format);
-    bool more = add_problem(d, FINDING_WARNING, node, at, hint, format, args);
+    add_problem(d, FINDING_WARNING, node, at, hint, format, args);
     va_end(args);
-    return more;
 }
 
 void problem_from(struct contract_document *d, const struct node *node, const struct err *err)
@@ -148,7 +147,7 @@ void problem_from(struct contract_document *d, const struct node *node, const st
     if (err->kind == ERR_RESOURCE)
         d->no_memory = true;
     else
-        (void)problem(d, node, AT_VALUE, err->hint, "%s", err->text);
+        problem(d, node, AT_VALUE, err->hint, "%s", err->text);
 }
 
 const char *document_nearest(struct contract_document *d, const char *name,
@@ -200,7 +199,7 @@ static int compare_keys(const void *left, const void *right)
 int document_drop_duplicates(struct contract_document *d, struct node *object)
 {
     size_t count = object->count;
-    AUTO_FREE struct node **sorted = mem_new(count, sizeof(struct node *));
+    AUTO_FREE struct node **sorted = mem_new(count, sizeof(void *));
     bool found = false;
 
     if (!sorted) {
@@ -210,7 +209,7 @@ int document_drop_duplicates(struct contract_document *d, struct node *object)
     size_t n = 0;
     for (struct node *member = object->first; member; member = member->next)
         sorted[n++] = member;
-    qsort(sorted, count, sizeof *sorted, compare_keys);
+    qsort(sorted, count, sizeof(void *), compare_keys);
     const struct node *first = sorted[0];
     for (size_t i = 1; i < count; i++) {
         if (!str_eq(first->key, sorted[i]->key)) {
@@ -218,9 +217,9 @@ int document_drop_duplicates(struct contract_document *d, struct node *object)
             continue;
         }
         found = true;
-        (void)problem(d, sorted[i], AT_KEY, "Keep one of them.",
-                      "the key '%.*s' stands here twice; the first is at line %u, column %u",
-                      SHOWN(first->key), first->key_line, first->key_column);
+        problem(d, sorted[i], AT_KEY, "Keep one of them.",
+                "the key '%.*s' stands here twice; the first is at line %u, column %u",
+                SHOWN(first->key), first->key_line, first->key_column);
         sorted[i]->key = NULL; /* marks it */
     }
     if (!found)

@@ -21,12 +21,13 @@ enum {
     CONTRACT_MAX_KEY_BYTES = 256,
     CONTRACT_MAX_NUMBER_BYTES = 64,
     CONTRACT_MAX_POINTER_BYTES = 1024, /* a longer one is cut: it then names a parent */
-    CONTRACT_MAX_PROBLEMS = 1000,      /* of the file; the last one says that there are more */
+    CONTRACT_MAX_PROBLEMS = 1000,      /* errors, and warnings; one more says that there are more */
     CONTRACT_MAX_LIST = 1000, /* entries of a list or map that each variable may be held against */
     CONTRACT_MAX_PARTS = 16,  /* of one composed value */
     CONTRACT_MAX_PIECES = 64, /* of one `compose` */
-    CONTRACT_MAX_PATTERNS = 4000,         /* compiling one may take 0.1 ms */
-    CONTRACT_MAX_LOOKS = 500 * 1000,      /* variables times the profiles in which they differ */
+    CONTRACT_MAX_PATTERNS = 4000,    /* compiling one may take 0.1 ms */
+    CONTRACT_MAX_LOOKS = 320 * 1000, /* variables times the profiles in which they differ */
+    CONTRACT_MAX_SOURCE_BYTES = 16 * 1024 * 1024, /* of all variables, base's counted each time */
     CONTRACT_NEAREST_BUDGET = 200 * 1000, /* names compared for proposals, in one document */
     SHOWN_BYTES = 64,                     /* of a name in a message */
 };
@@ -81,8 +82,8 @@ struct contract_document {
     bool has_profiles;  /* the contract has a `profile` */
     struct document_file files[1 + CONTRACT_MAX_INCLUDES];
     size_t file_count;
-    size_t bytes_left, values_left, nearest_left, patterns_left, looks_left;
-    size_t problems;
+    size_t bytes_left, values_left, nearest_left, patterns_left, looks_left, source_bytes_left;
+    size_t problems, warnings;
     struct findings *findings; /* the caller's, while a call runs */
     const char *looking_at;    /* the variable on whose behalf a node of `base` is looked at */
     bool no_memory;
@@ -102,14 +103,14 @@ struct contract_document {
 enum problem_at { AT_VALUE, AT_KEY };
 
 /* Add a finding of rule "contract" at NODE (NULL: of no place), of the variable in which it lies.
- * False when the file's ceiling of problems is reached: there is no use in saying more. HINT: a
- * whole text or NULL. */
-bool problem(struct contract_document *d, const struct node *node, enum problem_at at,
+ * Beyond CONTRACT_MAX_PROBLEMS nothing is added. HINT: a whole text or NULL. */
+void problem(struct contract_document *d, const struct node *node, enum problem_at at,
              const char *hint, const char *format, ...) PRINTF(5, 6);
-bool problem_warning(struct contract_document *d, const struct node *node, enum problem_at at,
+void problem_warning(struct contract_document *d, const struct node *node, enum problem_at at,
                      const char *hint, const char *format, ...) PRINTF(5, 6);
 /* What a function of base or of this folder said; no memory is no problem of the contract's. */
 void problem_from(struct contract_document *d, const struct node *node, const struct err *err);
+/* Whether the ceiling of errors is reached: there is no use in looking for more. */
 bool problems_full(const struct contract_document *d);
 
 /* NODE's place; the pointer is in arena A. Memory: pointer is NULL, d->no_memory is set. */
@@ -127,11 +128,11 @@ const char *nearest_hint(struct contract_document *d, const char *name, const ch
 
 /* ---- reading a file (scan.c) ---------------------------------------------------------------- */
 
-/* Read PATH and make its tree the last of d->files. 0 also when it isn't JSON: then root is NULL and
- * a finding says why. -1: it could not be read (ERR_FILE), or memory is gone. */
+/* Read PATH and make its tree the last of d->files. 0 also when it isn't JSON: then root is NULL
+ * and a finding says why. -1: it could not be read (ERR_FILE), or memory is gone. */
 MUST_USE int document_read(struct contract_document *d, const char *path, struct err *err);
 
-/* The same for a TEXT in memory, which the tree lies in from then on and which stays the caller's. */
+/* The same for a TEXT in memory, which the tree lies in from then on. It stays the caller's. */
 const struct node *document_scan(struct contract_document *d, const char *path, char *text,
                                  size_t length);
 
@@ -151,8 +152,8 @@ bool node_truth(const struct node *node, bool otherwise);
 const char *node_scalar(const struct node *node); /* string, number, bool as text */
 int64_t node_integer(const struct node *node, int64_t otherwise);
 int64_t node_duration_ms(const struct node *node, int64_t otherwise);
-/* What keys_check made of a list (or of the one string that may stand for it): NULL-terminated. NULL
- * where NODE is NULL or was wrong. */
+/* What keys_check made of a list (or of the one string that may stand for it): NULL-terminated.
+ * NULL where NODE is NULL or was wrong. */
 const char *const *node_list(const struct node *node);
 const char *node_kind_words(const struct node *node); /* "a string", for messages */
 

@@ -62,6 +62,7 @@ void findings_addv(struct findings *findings, enum finding_severity severity, co
         .hint = hint && hint[0] ? hint : NULL,
     };
 
+    /* NOLINTNEXTLINE(clang-analyzer-valist.Uninitialized): each caller has begun it */
     int length = vsnprintf(message, sizeof message, format, args);
     if (length < 0)
         finding.message = format; /* no memory for it: better than nothing */

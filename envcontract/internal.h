@@ -184,7 +184,7 @@ struct validation {
 };
 
 /* Hold BYTES (NUL behind them) against the type and the constraints: each violation is a finding
- * with its rule's name. Value-free. Not here: required, empty, placeholder, unresolved (check.c). */
+ * with its rule's name. Value-free. Not here: required, empty, placeholder, unresolved. */
 void types_validate(const struct validation *v, const struct contract_rules *rules,
                     const char *bytes, size_t length);
 

@@ -23,6 +23,7 @@ static const char *const words_state[] = {
 #define words_empty_later  NULL
 #define words_state_later  NULL
 
+/* Designated initialisers cannot stand in parentheses. NOLINTBEGIN(bugprone-macro-parentheses) */
 #define NOTHING       .section = NULL
 #define SECTION(name) .section = &section_##name
 #define WORDS(name)   .words = words_##name, .words_later = words_##name##_later
@@ -30,6 +31,7 @@ static const char *const words_state[] = {
     {.name = (name_), .kind = (kind_), .status = (status_), detail_},
 #define TABLE(name, ROWS)         static const struct key keys_##name[] = {ROWS(KEY_ROW)}
 #define SECTION_OF(table, title_) .title = (title_), .keys = (table), .count = ARRAY_LEN(table)
+/* NOLINTEND(bugprone-macro-parentheses) */
 #define PLAIN_SECTION(name, ROWS, title) \
     TABLE(name, ROWS);                   \
     static const struct section section_##name = {SECTION_OF(keys_##name, "'" title "'")}
@@ -108,8 +110,8 @@ static void unknown_key(struct contract_document *d, const struct section *secti
     (void)nearest_hint(d, member->key, names, section->count, hint);
     if (!hint[0] && section->count <= LISTED_KEYS)
         list_keys(section, hint);
-    (void)problem(d, member, AT_KEY, hint, "unknown key '%.*s' in %s", SHOWN(member->key),
-                  section->title);
+    problem(d, member, AT_KEY, hint, "unknown key '%.*s' in %s", SHOWN(member->key),
+            section->title);
 }
 
 static void check_member(struct contract_document *d, const struct section *section,
@@ -123,12 +125,12 @@ static void check_member(struct contract_document *d, const struct section *sect
     }
     member->key_id = (unsigned char)(1 + (key - section->keys));
     if (section->in_profile && key->kind == KIND_SECTION_MAP) {
-        (void)problem(d, member, AT_KEY, NULL, "'%s' cannot stand inside a profile", key->name);
+        problem(d, member, AT_KEY, NULL, "'%s' cannot stand inside a profile", key->name);
     } else if (member->kind == NODE_NULL && section->nullable) {
         return; /* takes the key away */
     } else if (key->status == LATER) {
-        (void)problem(d, member, AT_KEY, "Take it away until it is: it would not be enforced.",
-                      "'%s' is not in this version", key->name);
+        problem(d, member, AT_KEY, "Take it away until it is: it would not be enforced.",
+                "'%s' is not in this version", key->name);
     } else {
         kind_check(d, key, member);
     }

@@ -143,7 +143,7 @@ struct section {
     KEY(VARIABLE_ITEM, "item", KIND_ANY, LATER, NOTHING)                                           \
     KEY(VARIABLE_SEPARATOR, "separator", KIND_TEXT, LATER, NOTHING)                                \
     KEY(VARIABLE_URL, "url", KIND_URL_RULES, BUILT, SECTION(url))                                  \
-    KEY(VARIABLE_PATH, "path", KIND_PATH_RULES, BUILT, SECTION(path))                               \
+    KEY(VARIABLE_PATH, "path", KIND_PATH_RULES, BUILT, SECTION(path))                              \
     KEY(VARIABLE_SECRET, "secret", KIND_BOOL, BUILT, NOTHING)                                      \
     KEY(VARIABLE_DISTINCT, "distinct", KIND_BOOL, LATER, NOTHING)                                  \
     KEY(VARIABLE_PLACEHOLDER_OK, "placeholder_ok", KIND_BOOL, BUILT, NOTHING)                      \
@@ -318,7 +318,7 @@ enum run_key { RUN_KEYS(KEY_ENUMERATOR) RUN_KEY_COUNT };
 extern const struct section section_top, section_included;
 
 /* Hold OBJECT against the section's table, and what lies in it against theirs: every problem is a
- * finding. Gives each member its key_id, and builds what is worth keeping (conditions, references). */
+ * finding. Gives each member its key_id, and builds what is worth keeping (lists, conditions). */
 void keys_check(struct contract_document *d, const struct section *section, struct node *object);
 
 /* Put OBJECT's members over what MERGED (one entry for each key of its section) has: null takes a
@@ -331,8 +331,8 @@ void keys_merge(const struct node *object, const struct node **merged, size_t co
  * (const char *const *), conditions, templates, the rules of `url`, `path`. */
 void kind_check(struct contract_document *d, const struct key *key, struct node *value);
 
-/* Each item of LIST as text into value->built; findings for items that are none. SCALARS: numbers and
- * bools count as text too. */
+/* Each item of VALUE, a list, as text into value->built; findings for items that are none. SCALARS:
+ * numbers and bools count as text too. */
 void kind_build_list(struct contract_document *d, const struct key *key, struct node *value,
                      bool scalars);
 
@@ -342,8 +342,8 @@ void source_check(struct contract_document *d, struct node *value);
 /* A reference in vault's auth: a secret itself must not stand in the contract. */
 void source_check_reference(struct contract_document *d, const struct key *key, struct node *value);
 
-/* TEXT with {profile}, {name} and {lower_name} put in. PROFILE may be NULL (then it has none). NULL:
- * no memory (d->no_memory). */
+/* TEXT with {profile}, {name} and {lower_name} put in. PROFILE may be NULL (then it has none).
+ * NULL: no memory (d->no_memory). */
 const char *source_substitute(struct contract_document *d, struct arena *a, const char *text,
                               const char *variable, const char *profile);
 

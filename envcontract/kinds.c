@@ -52,8 +52,8 @@ static const char *const types_later[] = {"bytes", "host", "ip",  "cidr", "semve
 
 static void wrong_kind(struct contract_document *d, const struct key *key, const struct node *value)
 {
-    (void)problem(d, value, AT_VALUE, NULL, "'%s' takes %s, not %s", key->name,
-                  kind_words[key->kind], node_kind_words(value));
+    problem(d, value, AT_VALUE, NULL, "'%s' takes %s, not %s", key->name, kind_words[key->kind],
+            node_kind_words(value));
 }
 
 static bool is_kind(struct contract_document *d, const struct key *key, const struct node *value,
@@ -86,7 +86,7 @@ static size_t list_length(const char *const *list)
 static void check_text(struct contract_document *d, const struct key *key, struct node *value)
 {
     if (is_kind(d, key, value, NODE_STRING) && value->count == 0)
-        (void)problem(d, value, AT_VALUE, NULL, "'%s' is empty", key->name);
+        problem(d, value, AT_VALUE, NULL, "'%s' is empty", key->name);
 }
 
 /* The words of a list for a hint: "One of a, b, c." */
@@ -106,8 +106,7 @@ static void check_word(struct contract_document *d, const char *what, const stru
     if (list_has(words, value->text) || problems_full(d))
         return;
     if (list_has(later, value->text)) {
-        (void)problem(d, value, AT_VALUE, NULL, "'%s' as %s is not in this version", value->text,
-                      what);
+        problem(d, value, AT_VALUE, NULL, "'%s' as %s is not in this version", value->text, what);
         return;
     }
     (void)nearest_hint(d, value->text, words, list_length(words), nearest);
@@ -115,8 +114,8 @@ static void check_word(struct contract_document *d, const char *what, const stru
         buf_adds(&hint, nearest);
     else
         add_words(&hint, words);
-    (void)problem(d, value, AT_VALUE, buf_text(&hint), "'%.*s' is not known as %s",
-                  SHOWN(value->text), what);
+    problem(d, value, AT_VALUE, buf_text(&hint), "'%.*s' is not known as %s", SHOWN(value->text),
+            what);
 }
 
 static void check_duration(struct contract_document *d, const struct key *key, struct node *value)
@@ -126,8 +125,8 @@ static void check_duration(struct contract_document *d, const struct key *key, s
     if (!is_kind(d, key, value, NODE_STRING))
         return;
     if (str_to_duration(value->text, value->count, &ms) != 0 || ms < 0)
-        (void)problem(d, value, AT_VALUE, "Durations are 500ms, 30s, 5m, 2h, 30d.",
-                      "'%s' is not a duration", key->name);
+        problem(d, value, AT_VALUE, "Durations are 500ms, 30s, 5m, 2h, 30d.",
+                "'%s' is not a duration", key->name);
 }
 
 static void check_count(struct contract_document *d, const struct key *key, struct node *value)
@@ -135,8 +134,8 @@ static void check_count(struct contract_document *d, const struct key *key, stru
     if (value->kind != NODE_INTEGER)
         wrong_kind(d, key, value);
     else if (node_integer(value, -1) < 0 || node_integer(value, -1) > INT32_MAX)
-        (void)problem(d, value, AT_VALUE, NULL, "'%s' is not a number from 0 to %d", key->name,
-                      INT32_MAX);
+        problem(d, value, AT_VALUE, NULL, "'%s' is not a number from 0 to %d", key->name,
+                INT32_MAX);
 }
 
 void kind_build_list(struct contract_document *d, const struct key *key, struct node *value,
@@ -152,10 +151,10 @@ void kind_build_list(struct contract_document *d, const struct key *key, struct 
     for (const struct node *item = value->first; item; item = item->next) {
         const char *text = scalars ? node_scalar(item) : node_text(item);
         if (!text)
-            (void)problem(d, item, AT_VALUE, NULL, "'%s' takes %s, and this one is %s", key->name,
-                          kind_words[key->kind], node_kind_words(item));
+            problem(d, item, AT_VALUE, NULL, "'%s' takes %s, and this one is %s", key->name,
+                    kind_words[key->kind], node_kind_words(item));
         else if (item->kind == NODE_STRING && item->count == 0 && !scalars)
-            (void)problem(d, item, AT_VALUE, NULL, "an empty string in '%s'", key->name);
+            problem(d, item, AT_VALUE, NULL, "an empty string in '%s'", key->name);
         else
             list[count++] = text;
     }
@@ -181,14 +180,14 @@ static void check_list(struct contract_document *d, const struct key *key, struc
     if (!is_kind(d, key, value, NODE_ARRAY))
         return;
     if (value->count > CONTRACT_MAX_LIST) {
-        (void)problem(d, value, AT_VALUE, NULL, "'%s' has more than %d entries", key->name,
-                      CONTRACT_MAX_LIST);
+        problem(d, value, AT_VALUE, NULL, "'%s' has more than %d entries", key->name,
+                CONTRACT_MAX_LIST);
         value->built = none;
         return;
     }
     kind_build_list(d, key, value, key->kind == KIND_SCALARS);
     if (value->count == 0 && key->kind != KIND_TEXTS && key->kind != KIND_WORDS)
-        (void)problem(d, value, AT_VALUE, NULL, "'%s' is an empty list", key->name);
+        problem(d, value, AT_VALUE, NULL, "'%s' is an empty list", key->name);
     for (const struct node *item = value->first; key->kind == KIND_WORDS && item;
          item = item->next) {
         if (item->kind == NODE_STRING)
@@ -215,7 +214,7 @@ static void check_port(struct contract_document *d, const struct key *key, const
     if (value->kind != NODE_INTEGER)
         wrong_kind(d, key, value);
     else if (port < 1 || port > PORT_MAX)
-        (void)problem(d, value, AT_VALUE, NULL, "a port is a number from 1 to %d", PORT_MAX);
+        problem(d, value, AT_VALUE, NULL, "a port is a number from 1 to %d", PORT_MAX);
 }
 
 static void check_ports(struct contract_document *d, const struct key *key, struct node *value)
@@ -225,8 +224,8 @@ static void check_ports(struct contract_document *d, const struct key *key, stru
         return;
     }
     if (value->count == 0 || value->count > CONTRACT_MAX_LIST)
-        (void)problem(d, value, AT_VALUE, NULL, "'%s' takes from 1 to %d ports", key->name,
-                      CONTRACT_MAX_LIST);
+        problem(d, value, AT_VALUE, NULL, "'%s' takes from 1 to %d ports", key->name,
+                CONTRACT_MAX_LIST);
     for (const struct node *item = value->first; item; item = item->next)
         check_port(d, key, item);
 }
@@ -238,16 +237,16 @@ static void check_query(struct contract_document *d, const struct key *key, stru
     if (!is_kind(d, key, value, NODE_OBJECT))
         return;
     if (value->count > CONTRACT_MAX_LIST)
-        (void)problem(d, value, AT_VALUE, NULL, "'%s' has more than %d parameters", key->name,
-                      CONTRACT_MAX_LIST);
+        problem(d, value, AT_VALUE, NULL, "'%s' has more than %d parameters", key->name,
+                CONTRACT_MAX_LIST);
     for (struct node *member = value->first; member; member = member->next) {
         if (member->kind == NODE_STRING || member->kind == NODE_ARRAY)
             check_list(d, &parameter, member);
         else if (member->kind != NODE_BOOL)
-            (void)problem(d, member, AT_VALUE, NULL,
-                          "a parameter takes true (there), false (not there), a string or a list "
-                          "of strings, not %s",
-                          node_kind_words(member));
+            problem(d, member, AT_VALUE, NULL,
+                    "a parameter takes true (there), false (not there), a string or a list "
+                    "of strings, not %s",
+                    node_kind_words(member));
     }
 }
 
@@ -258,7 +257,7 @@ static void check_mounts(struct contract_document *d, const struct key *key, str
     for (const struct node *member = value->first; member; member = member->next) {
         int64_t version = node_integer(member, 0);
         if (version != 1 && version != 2)
-            (void)problem(d, member, AT_VALUE, NULL, "the KV version of a mount is 1 or 2");
+            problem(d, member, AT_VALUE, NULL, "the KV version of a mount is 1 or 2");
     }
 }
 
@@ -269,12 +268,12 @@ static void check_length(struct contract_document *d, const struct key *key, str
 
     if (!max || max->next || node_integer(min, -1) < 0 ||
         (max->kind != NODE_NULL && node_integer(max, -1) < 0)) {
-        (void)problem(d, value, AT_VALUE, "For example [8, 64], or [8, null].", "'%s' takes %s",
-                      key->name, kind_words[key->kind]);
+        problem(d, value, AT_VALUE, "For example [8, 64], or [8, null].", "'%s' takes %s",
+                key->name, kind_words[key->kind]);
         return;
     }
     if (max->kind != NODE_NULL && node_integer(max, 0) < node_integer(min, 0))
-        (void)problem(d, value, AT_VALUE, NULL, "'%s' ends below its begin", key->name);
+        problem(d, value, AT_VALUE, NULL, "'%s' ends below its begin", key->name);
 }
 
 static void check_pattern(struct contract_document *d, const struct key *key, struct node *value)
@@ -287,8 +286,8 @@ static void check_pattern(struct contract_document *d, const struct key *key, st
     if (d->patterns_left == 0)
         return; /* said */
     if (--d->patterns_left == 0)
-        (void)problem(d, value, AT_VALUE, NULL, "a contract has at most %d patterns",
-                      CONTRACT_MAX_PATTERNS - 1);
+        problem(d, value, AT_VALUE, NULL, "a contract has at most %d patterns",
+                CONTRACT_MAX_PATTERNS - 1);
     else if (types_check_pattern(value->text, &err) != 0)
         problem_from(d, value, &err);
 }
@@ -307,8 +306,8 @@ static void check_template(struct contract_document *d, const struct key *key, s
     } else if (template_parse(&d->arena, value->text, parsed, &err) != 0) {
         problem_from(d, value, &err);
     } else if (parsed->count > CONTRACT_MAX_PIECES) {
-        (void)problem(d, value, AT_VALUE, NULL, "'%s' has more than %d pieces", key->name,
-                      CONTRACT_MAX_PIECES);
+        problem(d, value, AT_VALUE, NULL, "'%s' has more than %d pieces", key->name,
+                CONTRACT_MAX_PIECES);
     } else {
         value->built = parsed;
     }
@@ -328,8 +327,8 @@ static void check_sections(struct contract_document *d, const struct key *key, s
         if (member->kind == NODE_OBJECT)
             keys_check(d, key->section, member);
         else
-            (void)problem(d, member, AT_VALUE, NULL, "%s is an object, not %s", key->section->title,
-                          node_kind_words(member));
+            problem(d, member, AT_VALUE, NULL, "%s is an object, not %s", key->section->title,
+                    node_kind_words(member));
     }
 }
 
@@ -349,8 +348,8 @@ static void check_version(struct contract_document *d, const struct key *key, st
     if (value->kind != NODE_INTEGER)
         wrong_kind(d, key, value);
     else if (node_integer(value, 0) != CONTRACT_VERSION)
-        (void)problem(d, value, AT_VALUE, "A newer agent may read it.",
-                      "this version reads contracts of version %d", CONTRACT_VERSION);
+        problem(d, value, AT_VALUE, "A newer agent may read it.",
+                "this version reads contracts of version %d", CONTRACT_VERSION);
 }
 
 /* Strings, numbers and words. */

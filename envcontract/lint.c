@@ -61,9 +61,8 @@ static void say(const struct look *look, struct said *said, const struct node *n
 {
     if (said_before(said, node, text))
         return;
-    (void)problem(look->d, node, at, hint, "%s%s%s%s", text,
-                  look->one_profile ? " (in profile '" : "", look->one_profile ? look->profile : "",
-                  look->one_profile ? "')" : "");
+    problem(look->d, node, at, hint, "%s%s%s%s", text, look->one_profile ? " (in profile '" : "",
+            look->one_profile ? look->profile : "", look->one_profile ? "')" : "");
 }
 
 static const struct node *own(const struct look *look, enum variable_key key)
@@ -193,14 +192,14 @@ static void look_at_names(const struct look *look, struct said *said, const stru
     for (size_t i = 0; i < compose->count; i++) {
         const char *name = compose->pieces[i].name;
         if (name && !has_part(variable, name) && !said_before(said, node, name))
-            (void)problem(look->d, node, AT_VALUE, "The names are the keys of 'source'.",
-                          "'{%.*s}' in 'compose' is no part of the source", SHOWN(name));
+            problem(look->d, node, AT_VALUE, "The names are the keys of 'source'.",
+                    "'{%.*s}' in 'compose' is no part of the source", SHOWN(name));
     }
     for (size_t i = 0; i < variable->part_count; i++) {
         const char *name = variable->parts[i].name;
         if (name && !is_used(compose, name) && !said_before(said, node, name))
-            (void)problem(look->d, node, AT_VALUE, NULL,
-                          "the part '%.*s' of the source is not in 'compose'", SHOWN(name));
+            problem(look->d, node, AT_VALUE, NULL,
+                    "the part '%.*s' of the source is not in 'compose'", SHOWN(name));
     }
 }
 
@@ -233,10 +232,10 @@ static bool may_validate(const struct look *look, struct budget *budget, size_t 
         return true;
     }
     if (!budget->exceeded)
-        (void)problem_warning(look->d, look->layers.at[VARIABLE_DEFAULT], AT_VALUE, NULL,
-                              "more than %d defaults with a pattern, or %d bytes of defaults: from "
-                              "here on they are checked when they are used",
-                              MAX_PATTERN_DEFAULTS, MAX_DEFAULT_BYTES);
+        problem_warning(look->d, look->layers.at[VARIABLE_DEFAULT], AT_VALUE, NULL,
+                        "more than %d defaults with a pattern, or %d bytes of defaults: from "
+                        "here on they are checked when they are used",
+                        MAX_PATTERN_DEFAULTS, MAX_DEFAULT_BYTES);
     budget->exceeded = true;
     return false;
 }
@@ -359,6 +358,7 @@ void lint_variables(struct contract_document *d)
                             .default_bytes = MAX_DEFAULT_BYTES};
 
     d->looks_left = CONTRACT_MAX_LOOKS;
+    d->source_bytes_left = CONTRACT_MAX_SOURCE_BYTES;
     check_all_names(d, d->base);
     for (size_t i = 0; i < d->variable_count && !problems_full(d) && !d->no_memory; i++) {
         struct said said = {.budget = &budget};
@@ -370,7 +370,7 @@ void lint_variables(struct contract_document *d)
             arena_release(&d->scratch);
     }
     if (d->looks_left == 0)
-        (void)problem(d, NULL, AT_KEY, "Split the contract.",
-                      "more than %d variables, each counted for every profile in which it differs",
-                      CONTRACT_MAX_LOOKS - 1);
+        problem(d, NULL, AT_KEY, "Split the contract.",
+                "more than %d variables, each counted for every profile in which it differs",
+                CONTRACT_MAX_LOOKS - 1);
 }

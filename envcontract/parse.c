@@ -63,9 +63,9 @@ static void drop_second_declarations(struct contract_document *d, const unsigned
             continue;
         }
         second[by_name[i]] = true;
-        (void)problem(d, other, AT_KEY, "Keep one of them.",
-                      "'%.*s' is declared twice; the first is in %s, line %u, column %u",
-                      SHOWN(other->key), d->files[one->file].path, one->key_line, one->key_column);
+        problem(d, other, AT_KEY, "Keep one of them.",
+                "'%.*s' is declared twice; the first is in %s, line %u, column %u",
+                SHOWN(other->key), d->files[one->file].path, one->key_line, one->key_column);
     }
     for (size_t i = 0; i < d->variable_count; i++) {
         if (!second[i])
@@ -89,9 +89,8 @@ static void add_variables(struct contract_document *d, const struct node *vars)
 {
     for (const struct node *member = vars ? vars->first : NULL; member; member = member->next) {
         if (!is_variable_name(member->key))
-            (void)problem(d, member, AT_KEY,
-                          "Letters, digits and underscores; no digit at the begin.",
-                          "'%.*s' cannot be the name of a variable", SHOWN(member->key));
+            problem(d, member, AT_KEY, "Letters, digits and underscores; no digit at the begin.",
+                    "'%.*s' cannot be the name of a variable", SHOWN(member->key));
         d->variables[d->variable_count++] = member;
     }
 }
@@ -102,12 +101,12 @@ static void collect_variables(struct contract_document *d)
     size_t count = count_variables(d);
 
     if (count > CONTRACT_MAX_VARIABLES) {
-        (void)problem(d, vars_of(&d->files[0]), AT_KEY, NULL, "more than %d variables",
-                      CONTRACT_MAX_VARIABLES);
+        problem(d, vars_of(&d->files[0]), AT_KEY, NULL, "more than %d variables",
+                CONTRACT_MAX_VARIABLES);
         count = 0;
     }
     unsigned *by_name = arena_new(&d->arena, count + 1, sizeof *by_name);
-    d->variables = arena_new(&d->arena, count + 1, sizeof *d->variables);
+    d->variables = arena_new(&d->arena, count + 1, sizeof(void *));
     d->names = arena_new(&d->arena, count + 1, sizeof *d->names);
     if (!by_name || !d->variables || !d->names) {
         d->no_memory = true;
@@ -162,14 +161,14 @@ static void check_file(struct contract_document *d, const struct document_file *
     if (!root)
         return; /* not JSON: said */
     if (root->kind != NODE_OBJECT) {
-        (void)problem(d, root, AT_VALUE, "It begins with {\"contract\": 1, \"vars\": {",
-                      "a contract is an object, not %s", node_kind_words(root));
+        problem(d, root, AT_VALUE, "It begins with {\"contract\": 1, \"vars\": {",
+                "a contract is an object, not %s", node_kind_words(root));
         return;
     }
     keys_check(d, section, root);
     for (; *needed; needed++) {
         if (!node_member(root, *needed))
-            (void)problem(d, root, AT_VALUE, NULL, "'%s' is missing", *needed);
+            problem(d, root, AT_VALUE, NULL, "'%s' is missing", *needed);
     }
 }
 
@@ -183,7 +182,7 @@ static int read_included(struct contract_document *d, const struct node *item, s
         return err_nomem(err);
     for (size_t i = 0; i < d->file_count; i++) {
         if (str_eq(d->files[i].path, path)) {
-            (void)problem(d, item, AT_VALUE, NULL, "this file is included already");
+            problem(d, item, AT_VALUE, NULL, "this file is included already");
             return 0;
         }
     }
@@ -210,8 +209,8 @@ static int read_includes(struct contract_document *d, struct err *err)
         if (item->kind != NODE_STRING || item->count == 0)
             continue; /* said */
         if (++count > CONTRACT_MAX_INCLUDES) {
-            (void)problem(d, item, AT_VALUE, NULL, "more than %d files are included",
-                          CONTRACT_MAX_INCLUDES);
+            problem(d, item, AT_VALUE, NULL, "more than %d files are included",
+                    CONTRACT_MAX_INCLUDES);
             return 0;
         }
         if (read_included(d, item, err) != 0)

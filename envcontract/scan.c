@@ -1,10 +1,10 @@
 /* envcontract/scan.c: JSON text with comments → a tree with the place of each key and value.
  *
- * Not jansson's tree: it keeps no positions, tells nothing of the first of two equal keys, needs some
- * 200 bytes for `{}` (four megabytes of them would be a gigabyte), and when memory runs out it drops
- * characters of a string that it decodes. Here are ceilings on bytes, depth and number of values, and
+ * Not jansson's tree: it keeps no positions, tells nothing of the first of two equal keys, needs
+ * some 200 bytes for `{}` (four megabytes of them would be a gigabyte), and when memory runs out it
+ * drops characters of a string that it decodes. Here are ceilings on bytes, depth and values, and
  * strings stay where they are: what is decoded is never longer than how it was written, so the text
- * itself becomes the storage. The tests have jansson as the judge of what JSON is. Lines and columns
+ * itself becomes the storage. In the tests jansson is the judge of what JSON is. Lines and columns
  * count from 1, columns in characters, a tab is one. Source: RFC 8259. */
 #include "envcontract/document.h"
 

@@ -71,11 +71,11 @@ static void check_profile_name(struct contract_document *d, const struct node *n
     if (!name || document_has_profile(d, name) || problems_full(d))
         return;
     if (!d->profiles)
-        (void)problem(d, node, at, "Add \"profile\": {\"var\": …, \"values\": […]}.",
-                      "the profile '%.*s' in a contract without 'profile'", SHOWN(name));
+        problem(d, node, at, "Add \"profile\": {\"var\": …, \"values\": […]}.",
+                "the profile '%.*s' in a contract without 'profile'", SHOWN(name));
     else
-        (void)problem(d, node, at, nearest_hint(d, name, d->profiles, d->profile_count, hint),
-                      "'%.*s' is no profile of the contract", SHOWN(name));
+        problem(d, node, at, nearest_hint(d, name, d->profiles, d->profile_count, hint),
+                "'%.*s' is no profile of the contract", SHOWN(name));
 }
 
 void sections_check_profiles(struct contract_document *d, const struct node *map)
@@ -94,9 +94,23 @@ static long check_variable_name(struct contract_document *d, const struct node *
     long index = name ? document_find(d, name) : -1;
 
     if (name && name[0] && index < 0 && !problems_full(d))
-        (void)problem(d, node, AT_VALUE, nearest_hint(d, name, d->names, d->variable_count, hint),
-                      "'%.*s' is no variable of the contract", SHOWN(name));
+        problem(d, node, AT_VALUE, nearest_hint(d, name, d->names, d->variable_count, hint),
+                "'%.*s' is no variable of the contract", SHOWN(name));
     return index;
+}
+
+static void check_values(struct contract_document *d, const struct node *values)
+{
+    if (d->profile_count == 0 || list_length(d->profiles) > CONTRACT_MAX_PROFILES)
+        problem(d, values, AT_VALUE, NULL, "a contract has from 1 to %d profiles",
+                CONTRACT_MAX_PROFILES);
+    for (size_t i = 0; i < d->profile_count; i++) {
+        for (size_t k = 0; k < i; k++) {
+            if (str_eq(d->profiles[i], d->profiles[k]))
+                problem(d, values, AT_VALUE, NULL, "the profile '%.*s' is named twice",
+                        SHOWN(d->profiles[i]));
+        }
+    }
 }
 
 static void check_profile(struct contract_document *d, const struct node *section)
@@ -107,21 +121,12 @@ static void check_profile(struct contract_document *d, const struct node *sectio
         return;
     keys_merge(section, at, PROFILE_KEY_COUNT);
     if (!at[PROFILE_VAR])
-        (void)problem(d, section, AT_KEY, NULL, "'profile' has no 'var'");
+        problem(d, section, AT_KEY, NULL, "'profile' has no 'var'");
     (void)check_variable_name(d, at[PROFILE_VAR]);
     if (!at[PROFILE_VALUES])
-        (void)problem(d, section, AT_KEY, NULL, "'profile' has no 'values'");
-    else if (d->profiles &&
-             (d->profile_count == 0 || list_length(d->profiles) > CONTRACT_MAX_PROFILES))
-        (void)problem(d, at[PROFILE_VALUES], AT_VALUE, NULL, "a contract has from 1 to %d profiles",
-                      CONTRACT_MAX_PROFILES);
-    for (size_t i = 0; i < d->profile_count; i++) {
-        for (size_t k = 0; k < i; k++) {
-            if (str_eq(d->profiles[i], d->profiles[k]))
-                (void)problem(d, at[PROFILE_VALUES], AT_VALUE, NULL,
-                              "the profile '%.*s' is named twice", SHOWN(d->profiles[i]));
-        }
-    }
+        problem(d, section, AT_KEY, NULL, "'profile' has no 'values'");
+    else if (d->profiles)
+        check_values(d, at[PROFILE_VALUES]);
     if (at[PROFILE_VALUES])
         check_profile_name(d, at[PROFILE_DEFAULT], AT_VALUE, node_text(at[PROFILE_DEFAULT]));
 }
@@ -221,15 +226,14 @@ static void check_auth(struct contract_document *d, const struct node *section)
         return;
     keys_merge(section, at, AUTH_KEY_COUNT);
     if (!at[AUTH_METHOD])
-        (void)problem(d, section, AT_KEY, "One of token, approle, userpass.",
-                      "'auth' has no 'method'");
+        problem(d, section, AT_KEY, "One of token, approle, userpass.", "'auth' has no 'method'");
     for (size_t i = 0; i < ARRAY_LEN(methods); i++) {
         if (!str_eq(node_text(at[AUTH_METHOD]), methods[i].method))
             continue;
         for (size_t k = 0; k < methods[i].count; k++) {
             if (!at[methods[i].needs[k]])
-                (void)problem(d, section, AT_KEY, NULL, "the method '%s' needs '%s'",
-                              methods[i].method, names[methods[i].needs[k]]);
+                problem(d, section, AT_KEY, NULL, "the method '%s' needs '%s'", methods[i].method,
+                        names[methods[i].needs[k]]);
         }
     }
 }
@@ -325,13 +329,13 @@ static void check_url_variable(struct contract_document *d, const struct node *n
     long index = check_variable_name(d, node);
     struct layers layers;
 
-    if (index < 0)
+    if (index < 0 || !node)
         return;
     layers_merge(d, (size_t)index, NULL, &layers);
     const struct node *type = layers.at[VARIABLE_TYPE];
     if (!type || !str_eq(node_text(type), contract_type_name(TYPE_POSTGRES_URL)))
-        (void)problem(d, node, AT_VALUE, "Give it \"type\": \"postgres-url\".",
-                      "the variable '%.*s' is no postgres-url", SHOWN(node->text));
+        problem(d, node, AT_VALUE, "Give it \"type\": \"postgres-url\".",
+                "the variable '%.*s' is no postgres-url", SHOWN(node->text));
 }
 
 static void check_create(struct contract_document *d, const struct node *section,
@@ -346,13 +350,13 @@ static void check_create(struct contract_document *d, const struct node *section
     for (size_t i = 0; i < CREATE_KEY_COUNT; i++)
         forms += at[i] != NULL;
     if (forms != 1)
-        (void)problem(d, section, AT_KEY, "Exactly one of sql, emit and command.",
-                      forms == 0 ? "'create' says nothing" : "'create' says it in several ways");
+        problem(d, section, AT_KEY, "Exactly one of sql, emit and command.",
+                forms == 0 ? "'create' says nothing" : "'create' says it in several ways");
     if (at[CREATE_COMMAND] && (!expect || expect->count == 0))
-        (void)problem(d, at[CREATE_COMMAND], AT_KEY,
-                      "Add \"expect\": [tables] to 'database': what a command made can only be "
-                      "known by looking.",
-                      "'create.command' without 'expect'");
+        problem(d, at[CREATE_COMMAND], AT_KEY,
+                "Add \"expect\": [tables] to 'database': what a command made can only be "
+                "known by looking.",
+                "'create.command' without 'expect'");
 }
 
 static void check_database(struct contract_document *d, const struct node *section)
@@ -363,16 +367,16 @@ static void check_database(struct contract_document *d, const struct node *secti
         return;
     keys_merge(section, at, DATABASE_KEY_COUNT);
     if (!at[DATABASE_URL])
-        (void)problem(d, section, AT_KEY, "Name the variable that has the database's URL.",
-                      "'database' has no 'url'");
+        problem(d, section, AT_KEY, "Name the variable that has the database's URL.",
+                "'database' has no 'url'");
     check_url_variable(d, at[DATABASE_URL]);
     check_url_variable(d, at[DATABASE_ADMIN_URL]);
     check_create(d, at[DATABASE_CREATE], at[DATABASE_EXPECT]);
     keys_merge(at[DATABASE_STAMP], stamp, STAMP_KEY_COUNT);
     const char *revision = node_text(stamp[STAMP_REVISION]);
     if (revision && revision[0] && !str_eq(revision, "heads"))
-        (void)problem(d, stamp[STAMP_REVISION], AT_VALUE, "Use \"heads\".",
-                      "a 'revision' other than heads is not in this version");
+        problem(d, stamp[STAMP_REVISION], AT_VALUE, "Use \"heads\".",
+                "a 'revision' other than heads is not in this version");
 }
 
 /* ---- all of them ---------------------------------------------------------------------------- */

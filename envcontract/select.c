@@ -84,9 +84,9 @@ static void check_sealed(struct contract_document *d, const struct contract_vari
     if (!source || !has_part(variable, REF_SEALED))
         return;
     if (severity == FINDING_ERROR)
-        (void)problem(d, source, AT_VALUE, hint, "'sealed:' is not in this version");
+        problem(d, source, AT_VALUE, hint, "'sealed:' is not in this version");
     else
-        (void)problem_warning(d, source, AT_VALUE, hint, "'sealed:' is not in this version");
+        problem_warning(d, source, AT_VALUE, hint, "'sealed:' is not in this version");
 }
 
 static void select_variables(struct contract *contract, const char *profile)
@@ -125,7 +125,7 @@ int contract_select(struct contract *contract, const char *wanted, const char *f
                     struct findings *findings, struct err *err)
 {
     struct contract_document *d = contract->document;
-    const char *profile;
+    const char *profile = NULL;
 
     if (choose_profile(contract, wanted, from_environment, &profile, err) != 0)
         return -1;
@@ -133,6 +133,7 @@ int contract_select(struct contract *contract, const char *wanted, const char *f
     contract->variable_count = 0;
     arena_release(&d->selected);
     d->findings = findings;
+    d->source_bytes_left = CONTRACT_MAX_SOURCE_BYTES;
     contract->profile = profile;
     contract->profile_is_strict = false;
     for (const char *const *strict = d->strict_profiles; profile && strict && *strict; strict++)
@@ -167,9 +168,9 @@ static void lint_rotate(struct contract_document *d, size_t index)
 
     layers_merge(d, index, NULL, &layers);
     if (node_truth(layers.at[VARIABLE_SECRET], false) && !layers.at[VARIABLE_ROTATE])
-        (void)problem_warning(d, d->variables[index], AT_KEY,
-                              "Add \"rotate\"; {\"strategy\": \"none\", \"why\": \"…\"} is one.",
-                              "a secret without 'rotate'");
+        problem_warning(d, d->variables[index], AT_KEY,
+                        "Add \"rotate\"; {\"strategy\": \"none\", \"why\": \"…\"} is one.",
+                        "a secret without 'rotate'");
 }
 
 int contract_lint(struct contract *contract, struct findings *findings, struct err *err)
@@ -178,6 +179,7 @@ int contract_lint(struct contract *contract, struct findings *findings, struct e
 
     d->findings = findings;
     d->looks_left = CONTRACT_MAX_LOOKS;
+    d->source_bytes_left = CONTRACT_MAX_SOURCE_BYTES;
     for (size_t i = 0; i < d->variable_count && !d->no_memory && !problems_full(d); i++) {
         const struct node *said = NULL;
         lint_rotate(d, i);

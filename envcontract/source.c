@@ -6,8 +6,10 @@
 #include "base/str.h"
 
 enum {
-    SCRATCH_USES = 1024, /* between two emptyings: releasing for each would be slow */
-    SUBSTITUTED_BYTES = 64 * 1024,
+    SCRATCH_USES = 1024,     /* between two emptyings: releasing for each would be slow */
+    SOURCE_MAX_BYTES = 4096, /* of one reference or one word of a command */
+    /* Each placeholder has six bytes at least, and stands for a key at most. */
+    SUBSTITUTED_BYTES = SOURCE_MAX_BYTES / 6 * CONTRACT_MAX_KEY_BYTES + SOURCE_MAX_BYTES,
 };
 
 #define SOURCE_FORMS                                                                 \
@@ -57,12 +59,12 @@ static void check_placeholders(struct contract_document *d, const struct node *v
         for (size_t i = 0; placeholders[i]; i++)
             known = known || is_word(at + 1, length, placeholders[i]);
         if (!known)
-            (void)problem(d, value, AT_VALUE, "Known are {profile}, {name} and {lower_name}.",
-                          "'{%.*s}' is not known in a source",
-                          (int)(length < SHOWN_BYTES ? length : SHOWN_BYTES), at + 1);
+            problem(d, value, AT_VALUE, "Known are {profile}, {name} and {lower_name}.",
+                    "'{%.*s}' is not known in a source",
+                    (int)(length < SHOWN_BYTES ? length : SHOWN_BYTES), at + 1);
         else if (is_word(at + 1, length, "profile") && !d->has_profiles)
-            (void)problem(d, value, AT_VALUE, "Add \"profile\": {\"var\": …, \"values\": […]}.",
-                          "'{profile}' in a contract without 'profile'");
+            problem(d, value, AT_VALUE, "Add \"profile\": {\"var\": …, \"values\": […]}.",
+                    "'{profile}' in a contract without 'profile'");
     }
 }
 
@@ -78,6 +80,10 @@ static void check_text_source(struct contract_document *d, const struct node *va
     struct ref ref;
     struct err err = ERR_INIT;
 
+    if (value->count > SOURCE_MAX_BYTES) {
+        problem(d, value, AT_VALUE, NULL, "a source has at most %d bytes", SOURCE_MAX_BYTES);
+        return;
+    }
     if (ref_parse(scratch(d), value->text, &ref, &err) != 0)
         problem_from(d, value, &err);
     check_placeholders(d, value);
@@ -98,6 +104,11 @@ static void check_command(struct contract_document *d, struct node *argv)
     static const struct key command = {.name = "command", .kind = KIND_ARGV};
 
     kind_check(d, &command, argv);
+    for (const struct node *word = argv->first; word; word = word->next) {
+        if (word->kind == NODE_STRING && word->count > SOURCE_MAX_BYTES)
+            problem(d, word, AT_VALUE, "Put it into a file.",
+                    "a word of a command has at most %d bytes", SOURCE_MAX_BYTES);
+    }
 }
 
 static bool is_part_name(const char *name)
@@ -112,15 +123,15 @@ static bool is_part_name(const char *name)
 static void check_part(struct contract_document *d, struct node *part)
 {
     if (!is_part_name(part->key))
-        (void)problem(d, part, AT_KEY, "Letters, digits and underscores.",
-                      "'%.*s' cannot be the name of a part", SHOWN(part->key));
+        problem(d, part, AT_KEY, "Letters, digits and underscores.",
+                "'%.*s' cannot be the name of a part", SHOWN(part->key));
     if (part->kind == NODE_STRING)
         check_text_source(d, part);
     else if (command_of(part))
         check_command(d, command_of(part));
     else
-        (void)problem(d, part, AT_VALUE, SOURCE_FORMS, "a part of a source cannot be %s",
-                      node_kind_words(part));
+        problem(d, part, AT_VALUE, SOURCE_FORMS, "a part of a source cannot be %s",
+                node_kind_words(part));
 }
 
 void source_check(struct contract_document *d, struct node *value)
@@ -130,8 +141,7 @@ void source_check(struct contract_document *d, struct node *value)
         return;
     }
     if (value->kind != NODE_OBJECT) {
-        (void)problem(d, value, AT_VALUE, SOURCE_FORMS, "'source' cannot be %s",
-                      node_kind_words(value));
+        problem(d, value, AT_VALUE, SOURCE_FORMS, "'source' cannot be %s", node_kind_words(value));
         return;
     }
     if (command_of(value)) {
@@ -139,8 +149,8 @@ void source_check(struct contract_document *d, struct node *value)
         return;
     }
     if (value->count == 0 || value->count > CONTRACT_MAX_PARTS) {
-        (void)problem(d, value, AT_VALUE, SOURCE_FORMS,
-                      "a source of several has from 1 to %d parts", CONTRACT_MAX_PARTS);
+        problem(d, value, AT_VALUE, SOURCE_FORMS, "a source of several has from 1 to %d parts",
+                CONTRACT_MAX_PARTS);
         return;
     }
     for (struct node *part = value->first; part; part = part->next)
@@ -154,23 +164,23 @@ void source_check_reference(struct contract_document *d, const struct key *key, 
     struct err err = ERR_INIT;
 
     if (value->kind != NODE_STRING) {
-        (void)problem(d, value, AT_VALUE, "For example \"env:VAULT_SECRET_ID\".",
-                      "'%s' takes a reference, not %s", key->name, node_kind_words(value));
+        problem(d, value, AT_VALUE, "For example \"env:VAULT_SECRET_ID\".",
+                "'%s' takes a reference, not %s", key->name, node_kind_words(value));
         return;
     }
     if (ref_parse(scratch(d), value->text, &ref, &err) != 0) {
         d->no_memory = d->no_memory || err.kind == ERR_RESOURCE;
-        (void)problem(d, value, AT_VALUE,
-                      "Write where it is: env:NAME or file:PATH. What stood here is in the "
-                      "repository's history: replace it.",
-                      "'%s' takes a reference, not a secret itself", key->name);
+        problem(d, value, AT_VALUE,
+                "Write where it is: env:NAME or file:PATH. What stood here is in the "
+                "repository's history: replace it.",
+                "'%s' takes a reference, not a secret itself", key->name);
         return;
     }
     if (ref.kind == REF_SEALED)
-        (void)problem(d, value, AT_VALUE, NULL, "'sealed:' is not in this version");
+        problem(d, value, AT_VALUE, NULL, "'sealed:' is not in this version");
     else if (ref.kind == REF_VAULT || ref.kind == REF_NONE)
-        (void)problem(d, value, AT_VALUE, "Use env:NAME or file:PATH.",
-                      "'%s' is what logs in to Vault: it cannot come from there", key->name);
+        problem(d, value, AT_VALUE, "Use env:NAME or file:PATH.",
+                "'%s' is what logs in to Vault: it cannot come from there", key->name);
     check_placeholders(d, value);
 }
 
@@ -206,11 +216,28 @@ const char *source_substitute(struct contract_document *d, struct arena *a, cons
     }
     buf_adds(&out, from);
     if (out.too_long)
-        return text; /* no path is that long: it fails where it is looked for */
-    const char *copy = out.no_memory ? NULL : arena_dup(a, buf_text(&out));
+        return text; /* above SOURCE_MAX_BYTES: said when it was checked */
+    const char *copy = out.no_memory ? NULL : arena_dup_n(a, out.data, out.len);
     if (!copy)
         d->no_memory = true;
     return copy;
+}
+
+/* A long source in `base` is multiplied by the variables that have it. */
+static bool may_build(struct contract_document *d, const struct node *source, const char *text)
+{
+    size_t length = text ? strlen(text) + 1 : 0;
+
+    if (d->source_bytes_left >= length) {
+        d->source_bytes_left -= length;
+        return text != NULL;
+    }
+    if (d->source_bytes_left > 0)
+        problem(d, source, AT_VALUE, "Split the contract.",
+                "the sources of all variables have more than %d bytes together",
+                CONTRACT_MAX_SOURCE_BYTES);
+    d->source_bytes_left = 0;
+    return false;
 }
 
 static void build_command(struct contract_document *d, struct arena *a, const struct node *argv,
@@ -228,8 +255,11 @@ static void build_command(struct contract_document *d, struct arena *a, const st
         d->no_memory = true;
         return;
     }
-    for (size_t i = 0; i < count; i++)
+    for (size_t i = 0; i < count; i++) {
         words[i] = source_substitute(d, a, written[i], variable, profile);
+        if (!may_build(d, argv, words[i]))
+            return;
+    }
     ref->argv = words;
 }
 
@@ -237,11 +267,12 @@ static void build_reference(struct contract_document *d, struct arena *a, const 
                             const char *variable, const char *profile, struct ref *ref)
 {
     struct err err = ERR_INIT;
+    const char *text = node_text(source);
 
-    if (node_text(source)) {
-        const char *text = source_substitute(d, a, source->text, variable, profile);
-        if (!text || ref_parse(a, text, ref, &err) != 0) /* said by source_check */
-            d->no_memory = d->no_memory || err.kind == ERR_RESOURCE;
+    if (text && d->source_bytes_left > 0) {
+        text = source_substitute(d, a, text, variable, profile);
+        if (may_build(d, source, text) && ref_parse(a, text, ref, &err) != 0)
+            d->no_memory = d->no_memory || err.kind == ERR_RESOURCE; /* else source_check said it */
     }
     if (ref->kind == REF_ENV && !ref->path)
         ref->path = variable;
@@ -274,7 +305,7 @@ void source_build(struct contract_document *d, struct arena *a, const struct nod
     }
     variable->parts = parts;
     variable->part_count = count;
-    if (!several) {
+    if (!source || !several) {
         build_part(d, a, source, variable->name, profile, &parts[0]);
         return;
     }

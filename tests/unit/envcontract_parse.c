@@ -173,7 +173,7 @@ static void run_is_read_off(void **state)
     unload(&l);
 }
 
-/* A hundred thousand variables that refer to one another: a look-up that walked would need hours. */
+/* A hundred thousand variables that refer to one another: look-ups that walk would need hours. */
 static void a_hundred_thousand_variables_load(void **state)
 {
     enum { MANY = 100 * 1000 };
@@ -196,7 +196,7 @@ static void a_hundred_thousand_variables_load(void **state)
     unload(&l);
 }
 
-/* ---- the example of the specification --------------------------------------------------------- */
+/* ---- the example of the specification ------------------------------------------------------ */
 
 /* tests/golden/ has it as it is written there, and reduced to what this version has. */
 static struct loaded load_example(const char *name)

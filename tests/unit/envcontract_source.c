@@ -109,6 +109,40 @@ static void what_logs_in_is_a_reference(void **state)
     assert_all_wrong(list, ARRAY_LEN(list));
 }
 
+static void long_sources_are_refused(void **state)
+{
+    AUTO_BUF text = BUF_INIT(1024 * 1024);
+    struct loaded l;
+
+    (void)state;
+    buf_adds(&text, "{'contract': 1, 'base': {'source': 'file:");
+    for (int i = 0; i < 600; i++)
+        buf_adds(&text, "{name}");
+    buf_adds(&text, "'}, 'vars': {'A': {}");
+    for (int i = 0; i < 20000; i++)
+        buf_addf(&text, ", 'A_LONG_NAME_%d': {}", i);
+    buf_adds(&text, "}}");
+    new_folder(&l);
+    write_contract(&l, "contract.json", buf_text(&text));
+    load(&l);
+    assert_int_equal(l.findings.count, 1);
+    assert_string_equal(find_finding(&l, "have more than 16777216 bytes together")->pointer,
+                        "/base/source");
+    unload(&l);
+
+    buf_clear(&text);
+    buf_adds(&text, "{'contract': 1, 'vars': {'A': {'source': 'file:");
+    for (int i = 0; i < 4096; i++)
+        buf_addc(&text, 'x');
+    buf_adds(&text, "'}}}");
+    new_folder(&l);
+    write_contract(&l, "contract.json", buf_text(&text));
+    load(&l);
+    assert_int_equal(l.findings.count, 1);
+    (void)find_finding(&l, "a source has at most 4096 bytes");
+    unload(&l);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -116,6 +150,7 @@ int main(void)
         cmocka_unit_test(a_message_shows_nothing_of_what_may_be_a_secret),
         cmocka_unit_test(every_form_of_a_source_is_taken_apart),
         cmocka_unit_test(what_logs_in_is_a_reference),
+        cmocka_unit_test(long_sources_are_refused),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
