@@ -40,7 +40,8 @@ static int take_values(struct job *job, struct err *err)
     if (job_resolve(job, NULL, err) == 0)
         return 0;
     struct err violations = ERR_INIT; /* said too; what could not be fetched decides the code */
-    if (job_check(job, &violations) != 0 && violations.kind != ERR_VIOLATION)
+    if (job_check(job, &violations) != 0 && violations.kind != ERR_VIOLATION &&
+        violations.kind != ERR_SOURCE_MISSING)
         *err = violations;
     return -1;
 }

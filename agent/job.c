@@ -175,11 +175,12 @@ struct contract_value job_profile_value(const struct job *job)
         .bytes = secret_borrow(profile, strlen(profile)), .origin = VALUE_SOURCE, .resolved = true};
 }
 
+/* NOTHING: as many absent parts as any variable has. */
 static int take_variable(struct job *job, const struct contract_variable *variable,
-                         struct contract_value *value, struct err *err)
+                         const struct contract_input *nothing, struct contract_value *value,
+                         struct err *err)
 {
     const char *text = environment_get(&job->environment, variable->name);
-    struct contract_input nothing = {0};
     int result = 0;
 
     if (text)
@@ -188,18 +189,44 @@ static int take_variable(struct job *job, const struct contract_variable *variab
     else if (job_is_profile_variable(job, variable))
         *value = job_profile_value(job);
     else
-        result = contract_assemble(job->contract, variable, &nothing, value, &job->findings, err);
+        result = contract_assemble(job->contract, variable, nothing, value, &job->findings, err);
     value->resolved = true;
     return result;
 }
 
 int job_take_environment(struct job *job, struct err *err)
 {
+    const struct contract *contract = job->contract;
+    size_t most_parts = 0;
+
+    for (size_t i = 0; i < contract->variable_count; i++)
+        if (contract->variables[i].part_count > most_parts)
+            most_parts = contract->variables[i].part_count;
+    AUTO_FREE const struct secret **absent = mem_new(most_parts + 1, sizeof(*absent));
+    if (!absent)
+        return err_nomem(err);
+    const struct contract_input nothing = {.parts = absent};
     job->has_unchecked = true;
-    for (size_t i = 0; i < job->contract->variable_count; i++)
-        if (take_variable(job, &job->contract->variables[i], &job->values[i], err) != 0)
+    for (size_t i = 0; i < contract->variable_count; i++)
+        if (take_variable(job, &contract->variables[i], &nothing, &job->values[i], err) != 0)
             return -1;
     return 0;
+}
+
+/* Whether a source said that what is required is not there: that is its refusal (exit 4), not a
+ * value that breaks the contract. */
+static bool source_lacks_something(const struct job *job)
+{
+    for (size_t i = 0; i < job->findings.count; i++) {
+        const struct finding *finding = &job->findings.list[i];
+        if (finding->severity != FINDING_ERROR || !finding->variable ||
+            !str_eq(finding->rule, "required"))
+            continue;
+        const struct contract_variable *variable = contract_find(job->contract, finding->variable);
+        if (variable && job->values[variable - job->contract->variables].absent_because)
+            return true;
+    }
+    return false;
 }
 
 int job_check(struct job *job, struct err *err)
@@ -207,7 +234,9 @@ int job_check(struct job *job, struct err *err)
     if (job->has_unchecked && contract_check(job->contract, job->values, &job->findings, err) != 0)
         return -1;
     job->has_unchecked = false;
-    return job_refuse_problems(job, ERR_VIOLATION, "the environment breaks the contract", err);
+    return job_refuse_problems(job,
+                               source_lacks_something(job) ? ERR_SOURCE_MISSING : ERR_VIOLATION,
+                               "the environment breaks the contract", err);
 }
 
 int job_lint(struct job *job, struct err *err)

@@ -64,7 +64,8 @@ MUST_USE int job_take_environment(struct job *job, struct err *err);
 bool job_is_profile_variable(const struct job *job, const struct contract_variable *variable);
 struct contract_value job_profile_value(const struct job *job);
 
-/* -1, ERR_VIOLATION, when what was resolved breaks the contract. What was checked before is not
+/* -1, ERR_VIOLATION, when what was resolved breaks the contract; ERR_SOURCE_MISSING when a source has
+ * not what is required. What was checked before is not
  * checked (and said) again, so resolve all first. */
 MUST_USE int job_check(struct job *job, struct err *err);
 
