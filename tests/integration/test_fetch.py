@@ -1,0 +1,452 @@
+"""`agent fetch` and `agent check`: from every source, over every rule of who wins, to the writing out."""
+from __future__ import annotations
+
+import base64
+import json
+import os
+import pty
+import stat
+import subprocess
+from typing import Any, Dict, List, Mapping, Optional
+
+from tests.lib.agent import Result
+from tests.lib.case import Case, lacks
+from tests.lib.processes import plain_environment, wait_until
+from tests.lib.project import Project
+from tests.lib.servers import Answer, Request
+
+SECRET = {"type": "string", "secret": True}
+TOKEN = "scripted-token-canary"
+
+
+def fetch(case: Case, *args: str, env: Optional[Mapping[str, str]] = None) -> Result:
+    """`agent fetch --format json`, whose stdout may have secrets."""
+    return case.agent("fetch", "--format=json", *args, env={**vault(case), **(env or {})},
+                      prints_secrets=True)
+
+
+def vault(case: Case) -> Dict[str, str]:
+    """Where OpenBao is, and a token that may read everything."""
+    return {"VAULT_ADDR": case.openbao.address, "VAULT_TOKEN": case.openbao.token}
+
+
+# ---- sources ------------------------------------------------------------------------------------------
+
+
+def test_each_source_gives_its_value(case: Case) -> None:
+    bao, database, new = case.openbao, case.database(), case.canaries.new
+    one, two = bao.kv(1), bao.kv(2)
+    old, young, spoken = new("kv1"), new("kv2"), new("command")
+    bao.put(f"{one}/deep/app", {"v": old}, version=1)
+    bao.put(f"{two}/deep/app", {"v": young, "number": 9007199254740992, "yes": True})
+    engine = bao.database_engine(case.postgres, database.name)
+    static = bao.static_role(case.postgres, database.name, database.owner.name)
+    case.folder.write("secret", "from a file\n\n", 0o600)
+    Project(case).contract({
+        "KV1": {**SECRET, "source": f"vault:{one}/deep/app#v"},
+        "KV2": {**SECRET, "source": f"vault:{two}/deep/app#v"},
+        "KV2_DATA": {**SECRET, "source": f"vault:{two}/data/deep/app#v"},
+        "NUMBER": {"type": "int", "source": f"vault:{two}/deep/app#number"},
+        "YES": {"type": "bool", "source": f"vault:{two}/deep/app#yes"},
+        "USER": {"type": "string", "source": f"vault:{engine}/creds/app#username"},
+        "PASSWORD": {**SECRET, "source": f"vault:{engine}/creds/app#password"},
+        "STATIC": {"type": "string", "source": f"vault:{static}/static-creds/app#username"},
+        "FILE": {"type": "string", "source": "file:secret"},
+        "COMMAND": {**SECRET, "source": {"command": ["printf", spoken + "\\n"]}},
+        "OTHER": {"type": "string", "source": "env:ANOTHER_NAME"},
+        "OWN": {"type": "string", "source": "env"},
+        "INLINE": {**SECRET, "source": "env"},
+        "NOTHING": {"type": "string", "source": "none", "required": False},
+        "DEFAULT": {"type": "string", "source": "none", "default": "by default"}})
+    case.canaries = type(case.canaries)()  # the command's argv has its secret: this test's own doing
+    got = fetch(case, env={"ANOTHER_NAME": "a", "OWN": "", "DEFAULT": "by default", "OWN": "o",
+                           "INLINE": f"vault:{two}/deep/app#v"}).expect(0).json()
+    assert got.pop("USER").startswith("v-") and len(got.pop("PASSWORD")) >= 16
+    assert got == {"KV1": old, "KV2": young, "KV2_DATA": young, "NUMBER": "9007199254740992",
+                   "YES": "true", "STATIC": database.owner.name, "FILE": "from a file\n",
+                   "COMMAND": spoken, "OTHER": "a", "OWN": "o", "INLINE": young,
+                   "DEFAULT": "by default"}
+    bao.request("PUT", f"sys/leases/revoke-prefix/{engine}")
+
+
+def test_names_choose_and_agents_own_come_only_when_named(case: Case) -> None:
+    Project(case).contract({"A": {"type": "string", "source": "env"},
+                            "B": {"type": "string", "source": "env"},
+                            "MINE": {"type": "string", "source": "env", "expose": "agent"}})
+    env = {"A": "1", "B": "2", "MINE": "3"}
+    assert fetch(case, env=env).expect(0).json() == {"A": "1", "B": "2"}
+    assert fetch(case, "B", env=env).expect(0).json() == {"B": "2"}
+    assert fetch(case, "MINE", "A", "A", env=env).expect(0).json() == {"A": "1", "MINE": "3"}
+    assert fetch(case, "B", env={"B": "2"}).expect(0).json() == {"B": "2"}, "what is not asked for"
+    wrong = fetch(case, "MINNE", env=env).expect(2)
+    assert not lacks(wrong.stderr, ["MINNE", "Did you mean 'MINE'?"]), wrong
+
+
+def test_values_are_composed_with_filters(case: Case) -> None:
+    bao = case.openbao
+    mount = bao.kv(2)
+    user, password = "ann@acme", case.canaries.add("password", "p/ä \"' \\{x}%canary0123456789")
+    bao.put(f"{mount}/db", {"user": user, "password": password, "host": " db.internal \n"})
+    Project(case).contract({
+        "URL": {"type": "postgres-url", "secret": True,
+                "source": {"u": f"vault:{mount}/db#user", "p": f"vault:{mount}/db#password",
+                           "h": f"vault:{mount}/db#host", "port": "env:DB_PORT"},
+                "compose": "postgresql+asyncpg://{u|url}:{p|url}@{h|trim}:{port}/app"},
+        "JSON": {**SECRET, "source": {"p": f"vault:{mount}/db#password"},
+                 "compose": "{{\"p\": {p|json}}}"},
+        "B64": {**SECRET, "source": {"p": f"vault:{mount}/db#password"}, "compose": "{p|base64}"}})
+    got = fetch(case, env={"DB_PORT": "5433"}).expect(0).json()
+    assert got["URL"] == ("postgresql+asyncpg://ann%40acme:p%2F%C3%A4%20%22%27%20%5C%7Bx%7D%25"
+                          "canary0123456789@db.internal:5433/app")
+    assert password in json.dumps(got["JSON"], ensure_ascii=False) or json.loads(got["JSON"])
+    assert base64.b64decode(got["B64"]).decode() == password
+
+
+def test_a_namespace_is_asked_by_header(case: Case) -> None:
+    bao = case.openbao
+    inside = bao.namespace()
+    mount = bao.kv(2, namespace=inside)
+    bao.put(f"{mount}/app", {"x": "inside"}, namespace=inside)
+    variables = {"X": {"type": "string", "source": f"vault:{mount}/app#x"}}
+    Project(case).contract(variables)
+    assert fetch(case, env={"VAULT_NAMESPACE": inside + "/"}).expect(0).json() == {"X": "inside"}
+    fetch(case).expect(4)
+    Project(case).contract(variables, vault={"namespace": inside})
+    assert fetch(case).expect(0).json() == {"X": "inside"}
+    fetch(case, env={"BAO_NAMESPACE": "elsewhere"}).expect(4)
+
+
+# ---- how often ----------------------------------------------------------------------------------------
+
+
+def test_each_path_is_asked_once_whatever_the_number_of_variables(case: Case) -> None:
+    def answer(request: Request) -> Answer:
+        if request.path.startswith("/v1/sys/internal/ui/mounts/"):
+            return Answer(200, json.dumps({"data": {"path": "kv/", "type": "kv",
+                                                    "options": {"version": "2"}}}))
+        data = {name: request.path[-1] + name for name in "abc"}
+        return Answer(200, json.dumps({"data": {"data": data, "metadata": {"version": 3}}}))
+
+    server = case.scripted(answer)
+    Project(case).contract({
+        **{f"V{path}{field}": {"type": "string", "source": f"vault:kv/app{path}#{field}"}
+           for path in (1, 2, 3) for field in "abc"}},
+        vault={"address": server.address, "kv": {"kv": 2}})
+    got = case.agent("fetch", "--format=json", env={"VAULT_TOKEN": TOKEN}).expect(0).json()
+    assert got["V2b"] == "2b" and len(got) == 9
+    asked = sorted(request.path for request in server.requests)
+    assert asked == ["/v1/kv/data/app1", "/v1/kv/data/app2", "/v1/kv/data/app3"], asked
+    assert {request.headers.get("x-vault-token") for request in server.requests} == {TOKEN}
+    assert server.connections <= 6
+
+
+def test_variables_of_one_path_share_one_lease(case: Case) -> None:
+    bao, database = case.openbao, case.database()
+    mount = bao.database_engine(case.postgres, database.name)
+    source = {"u": f"vault:{mount}/creds/app#username", "p": f"vault:{mount}/creds/app#password"}
+    Project(case).contract({
+        "URL": {**SECRET, "source": source, "compose": "{u}:{p}"},
+        "USER_NAME": {"type": "string", "source": source["u"]}})
+    got = fetch(case).expect(0)
+    assert got.json()["URL"].startswith(got.json()["USER_NAME"] + ":")
+    assert len(bao.leases(f"{mount}/creds/app")) == 1
+    assert not lacks(got.stderr, ["a lease will end", f"{mount}/creds/app"]), got
+    bao.request("PUT", f"sys/leases/revoke-prefix/{mount}")
+
+
+# ---- who wins -----------------------------------------------------------------------------------------
+
+
+def precedence(case: Case, **more: Any) -> str:
+    """A contract with one variable that is in Vault; gives what it is there."""
+    bao = case.openbao
+    mount = bao.kv(2)
+    value = case.canaries.new("value")
+    bao.put(f"{mount}/app", {"x": value})
+    Project(case).contract({"X": {**SECRET, "source": f"vault:{mount}/app#x", **more},
+                            "ROLE": {"type": "string", "source": "env"}},
+                           profile={"var": "ROLE", "values": ["dev", "prod"], "default": "dev"},
+                           strict_profiles=["prod"])
+    return value
+
+
+def test_the_source_wins_and_says_what_it_overshadows(case: Case) -> None:
+    value = precedence(case)
+    mine = case.canaries.new("what is in the environment")
+    got = fetch(case, env={"X": mine}).expect(0)
+    assert got.json()["X"] == value
+    assert not lacks(got.stderr, ["shadowed", "X", "warning"]), got
+    same = fetch(case, env={"X": value}).expect(0)
+    assert "shadowed" not in same.stderr
+    quiet = fetch(case, "-q", env={"X": mine}).expect(0)
+    assert quiet.stderr == ""
+
+
+def test_the_environment_wins_where_it_may(case: Case) -> None:
+    value = precedence(case, override=True)
+    mine = case.canaries.new("what is in the environment")
+    assert fetch(case, env={"X": mine}).expect(0).json()["X"] == mine
+    assert fetch(case).expect(0).json()["X"] == value
+    strict = fetch(case, "--profile=prod", env={"X": mine})
+    assert strict.code == 2 or strict.json()["X"] == value, strict
+    assert "X" in strict.stderr
+
+
+def test_a_profile_that_differs_from_the_environment_is_refused(case: Case) -> None:
+    precedence(case)
+    got = fetch(case, "--profile=dev", env={"ROLE": "prod"}).expect(2)
+    assert got.stdout == "" and not lacks(got.stderr, ["--profile", "dev", "ROLE", "prod"]), got
+    assert fetch(case, "--profile=prod", env={"ROLE": "prod"}).expect(0).json()["ROLE"] == "prod"
+    assert fetch(case, "--profile=prod").expect(0).json()["ROLE"] == "prod"
+    assert not lacks(fetch(case, "--profile=pord").expect(2).stderr, ["pord", "prod"])
+
+
+def test_required_optional_and_absent(case: Case) -> None:
+    bao = case.openbao
+    mount = bao.kv(2)
+    bao.put(f"{mount}/app", {"user": "u", "host": "h", "empty": ""})
+    Project(case).contract({
+        "PATH_GONE": {"type": "string", "source": f"vault:{mount}/none#x", "required": False},
+        "FIELD_GONE": {"type": "string", "source": f"vault:{mount}/app#x", "required": False},
+        "EMPTY_OK": {"type": "string", "source": f"vault:{mount}/app#empty", "empty": "ok"},
+        "FALLS_BACK": {"type": "string", "source": f"vault:{mount}/app#x", "default": "d"}})
+    assert fetch(case).expect(0).json() == {"EMPTY_OK": "", "FALLS_BACK": "d"}
+    Project(case).contract({
+        "PATH_GONE": {"type": "string", "source": f"vault:{mount}/none#x"},
+        "FIELD_GONE": {"type": "string", "source": f"vault:{mount}/app#x"},
+        "EMPTY": {"type": "string", "source": f"vault:{mount}/app#empty"}})
+    got = fetch(case)
+    assert got.code == 4 and got.stdout == "", got
+    assert not lacks(got.stderr, ["PATH_GONE", "FIELD_GONE", "host", "user", "EMPTY",
+                                  "3 errors"]), got
+
+
+def test_being_refused_is_an_error_for_optional_variables_too(case: Case) -> None:
+    bao = case.openbao
+    mount = bao.kv(2)
+    bao.put(f"{mount}/app", {"x": "1"})
+    token = bao.new_token([bao.policy({f"{mount}/data/other": ["read"]})])
+    Project(case).contract({"X": {"type": "string", "source": f"vault:{mount}/app#x",
+                                  "required": False}})
+    got = fetch(case, env={"VAULT_TOKEN": token}).expect(4)
+    assert not lacks(got.stderr, ["X", f"{mount}/data/app", "403", "permission denied"]), got
+
+
+# ---- where it goes ------------------------------------------------------------------------------------
+
+
+def test_a_file_is_replaced_in_one_step_with_mode_0600(case: Case) -> None:
+    Project(case).contract({"A": {"type": "string", "source": "env"},
+                            "PORT": {"type": "port", "source": "env", "required": False}})
+    target = case.folder.write("out", "what was there\n", 0o644)
+    before = target.stat()
+    case.agent("fetch", "-o", "out", env={"A": "1", "PORT": "none"}).expect(1)
+    assert target.read_text() == "what was there\n" and target.stat() == before
+    got = case.agent("fetch", "--output=out", env={"A": "1"}).expect(0)
+    assert got.stdout == "" and target.read_text() == "A=1\n"
+    assert stat.S_IMODE(target.stat().st_mode) == 0o600
+    assert target.stat().st_ino != before.st_ino
+    assert sorted(path.name for path in case.folder.path.iterdir()
+                  if path.name.startswith(("out", ".out", "."))) == ["out"]
+    assert "no/such" in case.agent("fetch", "-o", "no/such/out", env={"A": "1"}).expect(2).stderr
+
+
+def test_a_terminal_is_refused_unless_revealed(case: Case) -> None:
+    Project(case).contract({"A": {"type": "string", "source": "env"}})
+    agent, env = case.make_agent(), plain_environment(case.folder.path, {"A": "one"})
+
+    def on_terminal(*options: str) -> "tuple[int, str, str]":
+        outer, inner = pty.openpty()
+        try:
+            done = subprocess.run([str(agent.binary), "fetch", *options], stdin=subprocess.DEVNULL,
+                                  stdout=inner, stderr=subprocess.PIPE, env=env,
+                                  cwd=case.folder.path, timeout=60)
+            os.set_blocking(outer, False)
+            try:
+                text = os.read(outer, 4096).decode()
+            except BlockingIOError:
+                text = ""
+        finally:
+            os.close(outer)
+            os.close(inner)
+        return done.returncode, text, done.stderr.decode()
+
+    code, text, said = on_terminal()
+    assert code == 2 and text == "" and not lacks(said, ["terminal", "--reveal", "-o"]), said
+    assert on_terminal("--reveal") == (0, "A=one\r\n", "")
+    assert on_terminal("-o", "out")[:2] == (0, "")
+    assert (case.folder / "out").read_text() == "A=one\n"
+
+
+def test_each_format_and_json_alone(case: Case) -> None:
+    Project(case).contract({"A": {"type": "string", "source": "env"},
+                            "B": {"type": "string", "source": "env"}})
+    env = {"A": "it's $5", "B": "2"}
+    shapes = {"env": "A=it's $5\nB=2\n", "json": '{"A":"it\'s $5","B":"2"}\n'}
+    for name, text in shapes.items():
+        assert case.agent("fetch", "--format", name, env=env).expect(0).stdout == text
+    assert case.agent("fetch", env=env).expect(0).stdout == shapes["env"]
+    assert json.loads(case.agent("fetch", "--json", env=env).expect(0).stdout) == env
+    for name in ("dotenv", "shell"):
+        assert case.agent("fetch", "--format", name, env=env).expect(0).stdout.count("\n") == 2
+    broken = case.agent("fetch", env={"A": "two\nlines", "B": "2"}).expect(1)
+    assert broken.stdout == "" and not lacks(broken.stderr, ["A", "line"]), broken
+    wrong = case.agent("fetch", "--format", "yaml", env=env).expect(2)
+    assert not lacks(wrong.stderr, ["yaml", "env|json|dotenv|shell"]), wrong
+
+
+# ---- TLS ----------------------------------------------------------------------------------------------
+
+
+def tls_variables(case: Case) -> Dict[str, str]:
+    """A secret behind TLS, a contract for it; gives the environment without a CA."""
+    bao = case.openbao_tls
+    mount = bao.kv(2)
+    bao.put(f"{mount}/app", {"x": "over TLS"})
+    Project(case).contract({"X": {"type": "string", "source": f"vault:{mount}/app#x"}},
+                           vault={"deadline": "5s"})
+    return {"VAULT_ADDR": bao.address, "VAULT_TOKEN": bao.token}
+
+
+def test_the_right_ca_is_believed_and_the_wrong_one_is_not(case: Case) -> None:
+    env, ca = tls_variables(case), str(case.openbao_tls.ca_cert)
+    ask = ["fetch", "--format=json"]
+    assert case.agent(*ask, env={**env, "VAULT_CACERT": ca}).expect(0).json() == {"X": "over TLS"}
+    assert case.agent(*ask, env={**env, "VAULT_CACERT_BYTES": open(ca).read()}).expect(0).json()
+    none = case.agent(*ask, env=env)
+    assert none.code in (3, 4) and none.stdout == "", none
+    assert not lacks(none.stderr, [env["VAULT_ADDR"], "certificate", "VAULT_CACERT"]), none
+    wrong = case.agent(*ask, env={**env, "VAULT_CACERT": str(case.postgres_tls.ca_cert)})
+    assert wrong.code == none.code and "certificate" in wrong.stderr, wrong
+    lost = case.agent(*ask, env={**env, "VAULT_CACERT": "/no/such/ca.pem"}).expect(2)
+    assert "/no/such/ca.pem" in lost.stderr
+    name = case.agent(*ask, env={**env, "VAULT_CACERT": ca, "VAULT_TLS_SERVER_NAME": "other.test"})
+    assert name.code == none.code and name.stdout == "", name
+
+
+def test_skipping_the_verification_is_said_and_strict_profiles_refuse_it(case: Case) -> None:
+    env = {**tls_variables(case), "VAULT_SKIP_VERIFY": "true"}
+    got = case.agent("fetch", "--format=json", env=env).expect(0)
+    assert got.json() == {"X": "over TLS"} and "VAULT_SKIP_VERIFY" in got.stderr
+    text = json.loads((case.folder / "contract.json").read_text())
+    text["vars"]["ROLE"] = {"type": "string", "source": "env"}
+    text.update(profile={"var": "ROLE", "values": ["prod"]}, strict_profiles=["prod"])
+    case.folder.write("contract.json", json.dumps(text))
+    strict = case.agent("fetch", "--profile=prod", env=env).expect(2)
+    assert "VAULT_SKIP_VERIFY" in strict.stderr
+
+
+def test_the_wrong_scheme_is_told(case: Case) -> None:
+    env, bao = tls_variables(case), case.openbao
+    plain = env["VAULT_ADDR"].replace("https:", "http:")
+    said = case.agent("fetch", env={**env, "VAULT_ADDR": plain})
+    assert said.code in (3, 4) and "https" in said.stderr.lower(), said
+    secure = bao.address.replace("http:", "https:")
+    said = case.agent("fetch", env={**env, "VAULT_ADDR": secure})
+    assert said.code in (3, 4) and not lacks(said.stderr, [secure, "TLS"]), said
+
+
+# ---- check ----------------------------------------------------------------------------------------------
+
+
+def problems(result: Result) -> List[Dict[str, Any]]:
+    """The problems of `agent check --json`."""
+    found: List[Dict[str, Any]] = result.json()["problems"]
+    return found
+
+
+def test_check_says_every_problem_at_once_in_the_order_of_the_file(case: Case) -> None:
+    bao = case.openbao
+    mount = bao.kv(2)
+    bad = case.canaries.new("a bad value")
+    bao.put(f"{mount}/app", {"key": bad})
+    Project(case).contract({
+        "KEY": {**SECRET, "prefix": "sk_", "source": f"vault:{mount}/app#key"},
+        "GONE": {**SECRET, "source": f"vault:{mount}/none#key"},
+        "PORT": {"type": "port", "source": "env"},
+        "MODE": {"type": "enum", "values": ["smtp", "log"], "source": "env"}})
+    env = {**vault(case), "PORT": "0", "MODE": "smpt"}
+    got = case.agent("check", "--json", env=env).expect(4)
+    assert [one["variable"] for one in problems(got)] == ["KEY", "GONE", "PORT", "MODE"]
+    assert [one["rule"] for one in problems(got)][:2] == ["prefix", "required"]
+    assert got.json()["checked"] == 4 and got.json()["ok"] is False
+    bao.put(f"{mount}/none", {"key": "there"})
+    text = case.agent("check", env=env).expect(1)
+    assert not lacks(text.stdout, ["KEY", "PORT", "MODE", "3 errors", "contract.json:"])
+
+
+def test_check_of_a_file_takes_the_profile_from_it(case: Case) -> None:
+    Project(case).contract({"ROLE": {"type": "string", "source": "env"},
+                            "URL": {"type": "url", "source": "env",
+                                    "profiles": {"prod": {"url": {"scheme": "https"}}}}},
+                           profile={"var": "ROLE", "values": ["dev", "prod"]})
+    case.folder.write("prod.env", "ROLE=prod\nURL=http://acme.test\n")
+    got = case.agent("check", "--env-file=prod.env", "--json", env={"ROLE": "dev"}).expect(1)
+    assert got.json()["profile"] == "prod"
+    assert [one["variable"] for one in problems(got)] == ["URL"]
+    case.folder.write("dev.env", "URL=http://acme.test\n")
+    case.agent("check", "--env-file=dev.env", "--profile=dev").expect(0)
+    case.agent("check", "--env-file=dev.env", env={"ROLE": "dev"}).expect(2)
+    assert "nowhere.env" in case.agent("check", "--env-file=nowhere.env").expect(2).stderr
+
+
+def test_env_only_contacts_nothing_and_lint_runs_nothing(case: Case) -> None:
+    server = case.scripted(lambda _request: Answer(500))
+    Project(case).contract({"X": {**SECRET, "source": "vault:secret/app#x"},
+                            "Y": {"type": "string", "source": {"command": ["touch", "ran"]}}},
+                           vault={"address": server.address})
+    env = {"VAULT_TOKEN": TOKEN}
+    case.agent("check", "--env-only", env={**env, "X": "some long value", "Y": "y"}).expect(0)
+    case.agent("check", "--env-only", env={**env, "Y": "y"}).expect(1)
+    case.agent("check", "--lint", env=env).expect(0)
+    assert server.connections == 0 and not (case.folder / "ran").exists()
+    both = case.agent("check", "--lint", "--env-only").expect(2)
+    assert "--lint" in both.stderr
+
+
+def test_check_leaves_no_token_and_no_lease_behind(case: Case) -> None:
+    bao, database = case.openbao, case.database()
+    mount = bao.database_engine(case.postgres, database.name)
+    role = bao.approle([bao.policy({f"{mount}/creds/app": ["read"]})])
+    Project(case).contract(
+        {"X": {**SECRET, "source": f"vault:{mount}/creds/app#password"}},
+        vault={"auth": {"method": "approle", "mount": role.mount, "role_id": "env:ROLE_ID",
+                        "secret_id": "env:SECRET_ID"}})
+    env = {"VAULT_ADDR": bao.address, "ROLE_ID": role.role_id, "SECRET_ID": role.secret_id}
+    case.agent("check", env=env).expect(0)
+    wait_until(lambda: bao.leases(f"{mount}/creds/app") == [], "the lease's end")
+
+
+def test_userpass_logs_in(case: Case) -> None:
+    bao = case.openbao
+    mount, password = bao.kv(2), case.canaries.new("joe's password")
+    bao.put(f"{mount}/app", {"x": "hello"})
+    login = bao.userpass("joe", password, [bao.policy({f"{mount}/data/app": ["read"]})])
+    case.folder.write("password", password + "\n", 0o600)
+    Project(case).contract({"X": {"type": "string", "source": f"vault:{mount}/app#x"}},
+                           vault={"auth": {"method": "userpass", "mount": login, "username": "joe",
+                                           "password": "file:password"}})
+    env = {"VAULT_ADDR": bao.address}
+    assert case.agent("fetch", env=env).expect(0).stdout == "X=hello\n"
+    case.folder.write("password", "another one\n", 0o600)
+    assert not lacks(case.agent("fetch", env=env).expect(4).stderr, ["joe", "userpass"])
+
+
+def test_where_a_token_comes_from(case: Case) -> None:
+    bao = case.openbao
+    mount = bao.kv(2)
+    bao.put(f"{mount}/app", {"x": "hello"})
+    rule = bao.policy({f"{mount}/data/app": ["read"]})
+    good, bad = bao.new_token([rule]), bao.new_token(["default"])
+    Project(case).contract({"X": {"type": "string", "source": f"vault:{mount}/app#x"}})
+    here = {"VAULT_ADDR": bao.address}
+    case.folder.write("good", good + "\n", 0o600)
+    case.agent("fetch", env=here).expect(4)
+    case.folder.write(".vault-token", good + "\n", 0o600)
+    case.agent("fetch", env=here).expect(0)
+    case.agent("fetch", env={**here, "VAULT_TOKEN": bad}).expect(4)
+    case.agent("fetch", env={**here, "VAULT_TOKEN": bad, "BAO_TOKEN": good}).expect(0)
+    case.agent("fetch", "--token-file", "good", env={**here, "VAULT_TOKEN": bad}).expect(0)
+    case.agent("fetch", env={**here, "BAO_TOKEN_PATH": str(case.folder / "none")}).expect(4)
+    lost = case.agent("fetch", "--token-file", "none", env=here).expect(2)
+    assert "none" in lost.stderr
