@@ -19,8 +19,8 @@ declare -A below=(
 declare -A front=(
     [vault]='vault.h source.h'
     [envcontract]='contract.h'
-    [migrations]='graph.h sql.h'
-    [bootstrap]='db.h bootstrap.h'
+    [migrations]='graph.h sql.h audit.h'
+    [bootstrap]='db.h bootstrap.h guard.h'
 )
 has_word() { case " $1 " in *" $2 "*) return 0 ;; esac; return 1; }
 
