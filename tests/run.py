@@ -24,6 +24,7 @@ import threading
 import time
 import traceback
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from pathlib import Path
 from typing import Callable, List, Optional
 
@@ -66,7 +67,7 @@ def unit_items(variants: List[str]) -> List[Item]:
     for variant in variants:
         for source in sorted((ROOT / "tests" / "unit").glob("*.c")):
             binary = ROOT / "build" / variant / "unit" / source.stem
-            items.append(Item(f"unit/{variant}/{source.stem}", lambda b=binary: run_binary(b)))
+            items.append(Item(f"unit/{variant}/{source.stem}", partial(run_binary, binary)))
     return items
 
 
@@ -135,13 +136,13 @@ def integration_items(shared: Shared, variant: Optional[str]) -> List[Item]:
         except Exception:
             text = traceback.format_exc()
             items.append(Item(f"integration/{source.stem}",
-                              lambda t=text: Outcome(failed=1, output=t)))
+                              partial(Outcome, failed=1, output=text)))
             continue
         for name, test in vars(module).items():
             if name.startswith("test_") and inspect.isfunction(test):
                 full = f"integration/{source.stem}.{name}"
                 build = variant or getattr(module, "VARIANT", None)
-                items.append(Item(full, lambda n=full, t=test, b=build: run_case(n, t, shared, b),
+                items.append(Item(full, partial(run_case, full, test, shared, build),
                                   getattr(test, "alone", False)))
     return items
 

@@ -14,7 +14,6 @@ from typing import Dict, List, Optional
 from tests.lib.alembic import assert_alembic_agrees
 from tests.lib.agent import Result
 from tests.lib.case import Case
-from tests.lib.servers import Database
 
 ROOT_REVISION, HEAD = "a1a1a1a1a1a1", "b2b2b2b2b2b2"
 

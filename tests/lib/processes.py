@@ -17,7 +17,7 @@ import tempfile
 import threading
 import time
 from pathlib import Path
-from typing import Callable, Dict, List, Mapping, Optional, Sequence
+from typing import Any, Callable, Dict, List, Mapping, Optional, Sequence
 
 ROOT = Path(__file__).resolve().parents[2]
 READY_SECONDS = 60.0
@@ -148,7 +148,7 @@ class Program:
         self.process.wait()
 
 
-def as_user(user: Optional[str]) -> Dict[str, object]:
+def as_user(user: Optional[str]) -> Dict[str, Any]:
     """The arguments of subprocess that make a child run as `user` (None: as we are)."""
     if user is None:
         return {}

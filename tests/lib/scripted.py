@@ -4,7 +4,7 @@ from __future__ import annotations
 import socket
 import ssl
 import threading
-from typing import Callable, Dict, List, Mapping, Optional, Union
+from typing import BinaryIO, Callable, Dict, List, Mapping, Optional, Union
 
 from tests.lib.certificates import Certificates
 from tests.lib.processes import register, unregister
@@ -135,7 +135,7 @@ class ScriptedHttp:
                 return
 
 
-def _read_request(stream: "socket.SocketIO") -> Optional[Request]:  # type: ignore[name-defined]
+def _read_request(stream: BinaryIO) -> Optional[Request]:
     first = stream.readline(HEAD_MAX_BYTES).decode("latin-1").split()
     if len(first) != 3:
         return None
