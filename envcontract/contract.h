@@ -21,7 +21,7 @@
 #include "base/ref.h"
 #include "base/secret.h"
 
-struct json; /* base/json.h, whose names jansson has too: a file here includes one of them */
+struct json; /* base/json.h */
 
 enum {
     CONTRACT_MAX_BYTES = 4 * 1024 * 1024,
@@ -138,9 +138,10 @@ struct contract {
     struct contract_document *document; /* opaque */
 };
 
-/* Read the file and what it includes. 0 with *out set when it could be read as JSON and the model
- * could be built; problems of the contract are findings (errors among them mean that the contract
- * must not be used). -1 only when a file could not be read at all or memory is gone. */
+/* Read the file and what it includes, and check both in every profile. 0 with *out set, also when
+ * there are problems: they are findings (errors among them mean that the contract must not be used;
+ * what is not JSON gives an empty model). -1 only when the file could not be read at all (ERR_FILE)
+ * or memory is gone. Costs at most about a second and 64 MB, whatever the file has. */
 MUST_USE int contract_load(const char *path, struct contract **out, struct findings *findings,
                            struct err *err);
 
@@ -151,7 +152,8 @@ MUST_USE int contract_select(struct contract *contract, const char *wanted,
                              const char *from_environment, struct findings *findings,
                              struct err *err);
 
-/* Check the file alone in every profile (--lint). Findings only. */
+/* What --lint says beyond contract_load: warnings of what stays unsaid at every start (a secret
+ * without `rotate`, `sealed:` in a profile that is not selected). Findings only. */
 MUST_USE int contract_lint(struct contract *contract, struct findings *findings, struct err *err);
 
 struct contract_variable *contract_find(const struct contract *contract, const char *name);
