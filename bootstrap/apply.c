@@ -41,7 +41,8 @@ int64_t run_deadline(const struct run *run, size_t statements)
 int run_refuse_state(const struct run *run, struct err *err)
 {
     const struct database_report *r = run->report;
-    if (r->read_only) {
+    bool would_write = r->state == STATE_FRESH || (r->state == STATE_BEHIND && run->migrate);
+    if (r->read_only && would_write) {
         err_set(err, ERR_DB_DOWN,
                 "%s: this is a standby or a read-only session, and there is "
                 "something to write (the database is '%s')",
@@ -90,6 +91,18 @@ int run_open(struct run *run, struct db **out, struct err *err)
 
 /* ---- the transaction ------------------------------------------------------------------------- */
 
+/* 42501 names the object, not who was refused: say as whom it ran, and the usual missing GRANT. */
+static void hint_at_rights(const struct run *run, struct err *err)
+{
+    const char *role = run->settings->owner ? run->settings->owner : run->report->user;
+    if (strcmp(err->sqlstate, "42501") != 0 || !role)
+        return;
+    err_hint(err, "The statement ran as '%s'.", role);
+    if (strstr(err->text, "denied for database"))
+        err_hint(err, "Run as an administrator: GRANT CREATE ON DATABASE \"%s\" TO \"%s\";",
+                 run->target.database, role);
+}
+
 static int send_script(struct run *run, struct db *db, bool *table_made, struct err *err)
 {
     AUTO_MESSAGE message = MESSAGE_INIT;
@@ -106,9 +119,12 @@ static int send_script(struct run *run, struct db *db, bool *table_made, struct 
                      run->plan.statements);
         if (db_execute_copies(db, buf_text(&message.text), message.text.len, message.copies,
                               message.copy_count, run_deadline(run, message.statements), NULL,
-                              &failure, err) != 0)
-            return failure.connection_lost ? -1
-                                           : message_explain(&run->plan, &message, &failure, err);
+                              &failure, err) == 0)
+            continue;
+        if (failure.connection_lost)
+            return -1;
+        hint_at_rights(run, err);
+        return message_explain(&run->plan, &message, &failure, err);
         sent += message.statements;
     }
     *table_made = cursor.version_table_made;

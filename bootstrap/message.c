@@ -206,6 +206,9 @@ int message_explain(const struct plan *plan, const struct message *message,
         line += data_line - 1;
         column = 1;
     }
+    if (s.class_ == SQL_OWNER_TO)
+        err_hint(err, "database.owner gives everything one owner and leaves OWNER TO out; so does "
+                      "`pg_dump --no-owner`.");
     err_wrap(err, "%s:%u:%u: %s", source->name, line, column, buf_text(&first));
     return err_at(err, source->name, line, column);
 }

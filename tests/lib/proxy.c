@@ -22,7 +22,7 @@
 enum { TEXT_BYTES = 128, CHUNK_BYTES = 64 * 1024, BACKLOG = 512, LINGER_MS = 300000 };
 
 struct shared { /* between the test and the proxy's processes */
-    atomic_uint queries, connections, delay_ms, times, refuse;
+    atomic_uint queries, connections, delay_ms, times, refuse, skip, held;
     enum proxy_action action;
     char text[TEXT_BYTES];
 };
@@ -85,10 +85,12 @@ static size_t message_length(const struct link *l)
     return l->length >= whole ? whole : 0;
 }
 
-/* A text behind '=' is the whole query, any other a part of the message. */
+/* A text behind '=' is the whole query, none is any query, any other a part of the message. */
 static bool has_text(const struct link *l, size_t length)
 {
     const char *text = l->shared->text;
+    if (*text == '\0')
+        return l->pending[0] == 'Q';
     if (*text != '=')
         return memmem(l->pending, length, text, strlen(text)) != NULL;
     return length > 5 && strncmp(l->pending + 5, text + 1, length - 5) == 0;
@@ -98,17 +100,34 @@ static bool rule_applies(struct link *l, size_t length)
 {
     if (atomic_load(&l->shared->times) == 0 || !has_text(l, length))
         return false;
+    if (atomic_load(&l->shared->skip) > 0) {
+        atomic_fetch_sub(&l->shared->skip, 1);
+        return false;
+    }
     atomic_fetch_sub(&l->shared->times, 1);
     return true;
+}
+
+static void wait_for_end(int fd)
+{
+    char swallowed[64];
+    while (read(fd, swallowed, sizeof(swallowed)) > 0)
+        ;
 }
 
 static void cut(struct link *l, size_t length)
 {
     char swallowed[CHUNK_BYTES];
-    if (l->shared->action == PROXY_CUT_AFTER && send_all(l->server, l->pending, length))
+    enum proxy_action action = l->shared->action;
+    if ((action == PROXY_CUT_AFTER || action == PROXY_HOLD_AFTER) &&
+        send_all(l->server, l->pending, length))
         (void)!read(l->server, swallowed, sizeof(swallowed)); /* the answer: it was done */
+    if (action == PROXY_HOLD_BEFORE || action == PROXY_HOLD_AFTER) {
+        atomic_store(&l->shared->held, 1);
+        wait_for_end(l->client);
+    }
     (void)close(l->client);
-    if (l->shared->action == PROXY_HALF_OPEN)
+    if (action == PROXY_HALF_OPEN)
         sleep_ms(LINGER_MS);
     _exit(0);
 }
@@ -230,6 +249,16 @@ void proxy_rule(struct proxy *proxy, enum proxy_action action, const char *text,
     atomic_store(&proxy->shared->times, times);
 }
 
+void proxy_skip(struct proxy *proxy, unsigned matches)
+{
+    atomic_store(&proxy->shared->skip, matches);
+}
+
+bool proxy_holds(const struct proxy *proxy)
+{
+    return atomic_load(&proxy->shared->held) != 0;
+}
+
 void proxy_delay(struct proxy *proxy, unsigned ms)
 {
     atomic_store(&proxy->shared->delay_ms, ms);
@@ -254,6 +283,8 @@ void proxy_reset(struct proxy *proxy)
 {
     proxy_rule(proxy, PROXY_PASS, "", 0);
     proxy_delay(proxy, 0);
+    proxy_skip(proxy, 0);
+    atomic_store(&proxy->shared->held, 0);
     proxy_refuse(proxy, false);
     atomic_store(&proxy->shared->queries, 0);
     atomic_store(&proxy->shared->connections, 0);

@@ -11,9 +11,11 @@ struct proxy;
 
 enum proxy_action {
     PROXY_PASS,
-    PROXY_CUT_BEFORE, /* the message does not arrive; both sides are closed */
-    PROXY_CUT_AFTER,  /* it arrives and is answered; the answer is kept, both sides are closed */
-    PROXY_HALF_OPEN,  /* it does not arrive; the client is closed, the server's side stays open */
+    PROXY_CUT_BEFORE,  /* the message does not arrive; both sides are closed */
+    PROXY_CUT_AFTER,   /* it arrives and is answered; the answer is kept, both sides are closed */
+    PROXY_HALF_OPEN,   /* it does not arrive; the client is closed, the server's side stays open */
+    PROXY_HOLD_BEFORE, /* it does not arrive, and both sides stay open until the client ends */
+    PROXY_HOLD_AFTER,  /* it arrives and is answered; the answer is kept, as above */
 };
 
 /* SOCKET: the path of the server's unix socket. */
@@ -24,10 +26,12 @@ void proxy_stop(struct proxy *proxy);
 char *proxy_url(const struct proxy *proxy, const char *user, const char *database);
 
 /* Do ACTION at the next TIMES messages with TEXT in them; "=COMMIT" is a query of exactly that
- * text. */
+ * text, "" any query. */
 void proxy_rule(struct proxy *proxy, enum proxy_action action, const char *text, unsigned times);
-void proxy_delay(struct proxy *proxy, unsigned ms);  /* of each message to the server */
-void proxy_refuse(struct proxy *proxy, bool refuse); /* close new connections at once */
+void proxy_skip(struct proxy *proxy, unsigned matches); /* pass so many messages before the rule */
+bool proxy_holds(const struct proxy *proxy);            /* a message is being held */
+void proxy_delay(struct proxy *proxy, unsigned ms);     /* of each message to the server */
+void proxy_refuse(struct proxy *proxy, bool refuse);    /* close new connections at once */
 
 unsigned proxy_queries(const struct proxy *proxy);     /* simple query messages so far */
 unsigned proxy_connections(const struct proxy *proxy); /* accepted so far */

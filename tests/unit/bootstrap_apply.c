@@ -3,6 +3,7 @@
 
 #include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "base/clock.h"
 #include "base/proc.h"
@@ -366,7 +367,23 @@ static void states_that_are_not_fresh_are_left_alone(void **state)
     pg_sql(pg, "not_fresh", "UPDATE alembic_version SET version_num = 'zz'");
     refused(&site, ERR_DB_STATE, "'unknown-revision'", &err);
     pg_sql(pg, "not_fresh", "ALTER DATABASE not_fresh SET default_transaction_read_only = on");
+    refused(&site, ERR_DB_STATE, "'unknown-revision'", &err); /* nothing would be written */
+    site_close(&site);
+}
+
+static void a_read_only_server_is_worth_another_try(void **state)
+{
+    (void)state;
+    struct site site;
+    struct err err;
+    site_open(&site, pg, "read_only");
+    site_sql(&site, "schema.sql", "CREATE TABLE t (a int);\nALTER TABLE t OWNER TO no_such_role;");
+    pg_sql(pg, "read_only", "ALTER DATABASE read_only SET default_transaction_read_only = on");
     refused(&site, ERR_DB_DOWN, "read-only", &err);
+    assert_int_equal(err_exit_code(err.kind), 5);
+    pg_sql(pg, "postgres", "ALTER DATABASE read_only RESET default_transaction_read_only");
+    refused(&site, ERR_DB_SQL, "schema.sql:2:1: ALTER TABLE t OWNER TO", &err);
+    assert_text_has(err.hint, "--no-owner");
     site_close(&site);
 }
 
@@ -581,6 +598,87 @@ static void what_cannot_be_stamped_is_not_made(void **state)
     site_close(&site);
 }
 
+/* ---- what is said on the way ------------------------------------------------------------------------ */
+
+/* Run it with stderr in a file, and give what was written there. */
+static const char *said_while(struct site *site, int expected, struct err *err)
+{
+    static char said[20000];
+    AUTO_REPORT report = REPORT_INIT;
+    int old = dup(STDERR_FILENO);
+    FILE *file = tmpfile();
+    assert_non_null(file);
+    assert_true(dup2(fileno(file), STDERR_FILENO) >= 0);
+    *err = ERR_INIT;
+    int rc = bootstrap_run(&site->settings, false, &report, err);
+    assert_true(dup2(old, STDERR_FILENO) >= 0);
+    (void)close(old);
+    rewind(file);
+    said[fread(said, 1, sizeof(said) - 1, file)] = '\0';
+    (void)fclose(file);
+    if (rc != expected)
+        fail_msg("%s%s", said, err->text);
+    return said;
+}
+
+static void a_login_that_ends_is_warned_of(void **state)
+{
+    (void)state;
+    struct site site;
+    struct err err;
+    site_open(&site, pg, "expiring");
+    pg_sql(pg, "expiring",
+           "CREATE ROLE expiring LOGIN VALID UNTIL '2099-01-02 03:04:05Z'; GRANT ALL ON "
+           "SCHEMA public TO expiring");
+    site_url(&site, pg_socket_url(pg, "expiring", "expiring"));
+    site_sql(&site, "schema.sql", schema);
+    const char *said = said_while(&site, 0, &err);
+    assert_text_has(said, "warn what is made now belongs to the login 'expiring', which ends at "
+                          "2099-01-02T03:04:05Z");
+    assert_text_has(said, "database.owner");
+    site_close(&site);
+}
+
+static void a_serialization_failure_is_tried_three_times(void **state)
+{
+    (void)state;
+    struct site site;
+    struct err err;
+    site_open(&site, pg, "serialization");
+    site_sql(&site, "schema.sql",
+             "CREATE TABLE t (a int);\nDO $$ BEGIN RAISE EXCEPTION 'try' USING "
+             "ERRCODE = '40001'; END $$;");
+    const char *said = said_while(&site, -1, &err);
+    const char *first = strstr(said, "trying again");
+    assert_non_null(first);
+    assert_non_null(strstr(first + 1, "trying again"));
+    assert_null(strstr(strstr(first + 1, "trying again") + 1, "trying again"));
+    assert_string_equal(err.sqlstate, "40001");
+    assert_int_equal(err.line, 2);
+    is_untouched(&site);
+    site_close(&site);
+}
+
+static void what_a_role_may_not_do_comes_with_the_grant(void **state)
+{
+    (void)state;
+    struct site site;
+    struct err err;
+    site_open(&site, pg, "rights");
+    pg_sql(pg, "rights", "CREATE ROLE poor LOGIN");
+    site_url(&site, pg_socket_url(pg, "poor", "rights"));
+    site_sql(&site, "schema.sql", "CREATE SCHEMA s;\nCREATE TABLE s.t (a int);");
+    refused(&site, ERR_DB_REFUSED, "may not create in the schema 'public'", &err);
+    assert_text_has(err.hint, "GRANT USAGE, CREATE ON SCHEMA \"public\" TO \"poor\";");
+    pg_sql(pg, "rights", "GRANT CREATE ON SCHEMA public TO poor");
+    refused(&site, ERR_DB_REFUSED, "schema.sql:1:1: CREATE SCHEMA s", &err);
+    assert_string_equal(err.sqlstate, "42501");
+    assert_text_has(err.hint, "GRANT CREATE ON DATABASE \"rights\" TO \"poor\";");
+    pg_sql(pg, "rights", "GRANT CREATE ON DATABASE rights TO poor");
+    made(&site);
+    site_close(&site);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -595,6 +693,7 @@ int main(void)
         cmocka_unit_test(a_wrong_file_is_found_before_anything_is_sent),
         cmocka_unit_test(an_id_wider_than_the_column_is_found_first),
         cmocka_unit_test(states_that_are_not_fresh_are_left_alone),
+        cmocka_unit_test(a_read_only_server_is_worth_another_try),
         cmocka_unit_test(an_empty_version_table_is_used),
         cmocka_unit_test(migrate_runs_the_command_and_looks_again),
         cmocka_unit_test(everything_belongs_to_the_owner),
@@ -604,6 +703,9 @@ int main(void)
         cmocka_unit_test(a_plain_stamp_is_one_text_column),
         cmocka_unit_test(several_heads_are_several_rows),
         cmocka_unit_test(what_cannot_be_stamped_is_not_made),
+        cmocka_unit_test(a_login_that_ends_is_warned_of),
+        cmocka_unit_test(a_serialization_failure_is_tried_three_times),
+        cmocka_unit_test(what_a_role_may_not_do_comes_with_the_grant),
     };
     return cmocka_run_group_tests(tests, start_server, stop_server);
 }

@@ -115,19 +115,18 @@ static void many_statements_are_as_few_round_trips(void **state)
 
 /* ---- a connection that breaks ---------------------------------------------------------------- */
 
-static void a_cut_before_commit_is_done_again(void **state)
+static void a_cut_at_any_message_is_overcome(void **state)
 {
     (void)state;
-    static const char *const places[] = {"BEGIN ISOLATION", "CREATE TABLE users",
-                                         "INSERT INTO \"public\""};
-    static const enum proxy_action actions[] = {PROXY_CUT_BEFORE, PROXY_CUT_AFTER};
-    for (size_t i = 0; i < ARRAY_LEN(places) * ARRAY_LEN(actions); i++) {
+    enum { MESSAGES = 6 };
+    for (unsigned k = 0; k < 2 * MESSAGES; k++) {
         struct site site;
         AUTO_REPORT report = REPORT_INIT;
         char name[32];
-        (void)snprintf(name, sizeof(name), "cut_%zu", i);
+        (void)snprintf(name, sizeof(name), "cut_at_%u", k);
         open_behind_proxy(&site, name);
-        proxy_rule(proxy, actions[i % 2], places[i / 2], 1);
+        proxy_rule(proxy, k % 2 ? PROXY_CUT_AFTER : PROXY_CUT_BEFORE, "", 1);
+        proxy_skip(proxy, k / 2);
         runs(&site, &report);
         assert_true(report.created);
         is_made_once(&site);
@@ -363,6 +362,42 @@ static void a_turn_that_does_not_come_names_the_holder(void **state)
     site_close(&site);
 }
 
+/* ---- death at each message ---------------------------------------------------------------------------- */
+
+/* Tables if and only if a stamp; and what a next run makes of it. */
+static void leaves_all_or_nothing(struct site *site, bool committed)
+{
+    static const char both[] = "SELECT (to_regclass('users') IS NOT NULL)::int::text || "
+                               "(to_regclass('alembic_version') IS NOT NULL)::int::text";
+    assert_string_equal(site_ask(site, pg, both), committed ? "11" : "00");
+    AUTO_REPORT report = REPORT_INIT;
+    runs(site, &report);
+    assert_int_equal(report.created, !committed);
+    is_made_once(site);
+}
+
+static void a_process_killed_at_any_message_leaves_all_or_nothing(void **state)
+{
+    (void)state;
+    enum { MESSAGES = 6, COMMIT_AT = 4 }; /* look, begin, schema, stamp, commit; the second look */
+    for (unsigned k = 0; k < 2 * MESSAGES; k++) {
+        struct site site;
+        char name[32];
+        bool after = k % 2;
+        (void)snprintf(name, sizeof(name), "killed_at_%u", k);
+        open_behind_proxy(&site, name);
+        proxy_rule(proxy, after ? PROXY_HOLD_AFTER : PROXY_HOLD_BEFORE, "", 1);
+        proxy_skip(proxy, k / 2);
+        pid_t child = start_one(&site);
+        while (!proxy_holds(proxy))
+            clock_sleep_ms(5);
+        assert_int_equal(kill(child, SIGKILL), 0);
+        assert_int_equal(end_of(child), -SIGKILL);
+        leaves_all_or_nothing(&site, k / 2 > COMMIT_AT || (k / 2 == COMMIT_AT && after));
+        site_close(&site);
+    }
+}
+
 /* ---- memory ---------------------------------------------------------------------------------- */
 
 static void a_big_file_costs_little_more_than_its_size(void **state)
@@ -405,7 +440,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(five_round_trips_make_it_and_one_more_verifies),
         cmocka_unit_test(many_statements_are_as_few_round_trips),
-        cmocka_unit_test(a_cut_before_commit_is_done_again),
+        cmocka_unit_test(a_cut_at_any_message_is_overcome),
         cmocka_unit_test(a_connection_that_always_breaks_leaves_nothing),
         cmocka_unit_test(a_commit_whose_answer_is_lost_is_resolved),
         cmocka_unit_test(a_commit_that_did_not_arrive_is_done_again),
@@ -416,6 +451,7 @@ int main(void)
         cmocka_unit_test(a_herd_with_a_command_takes_turns),
         cmocka_unit_test(the_lock_of_a_killed_holder_is_free),
         cmocka_unit_test(a_turn_that_does_not_come_names_the_holder),
+        cmocka_unit_test(a_process_killed_at_any_message_leaves_all_or_nothing),
         cmocka_unit_test(a_big_file_costs_little_more_than_its_size),
     };
     return cmocka_run_group_tests(tests, start_servers, stop_servers);
