@@ -48,7 +48,7 @@ done <<<"$includes"
 foreign='curl/curl\.h|^vault/http[a-z_]*\.[ch]$
 libpq-fe\.h|^bootstrap/db[a-z_]*\.[ch]$
 pg_query\.h|^migrations/sql[a-z_]*\.[ch]$
-jansson\.h|^(vault|envcontract)/
+jansson\.h|^vault/
 pcre2\.h|^envcontract/
 sodium\.h|^base/'
 while IFS='|' read -r header files; do
