@@ -270,6 +270,8 @@ static void add_err_text(struct buf *line, const struct err *err)
         buf_addf(&text, "%s:%u:%u: ", err->file, err->line, err->column);
     else if (err->file[0] && err->line > 0)
         buf_addf(&text, "%s:%u: ", err->file, err->line);
+    if (text.len > 0 && str_starts(err->text, buf_text(&text)))
+        buf_clear(&text); /* the text begins with it itself */
     buf_adds(&text, err->text);
     begin(line, LOG_ERROR, buf_text(&text));
     finish(line);
