@@ -66,6 +66,7 @@ int run_open(struct run *run, struct db **out, struct err *err)
     struct backoff backoff = {.base_ms = POLL_BASE_MS, .cap_ms = POLL_CAP_MS};
     int64_t started = clock_now_ms(),
             until = settings_deadline(run->settings, run->settings->wait_ms);
+    struct err answer = ERR_INIT; /* of the last attempt that time did not cut short */
     bool waited = false;
     for (;;) {
         int rc = db_connect(&run->target, attempt_deadline(run, until), out, err);
@@ -84,8 +85,12 @@ int run_open(struct run *run, struct db **out, struct err *err)
             log_progress(&run->progress, "the database is not ready yet: %s", err->text);
         else
             log_progress(&run->progress, "the database is not listening yet: %s", err->text);
-        if (!backoff_wait(&backoff, 0, until))
+        if (clock_left_ms(until) > 0 || answer.kind == ERR_NONE)
+            answer = *err;
+        if (!backoff_wait(&backoff, 0, until)) {
+            *err = answer;
             return err_wrap(err, "waited in vain (database.wait)");
+        }
     }
 }
 
