@@ -64,6 +64,8 @@ static int show_json(const struct job *job, size_t checked, const struct err *er
     struct json json = JSON_INIT(&out);
     int code = err_exit_code(err->kind);
 
+    if (code != 0)
+        command_say_error(err);
     document_begin(&json, "check", code == 0);
     findings_write_json(&job->findings, job->contract ? job->contract->profile : NULL, checked,
                         &json);
