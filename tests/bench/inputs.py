@@ -3,7 +3,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import Dict, List, Sequence
+from typing import Dict, Sequence
 
 COLUMNS = 10
 REVISIONS = 100        # of the chain that makes the tables; 1,000 tables are ten in each
@@ -75,17 +75,26 @@ def table_name(number: int) -> str:
     return f"table_{number:04}"
 
 
+def parent_name(number: int) -> str:
+    """The table that its foreign key names: an earlier one."""
+    return table_name(max(number - 1, 0))
+
+
 def schema_file(path: Path, tables: int) -> Path:
-    """Tables of ten columns with a primary key and an index each."""
+    """Tables of ten columns with a primary key, an index and a foreign key each, in the order and
+    the statements of pg_dump: all tables, then all keys, then all indexes, then all foreign keys."""
     kinds = ["text NOT NULL", "integer", "timestamptz", "boolean DEFAULT false", "numeric(12,2)"]
-    statements: List[str] = []
+    made, keys, indexes, foreign = [], [], [], []
     for number in range(tables):
         name = table_name(number)
-        columns = ["id bigint PRIMARY KEY"] + [f"column_{i} {kinds[i % len(kinds)]}"
-                                               for i in range(1, COLUMNS)]
-        statements.append(f"CREATE TABLE {name} (\n    " + ",\n    ".join(columns) + "\n);\n"
-                          f"CREATE INDEX ix_{name} ON {name} (column_1);\n")
-    return write(path, "\n".join(statements))
+        columns = ["id bigint NOT NULL", "parent_id bigint"]
+        columns += [f"column_{i} {kinds[i % len(kinds)]}" for i in range(2, COLUMNS)]
+        made.append(f"CREATE TABLE {name} (\n    " + ",\n    ".join(columns) + "\n);\n")
+        keys.append(f"ALTER TABLE ONLY {name}\n    ADD CONSTRAINT {name}_pkey PRIMARY KEY (id);\n")
+        indexes.append(f"CREATE INDEX ix_{name} ON {name} USING btree (column_2);\n")
+        foreign.append(f"ALTER TABLE ONLY {name}\n    ADD CONSTRAINT fk_{name} FOREIGN KEY "
+                       f"(parent_id) REFERENCES {parent_name(number)}(id);\n")
+    return write(path, "\n".join(made + keys + indexes + foreign))
 
 
 def dump_file(path: Path) -> Path:
@@ -163,10 +172,13 @@ def _table_in_python(number: int) -> str:
              'sa.Boolean(), server_default="false"', "sa.Numeric(12, 2)"]
     name = table_name(number)
     lines = [f'    op.create_table(\n        "{name}",\n'
-             '        sa.Column("id", sa.BigInteger(), primary_key=True, autoincrement=False),\n']
+             '        sa.Column("id", sa.BigInteger(), primary_key=True, autoincrement=False),\n'
+             '        sa.Column("parent_id", sa.BigInteger()),\n']
     lines += [f'        sa.Column("column_{i}", {kinds[i % len(kinds)]}),\n'
-              for i in range(1, COLUMNS)]
-    return "".join(lines) + f'    )\n    op.create_index("ix_{name}", "{name}", ["column_1"])\n'
+              for i in range(2, COLUMNS)]
+    return ("".join(lines) + f'    )\n    op.create_index("ix_{name}", "{name}", ["column_2"])\n'
+            f'    op.create_foreign_key("fk_{name}", "{name}", "{parent_name(number)}", '
+            '["parent_id"], ["id"])\n')
 
 
 # ---- peers that fetch ---------------------------------------------------------------------------
