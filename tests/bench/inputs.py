@@ -82,7 +82,7 @@ def parent_name(number: int) -> str:
 
 def schema_file(path: Path, tables: int) -> Path:
     """Tables of ten columns with a primary key, an index and a foreign key each, in the order and
-    the statements of pg_dump: all tables, then all keys, then all indexes, then all foreign keys."""
+    the statements of pg_dump: all tables, then all keys, all indexes, all foreign keys."""
     kinds = ["text NOT NULL", "integer", "timestamptz", "boolean DEFAULT false", "numeric(12,2)"]
     made, keys, indexes, foreign = [], [], [], []
     for number in range(tables):
