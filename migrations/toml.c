@@ -2,8 +2,7 @@
  *
  * The whole document is read, so that a key is found however it is written: under a table, as a
  * dotted key, in an inline table. Values of no interest are checked only as far as their end has to
- * be found. Source: TOML 1.0.0, and what 1.1 adds to it (newlines in inline
- * tables, `\e`). */
+ * be found. Source: TOML 1.0.0, and what 1.1 adds to it (newlines in inline tables, `\e`). */
 #include "migrations/internal.h"
 
 #include <stdint.h>

@@ -53,7 +53,7 @@ static inline void put(const struct project *p, const char *name, const char *te
 static inline void put_revision(const struct project *p, const char *id, const char *down,
                                 const char *more)
 {
-    char name[PATH_MAX];
+    char name[128];
     AUTO_BUF text = BUF_INIT(4096);
     (void)snprintf(name, sizeof name, "m/versions/%s.py", id);
     buf_addf(&text, "'''message of %s'''\nrevision = '%s'\ndown_revision = %s\n%s\n", id, id, down,
