@@ -77,8 +77,31 @@ static int append(struct reader *r, const struct sql_statement *statement, struc
     return 0;
 }
 
-/* Ask the parser; the class is SQL_UNPARSED when its grammar does not know the text. */
-static int parse(struct reader *r, struct sql_statement *out, const char ***more, struct err *err)
+/* A transaction statement is never left to the server, whatever follows its first word: it could end
+ * the transaction that everything runs in. */
+static bool is_transaction_word(enum sql_word word)
+{
+    return word == WORD_BEGIN || word == WORD_START || word == WORD_COMMIT || word == WORD_END ||
+           word == WORD_ROLLBACK || word == WORD_ABORT;
+}
+
+/* What the parser's grammar does not know. Its own lack of memory is an error, not an opinion. */
+static int not_parsed(struct reader *r, const struct sql_piece *piece, const char *message,
+                      struct sql_statement *out, struct err *err)
+{
+    if (!message || strcasestr(message, "out of memory") || strcasestr(message, "memory exhausted"))
+        return err_nomem(err);
+    out->class_ = SQL_UNPARSED;
+    out->reason = arena_dup(r->context.memory, message);
+    if (is_transaction_word(piece->first)) {
+        out->class_ = SQL_CANNOT;
+        out->reason = "a transaction statement that is not known";
+    }
+    return out->reason ? 0 : err_nomem(err);
+}
+
+static int parse(struct reader *r, const struct sql_piece *piece, struct sql_statement *out,
+                 const char ***more, struct err *err)
 {
     *more = NULL;
     if (open_parser(err) != 0)
@@ -87,19 +110,13 @@ static int parse(struct reader *r, struct sql_statement *out, const char ***more
     if (!text)
         return err_nomem(err);
     PgQueryParseResult result = pg.pg_query_parse(text);
-    int rc = 0;
     const char *first = result.error ? NULL
                                      : sql_tree_first(sql_tree_member(result.parse_tree, "stmts"));
-    if (first) {
+    int rc;
+    if (first)
         rc = sql_classify(&r->context, first, out, more, err);
-    } else {
-        out->class_ = SQL_UNPARSED;
-        out->reason = arena_dup(r->context.memory, result.error && result.error->message
-                                                       ? result.error->message
-                                                       : "the parser gave no tree");
-        if (!out->reason)
-            rc = err_nomem(err);
-    }
+    else
+        rc = not_parsed(r, piece, result.error ? result.error->message : NULL, out, err);
     pg.pg_query_free_parse_result(result);
     return rc;
 }
@@ -151,7 +168,7 @@ static int take_parsed(struct reader *r, const struct sql_piece *piece, struct s
                        struct err *err)
 {
     const char **more;
-    if (parse(r, out, &more, err) != 0)
+    if (parse(r, piece, out, &more, err) != 0)
         return -1;
     if (piece->copy_from_stdin)
         return take_copy(r, piece, out, err);

@@ -171,7 +171,7 @@ static int on_set(struct sql_work *w)
         return sql_set_class(w, SQL_SET_DROPPED, "RESET ALL");
     if (sql_tree_is(kind, "VAR_SET_MULTI"))
         return sql_set_class(w, SQL_SET_DROPPED, "SET TRANSACTION");
-    const char *name = sql_tree_text(w->context->memory, sql_tree_member(w->body, "name"));
+    const char *name = sql_work_text(w, sql_tree_member(w->body, "name"));
     if (!name)
         return err_nomem(w->err);
     const char *first = sql_tree_first(sql_tree_member(w->body, "args"));
@@ -307,7 +307,7 @@ static int on_extension(struct sql_work *w)
 
 static int on_create_extension(struct sql_work *w)
 {
-    const char *name = sql_tree_text(w->context->memory, sql_tree_member(w->body, "extname"));
+    const char *name = sql_work_text(w, sql_tree_member(w->body, "extname"));
     return name ? sql_set_class(w, SQL_EXTENSION, name) : err_nomem(w->err);
 }
 
@@ -392,13 +392,17 @@ int sql_classify(const struct sql_context *context, const char *node, struct sql
     *more_revisions = NULL;
     out->class_ = SQL_PLAIN;
     const char *statement = sql_tree_member(node, "stmt");
-    for (size_t i = 0; i < ARRAY_LEN(nodes); i++) {
-        w.body = sql_tree_member(statement, nodes[i].node);
-        if (!w.body)
-            continue;
-        return nodes[i].classify ? nodes[i].classify(&w)
-                                 : sql_set_class(&w, SQL_CANNOT, nodes[i].cannot);
+    size_t i = 0;
+    while (i < ARRAY_LEN(nodes) && !(w.body = sql_tree_member(statement, nodes[i].node)))
+        i++;
+    int rc;
+    if (i == ARRAY_LEN(nodes)) {
+        w.body = node;
+        rc = look_for_set_config(&w);
+    } else if (nodes[i].classify) {
+        rc = nodes[i].classify(&w);
+    } else {
+        rc = sql_set_class(&w, SQL_CANNOT, nodes[i].cannot);
     }
-    w.body = node;
-    return look_for_set_config(&w);
+    return rc == 0 && w.no_memory ? err_nomem(err) : rc;
 }

@@ -18,16 +18,17 @@
 /* ---- words --------------------------------------------------------------------------------------
  * The words on which a statement's class can depend. A statement in whose tokens none of them
  * occurs is plain whatever its grammar, and needs no parser. */
-#define SQL_WORDS(X)                                                                              \
-    X(ABORT)                                                                                      \
-    X(ALTER)                                                                                      \
-    X(ATOMIC)                                                                                     \
-    X(BEGIN)                                                                                      \
-    X(CASE)                                                                                       \
-    X(CLUSTER) X(COMMENT) X(COMMIT) X(CONCURRENTLY) X(COPY) X(CREATE) X(DATABASE) X(DISCARD)      \
-        X(DROP) X(END) X(EXTENSION) X(FROM) X(FUNCTION) X(OWNER) X(PREPARE) X(PROCEDURE)          \
-            X(REINDEX) X(RELEASE) X(RESET) X(ROLLBACK) X(SAVEPOINT) X(SET) X(SET_CONFIG) X(START) \
-                X(STDIN) X(SUBSCRIPTION) X(SYSTEM) X(TABLESPACE) X(VACUUM)
+#define SQL_WORDS(X)                                                                             \
+    X(ABORT)                                                                                     \
+    X(ALTER)                                                                                     \
+    X(ATOMIC)                                                                                    \
+    X(BEGIN)                                                                                     \
+    X(CASE)                                                                                      \
+    X(CLUSTER)                                                                                   \
+    X(COMMENT) X(COMMIT) X(CONCURRENTLY) X(COPY) X(CREATE) X(DATABASE) X(DISCARD) X(DROP) X(END) \
+        X(EXTENSION) X(FROM) X(FUNCTION) X(OWNER) X(PREPARE) X(PROCEDURE) X(REINDEX) X(RELEASE)  \
+            X(RESET) X(ROLLBACK) X(SAVEPOINT) X(SET) X(SET_CONFIG) X(START) X(STDIN)             \
+                X(SUBSCRIPTION) X(SYSTEM) X(TABLESPACE) X(VACUUM)
 
 enum sql_word {
     WORD_OTHER,
@@ -104,6 +105,7 @@ struct sql_work {
     const char *body; /* the node's members */
     struct sql_statement *out;
     const char ***more; /* second and later rows of an INSERT */
+    bool no_memory;     /* a text could not be had: what was made of it does not count */
     struct err *err;
 };
 
@@ -115,7 +117,9 @@ MUST_USE int sql_classify(const struct sql_context *context, const char *node,
 
 /* ---- sqlversion.c ---------------------------------------------------------------------------- */
 int sql_set_class(struct sql_work *w, enum sql_class class_, const char *reason); /* 0 */
-bool sql_is_version_table(const struct sql_work *w, const char *relation);
+bool sql_is_version_table(struct sql_work *w, const char *relation);
+/* As sql_tree_text, in the context's memory; NULL for no string, and with w->no_memory. */
+char *sql_work_text(struct sql_work *w, const char *value);
 const char *sql_constant_text(struct sql_work *w,
                               const char *node); /* of a string constant, or NULL */
 

@@ -11,21 +11,28 @@ int sql_set_class(struct sql_work *w, enum sql_class class_, const char *reason)
     return 0;
 }
 
-bool sql_is_version_table(const struct sql_work *w, const char *relation)
+char *sql_work_text(struct sql_work *w, const char *value)
+{
+    char *text = sql_tree_text(w->context->memory, value);
+    if (!text && value && *value == '"')
+        w->no_memory = true;
+    return text;
+}
+
+bool sql_is_version_table(struct sql_work *w, const char *relation)
 {
     const struct sql_settings *s = w->context->settings;
     if (!s->version_table)
         return false;
-    AUTO_ARENA memory = ARENA_INIT;
-    const char *name = sql_tree_text(&memory, sql_tree_member(relation, "relname"));
-    const char *schema = sql_tree_text(&memory, sql_tree_member(relation, "schemaname"));
+    const char *name = sql_work_text(w, sql_tree_member(relation, "relname"));
+    const char *schema = sql_work_text(w, sql_tree_member(relation, "schemaname"));
     return str_eq(name, s->version_table) &&
            (!schema || !s->version_schema || str_eq(schema, s->version_schema));
 }
 
 const char *sql_constant_text(struct sql_work *w, const char *node)
 {
-    return sql_tree_text(w->context->memory, sql_tree_path(node, "A_Const.sval.sval"));
+    return sql_work_text(w, sql_tree_path(node, "A_Const.sval.sval"));
 }
 
 /* ---- the version table ----------------------------------------------------------------------- */

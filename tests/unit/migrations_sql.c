@@ -10,6 +10,7 @@
 #include "base/buf.h"
 #include "base/file.h"
 #include "migrations/sql.h"
+#include "tests/lib/heap.h"
 
 static const struct sql_settings alembic = {.version_schema = "public",
                                             .version_table = "alembic_version"};
@@ -343,6 +344,8 @@ static void what_the_parser_does_not_know_is_left(void **state)
     assert_text_has(s.statements[0].reason, "syntax error");
     assert_int_equal(s.statements[1].class_, SQL_PLAIN);
     sql_release(&s);
+    class_is("COMMIT AND NOTHING ELSE MATTERS", SQL_CANNOT,
+             NULL); /* but not when it may end ours */
 }
 
 /* ---- the version table ----------------------------------------------------------------------- */
@@ -497,6 +500,44 @@ static void big_data_costs_little_more_than_its_size(void **state)
 #endif
 }
 
+static void every_failed_allocation_is_an_error(void **state)
+{
+    (void)state;
+    NEEDS_HEAP();
+    static const char text[] =
+        "SET x = 1; CREATE TABLE alembic_version (version_num varchar(32)); INSERT "
+        "INTO alembic_version VALUES ('a'), ('b'); ALTER TABLE t OWNER TO x; "
+        "CREATE INDEX CONCURRENTLY i ON t (a); SELECT "
+        "set_config('x', 'y', false); SELECT 1";
+    struct sql_script script = read_sql(text); /* the library is open from here on */
+    sql_release(&script);
+    for (long k = 0;; k++) {
+        struct err err = ERR_INIT;
+        heap_fail_after(k);
+        int rc = sql_read("t.sql", text, sizeof(text) - 1, &alembic, &script, &err);
+        long left = heap_successes;
+        heap_fail_after(-1);
+        if (rc == 0) {
+            static const enum sql_class classes[] = {SQL_SET,
+                                                     SQL_VERSION_TABLE,
+                                                     SQL_VERSION_INSERT,
+                                                     SQL_VERSION_INSERT,
+                                                     SQL_OWNER_TO,
+                                                     SQL_CONCURRENTLY,
+                                                     SQL_SET,
+                                                     SQL_PLAIN};
+            assert_int_equal(script.count, ARRAY_LEN(classes));
+            for (size_t i = 0; i < script.count; i++)
+                assert_int_equal(script.statements[i].class_, classes[i]);
+            sql_release(&script);
+            if (left > 0)
+                break; /* nothing is left to fail */
+            continue;
+        }
+        assert_int_equal(err.kind, ERR_RESOURCE);
+    }
+}
+
 /* ---- one query ------------------------------------------------------------------------------- */
 
 static void one_reading_statement_is_a_query(void **state)
@@ -555,6 +596,7 @@ int main(void)
         cmocka_unit_test(plain_statements_are_folded_and_found_again),
         cmocka_unit_test(positions_count_characters),
         cmocka_unit_test(big_data_costs_little_more_than_its_size),
+        cmocka_unit_test(every_failed_allocation_is_an_error),
         cmocka_unit_test(one_reading_statement_is_a_query),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
