@@ -1,8 +1,11 @@
 /* migrations/graph.h: the revision graph, read from the files without Python.
  *
  * Alembic is the judge: heads, bases, order and errors are what Alembic says of the same files, but
- * for a duplicate id, of which it only warns: an error here. Files are read, never executed; an id
- * that is computed at run time is an error of kind `computed`. */
+ * for a duplicate id, of which it only warns, and for a cycle that it overlooks (one that a path
+ * from a base to a head goes through): errors here. Files are read, never executed: an id that is computed at run time
+ * is an error of kind `computed`, and a file whose imports fail is read all the same. Where one
+ * revision has several dependencies that count, Alembic's own order changes from run to run, and
+ * ours is one of those. */
 #ifndef MIGRATIONS_GRAPH_H
 #define MIGRATIONS_GRAPH_H
 
@@ -47,7 +50,7 @@ struct graph {
     size_t count;
     const char **heads, **effective_heads, **bases; /* NULL-terminated; sorted by id */
     size_t head_count, effective_head_count, base_count;
-    size_t *order; /* indexes, parents before children; deterministic */
+    size_t *order; /* indexes, as `alembic upgrade heads` runs them; from a cycle on, by id */
     struct graph_error *errors;
     size_t error_count;
     struct graph_memory *memory; /* opaque */
@@ -67,16 +70,20 @@ MUST_USE int graph_load(const struct graph_settings *settings, struct graph **ou
 /* The first of the graph's errors as an err (ERR_FILE, with file, line), 0 when there is none. */
 MUST_USE int graph_require_sound(const struct graph *graph, struct err *err);
 
-/* A graph without files, from the output of `alembic heads` (contract: stamp.heads): heads only. */
+/* A graph without files, from the output of `alembic heads` (contract: stamp.heads): heads only. No
+ * head at all is an error. Errors: ERR_DB_COMMAND, with the line that is none of Alembic's. */
 MUST_USE int graph_from_heads_output(const char *text, size_t length, struct graph **out,
                                      struct err *err);
 
+/* Questions use the graph's own work space: one at a time. Ids are compared byte by byte. */
 const struct revision *graph_find(const struct graph *graph, const char *id);
+
+/* Whether NEWER comes after OLDER, by parents or dependencies; nothing comes after itself. */
 bool graph_is_ancestor(const struct graph *graph, const char *older, const char *newer);
 const char *graph_nearest(const struct graph *graph, const char *id); /* or NULL */
 
 /* How many revisions an upgrade from ROWS to the heads would run, and the ids that come next (the
- * first ROOM of them in upgrade order). ROWS are ids that exist. */
+ * first ROOM of them in upgrade order). ROWS that are no ids are left out. */
 size_t graph_behind(const struct graph *graph, const char *const *rows, size_t row_count,
                     const char **next, size_t room, size_t *next_count);
 

@@ -106,6 +106,8 @@ static int add_file(struct loader *l, const char *folder, const char *real_folde
     const char *real = NULL;
     if (link && snprintf(resolved, sizeof resolved, "%s/%s", folder, name) < (int)sizeof resolved) {
         AUTO_FREE char *target = realpath(resolved, NULL);
+        if (!target && errno == ENOMEM)
+            return err_nomem(err);
         real = target ? arena_dup(l->arena, target) : NULL;
     }
     if (!real)
@@ -223,6 +225,8 @@ static int find_files(struct loader *l, struct err *err)
         if (stat(folder, &st) != 0 && errno == ENOENT && !l->config->must_exist)
             continue; /* as Alembic: not there is empty */
         AUTO_FREE char *real = realpath(folder, NULL);
+        if (!real && errno == ENOMEM)
+            return err_nomem(err);
         if (!real) {
             (void)err_errno(err, ERR_FILE, "open the folder of revisions '%s'", folder);
             return err_at(err, folder, 0, 0);
