@@ -127,6 +127,7 @@ struct run {
     char *place; /* db_target_describe */
     struct plan plan;
     bool planned, migrate;
+    bool command_done; /* create.command has ended well; its stamp is what is missing */
     unsigned
         polls; /* tries since the lock was found to be somebody else's; 0: not waiting for it */
     bool no_check_interval;   /* the server's platform has none */

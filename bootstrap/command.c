@@ -63,18 +63,19 @@ static int stamp(struct run *run, struct db **db, const struct look *look, enum 
         return -1;
     if (commit_stamp(run, *db, look->version_exists, xid, err) == 0)
         return commit_send(run, db, xid, outcome, err);
-    struct err undo = ERR_INIT;
-    if (db_is_lost(*db) || lock_rollback(run, *db, &undo) != 0)
+    if (db_is_lost(*db)) {
         run_append(err, "the stamp was not committed");
-    else
-        run_append(err, "the stamp was rolled back");
+        return commit_try_again(run, true, outcome, err);
+    }
+    struct err undo = ERR_INIT;
+    run_append(err, lock_rollback(run, *db, &undo) == 0 ? "the stamp was rolled back"
+                                                        : "the stamp was not committed");
     return err_hint(err,
                     "What create.command made is there: drop it and run bootstrap again, or, when "
                     "the schema is whole, `agent bootstrap --adopt`.");
 }
 
-static int run_create(struct run *run, struct db **db, struct look *look, enum outcome *outcome,
-                      struct err *err)
+static int run_command(struct run *run, struct db *db, const struct look *look, struct err *err)
 {
     const struct database_settings *s = run->settings;
     size_t width = look->version_exists ? look->version_width : VERSION_WIDTH;
@@ -82,22 +83,29 @@ static int run_create(struct run *run, struct db **db, struct look *look, enum o
         return -1;
     log_progress_end(&run->progress);
     if (plan_run_command(s, "create.command", s->create_list, NULL, s->deadline_ms, err) != 0)
-        return explain_failure(run, *db, err);
-    struct look after = LOOK_INIT;
-    int rc = state_look(*db, s, run_deadline(run, 1), run->report, &after, err);
-    if (rc != 0)
+        return explain_failure(run, db, err);
+    run->command_done = true;
+    return 0;
+}
+
+static int run_create(struct run *run, struct db **db, const struct look *look,
+                      enum outcome *outcome, struct err *err)
+{
+    AUTO_LOOK after = LOOK_INIT;
+    if (!run->command_done && run_command(run, *db, look, err) != 0)
+        return -1;
+    if (state_look(*db, run->settings, run_deadline(run, 1), run->report, &after, err) != 0) {
         err_wrap(err, "create.command has ended, and is not stamped");
-    else if (run->report->state == STATE_CURRENT)
-        *outcome = OUTCOME_DONE; /* it stamps by itself */
-    else
-        rc = stamp(run, db, &after, outcome, err);
-    look_release(&after);
-    if (rc == 0 && *outcome == OUTCOME_DONE) {
-        run->report->created = true;
-        run->report->statements = 1;
-        rc = commit_verify(run, db, err);
+        return db_is_lost(*db) ? commit_try_again(run, true, outcome, err) : -1;
     }
-    return rc;
+    /* it may have stamped by itself */
+    if (run->report->state != STATE_CURRENT && stamp(run, db, &after, outcome, err) != 0)
+        return -1;
+    if (*outcome != OUTCOME_DONE)
+        return 0;
+    run->report->created = true;
+    run->report->statements = 1;
+    return commit_verify(run, db, err);
 }
 
 static int refuse_pooler(const struct run *run, const char *what, struct err *err)
@@ -120,7 +128,7 @@ int command_create(struct run *run, struct db **db, enum outcome *outcome, struc
     if (is_pooled(*db))
         return refuse_pooler(run, "create.command", err);
     *outcome = OUTCOME_DONE;
-    if (run->report->state == STATE_CURRENT) {
+    if (run->report->state == STATE_CURRENT && !run->command_done) {
         run->report->verified = true;
         return 0;
     }
@@ -130,7 +138,7 @@ int command_create(struct run *run, struct db **db, enum outcome *outcome, struc
         *outcome = OUTCOME_BUSY;
         return 0;
     }
-    if (run->report->state != STATE_FRESH)
+    if (run->report->state != STATE_FRESH && !run->command_done)
         return run_refuse_state(run, err);
     return run_create(run, db, &look, outcome, err);
 }

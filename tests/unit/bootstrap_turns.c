@@ -202,6 +202,33 @@ static void a_commit_that_stays_open_is_in_doubt(void **state)
     site_close(&site);
 }
 
+static void a_command_is_run_once_however_its_stamp_is_cut(void **state)
+{
+    (void)state;
+    static const enum proxy_action actions[] = {PROXY_CUT_BEFORE, PROXY_CUT_AFTER};
+    static const char *const texts[] = {"=COMMIT", "INSERT INTO"};
+    static const char *const expect[] = {"users", NULL};
+    for (size_t i = 0; i < 4; i++) {
+        struct site site;
+        AUTO_REPORT report = REPORT_INIT;
+        char name[32], script[300];
+        (void)snprintf(name, sizeof(name), "cut_command_%zu", i);
+        (void)snprintf(
+            script, sizeof(script),
+            "exec psql -X -q -h %s -p %u -U postgres -c 'CREATE TABLE users AS SELECT 1 AS id' %s",
+            pg_socket_folder(pg), pg_port(pg), name);
+        site_open(&site, pg, name);
+        site_url(&site, proxy_url(proxy, "postgres", name));
+        site_command(&site, script);
+        site.settings.expect = expect;
+        proxy_reset(proxy);
+        proxy_rule(proxy, actions[i % 2], texts[i / 2], 1);
+        runs(&site, &report);
+        is_made_once(&site);
+        site_close(&site);
+    }
+}
+
 static void a_server_that_does_not_listen_is_waited_for(void **state)
 {
     (void)state;
@@ -445,6 +472,7 @@ int main(void)
         cmocka_unit_test(a_commit_whose_answer_is_lost_is_resolved),
         cmocka_unit_test(a_commit_that_did_not_arrive_is_done_again),
         cmocka_unit_test(a_commit_that_stays_open_is_in_doubt),
+        cmocka_unit_test(a_command_is_run_once_however_its_stamp_is_cut),
         cmocka_unit_test(a_server_that_does_not_listen_is_waited_for),
         cmocka_unit_test(a_herd_of_a_hundred_fits_thirty_connections),
         cmocka_unit_test(a_slow_schema_is_waited_for_by_a_herd),
