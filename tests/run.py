@@ -115,7 +115,8 @@ def count_cmocka(text: str, code: int, late: str) -> Outcome:
             outcome.skipped += word == "SKIPPED"
             outcome.failed += word in ("FAILED", "ERROR")
             running = None
-    if late or (code != 0 and outcome.failed == 0) or outcome.passed + outcome.failed == 0:
+    if late or (code != 0 and outcome.failed == 0) or (
+            outcome.passed + outcome.failed + outcome.skipped == 0):
         outcome.failed += 1
         how = f"signal {-code}" if code < 0 else f"exit {code}"
         outcome.note = late or f"{how}{' in ' + running if running else ''}"

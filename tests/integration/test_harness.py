@@ -221,3 +221,5 @@ def test_tests_in_c_are_counted_one_by_one() -> None:
     assert count_cmocka("", 0, "").failed == 1
     late = count_cmocka("[ RUN      ] one\n", -9, "too long")
     assert late.failed == 1 and late.note == "too long"
+    skipped = count_cmocka("[ RUN      ] one\n[  SKIPPED ] one\n", 0, "")
+    assert (skipped.failed, skipped.skipped) == (0, 1)

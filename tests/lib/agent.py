@@ -26,6 +26,9 @@ DEFAULT_VARIANT = "asan"
 RUN_SECONDS = 120.0
 WATCH_SECONDS = 0.02
 CANARY_MIN_CHARACTERS = 8
+# Core files are agent's own business: the sanitizer must not turn them off before it does.
+SANITIZERS = {"ASAN_OPTIONS": "detect_leaks=1:disable_coredump=0",
+              "UBSAN_OPTIONS": "print_stacktrace=1"}
 
 
 def agent_binary(variant: Optional[str] = None) -> Path:
@@ -199,9 +202,8 @@ class Agent:
               cwd: Optional[Path] = None, prints_secrets: bool = False,
               canaries: bool = True) -> Running:
         """Start `agent ARGS` in the background."""
-        settings = {"ASAN_OPTIONS": "detect_leaks=1", "UBSAN_OPTIONS": "print_stacktrace=1"}
-        settings.update(env or {})
-        return Running([str(self.binary), *args], plain_environment(self.home, settings),
+        return Running([str(self.binary), *args],
+                       plain_environment(self.home, {**SANITIZERS, **(env or {})}),
                        cwd or self.home, self.canaries if canaries else None, prints_secrets,
                        self._note)
 
@@ -219,7 +221,8 @@ def run_tool(argv: Sequence[str], env: Optional[Mapping[str, str]], cwd: Path,
     began = time.monotonic()
     try:
         done = subprocess.run(list(argv), input=b"", capture_output=True, timeout=seconds,
-                              cwd=str(cwd), env=plain_environment(cwd, env))
+                              cwd=str(cwd),
+                              env=plain_environment(cwd, {**SANITIZERS, **(env or {})}))
     except subprocess.TimeoutExpired:
         raise AssertionError(f"not ended after {time.monotonic() - began:.0f} s: "
                              f"{shlex.join(argv)}") from None
