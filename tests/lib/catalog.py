@@ -51,11 +51,9 @@ QUERIES = {
 
 def catalog(database: Database) -> List[str]:
     """All of it; each line begins with the kind of the object."""
-    lines = []
-    for kind, query in QUERIES.items():
-        for row in database.sql(f"SET search_path = ''; {query}"):
-            lines.append(kind + ": " + " | ".join(row))
-    return sorted(lines)
+    each = [f"SELECT '{kind}', q.* FROM ({query}) AS q" for kind, query in QUERIES.items()]
+    rows = database.sql("SET search_path = ''; " + ";".join(each))
+    return sorted(row[0] + ": " + " | ".join(row[1:]) for row in rows)
 
 
 def owners(database: Database) -> List[str]:
