@@ -118,6 +118,7 @@ folder_of   = $(firstword $(subst _, ,$(notdir $(1))))
 
 # What a test brings beside tests/lib/unit.c: EXTRA_<test> := names of tests/lib/*.c
 EXTRA_bootstrap_apply  := pg site
+EXTRA_bootstrap_starved := pg site
 EXTRA_bootstrap_pooler := pg site
 EXTRA_bootstrap_turns  := pg site proxy
 EXTRA_bootstrap_db     := pg pg_script

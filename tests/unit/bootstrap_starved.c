@@ -1,0 +1,70 @@
+/* tests/unit/bootstrap_starved.c: bootstrap_run when memory runs out, at one place after the other. */
+#include "tests/lib/unit.h"
+
+#include <string.h>
+
+#include "bootstrap/bootstrap.h"
+#include "tests/lib/heap.h"
+#include "tests/lib/pg.h"
+#include "tests/lib/site.h"
+
+/* Every so many allocations one fails; a prime, so that over time all kinds of places are met. */
+enum { STEP = 31 };
+
+static struct pg *pg;
+
+static int start_server(void **state)
+{
+    (void)state;
+    pg = pg_start(NULL);
+    return 0;
+}
+
+static int stop_server(void **state)
+{
+    (void)state;
+    pg_stop(pg);
+    return 0;
+}
+
+static void tables_if_and_only_if_a_stamp(const struct site *site, bool made)
+{
+    static const char both[] = "SELECT (to_regclass('users') IS NOT NULL)::int::text || "
+                               "(to_regclass('alembic_version') IS NOT NULL)::int::text";
+    const char *found = site_ask(site, pg, both);
+    assert_true(strcmp(found, "11") == 0 || (!made && strcmp(found, "00") == 0));
+    assert_string_equal(
+        site_ask(site, pg, "SELECT count(*) FROM pg_locks WHERE locktype = 'advisory'"), "0");
+    pg_sql(pg, site->database, "DROP TABLE IF EXISTS users, alembic_version");
+}
+
+static void no_memory_leaves_all_or_nothing_and_an_error(void **state)
+{
+    (void)state;
+    NEEDS_HEAP();
+    struct site site;
+    site_open(&site, pg, "memory");
+    site_sql(&site, "schema.sql",
+             "SET search_path = public; CREATE TABLE users (id int);\nCOPY users FROM "
+             "stdin;\n1\n\\.\n");
+    for (long k = 0, left = 0; left <= 0; k += STEP) {
+        AUTO_REPORT report = REPORT_INIT;
+        struct err err = ERR_INIT;
+        heap_fail_after(k);
+        int rc = bootstrap_run(&site.settings, false, &report, &err);
+        left = heap_successes;
+        heap_fail_after(-1);
+        if (rc != 0)
+            assert_int_not_equal(err.text[0], '\0');
+        tables_if_and_only_if_a_stamp(&site, rc == 0);
+    }
+    site_close(&site);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(no_memory_leaves_all_or_nothing_and_an_error),
+    };
+    return cmocka_run_group_tests(tests, start_server, stop_server);
+}
