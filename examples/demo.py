@@ -42,7 +42,7 @@ def random_base64(count: int) -> str:
 
 def start_servers(folder: Path) -> Tuple[Postgres, OpenBao]:
     """Both servers, empty, but for a database without a table and the role that will own them."""
-    say("1. Two servers are started, for this demo alone")
+    say(f"1. Two servers are started, for this demo alone (their folder: {folder})")
     postgres, bao = Postgres(parent=folder), OpenBao(tls=True, parent=folder)
     postgres.sql("CREATE DATABASE acme")
     postgres.sql(f"CREATE ROLE {OWNER} NOLOGIN; GRANT CREATE ON SCHEMA public TO {OWNER}", "acme")

@@ -8,7 +8,8 @@ import time
 
 from tests.lib.agent import Canaries, Leak, Running
 from tests.lib.case import Case
-from tests.lib.servers import Answer, BaoError, Proxy, RawServer, plain_environment
+from tests.lib.servers import (Answer, BaoError, Proxy, RawServer, plain_environment, reachable,
+                               server_user)
 from tests.run import count_cmocka
 
 
@@ -116,6 +117,15 @@ def test_postgres_with_tls_shows_a_certificate_of_our_ca(case: Case) -> None:
     got = case.tool("psql", "-X", "-At", "-d", url, "-c", "SELECT ssl FROM pg_stat_ssl "
                     "WHERE pid = pg_backend_pid()")
     assert got.stdout.strip() == "t", got
+
+
+def test_a_private_folder_is_closed_to_a_servers_user(case: Case) -> None:
+    inside = case.folder / "inside"
+    inside.mkdir()
+    assert reachable(inside, None)
+    if server_user() is None:
+        case.skip("not root: servers run as we do")
+    assert not reachable(inside, server_user())
 
 
 def test_openbao_has_what_the_others_need(case: Case) -> None:

@@ -93,6 +93,24 @@ static void five_round_trips_make_it_and_one_more_verifies(void **state)
     site_close(&site);
 }
 
+static void extensions_cost_no_round_trip(void **state)
+{
+    (void)state;
+    struct site site;
+    AUTO_REPORT report = REPORT_INIT;
+    open_behind_proxy(&site, "extensions");
+    site_sql(&site, "extension.sql", "CREATE EXTENSION pg_trgm; CREATE EXTENSION plpgsql_check_x;");
+    struct err err;
+    assert_int_equal(run(&site, &report, &err), -1);
+    assert_int_equal(err.kind, ERR_DB_REFUSED);
+    assert_text_has(err.text, "the server has no extension 'plpgsql_check_x'");
+    site_file(&site, "extension.sql", "CREATE EXTENSION pg_trgm;");
+    proxy_reset(proxy);
+    runs(&site, &report);
+    assert_int_equal(proxy_queries(proxy), 6);
+    site_close(&site);
+}
+
 static void many_statements_are_as_few_round_trips(void **state)
 {
     (void)state;
@@ -466,6 +484,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(five_round_trips_make_it_and_one_more_verifies),
+        cmocka_unit_test(extensions_cost_no_round_trip),
         cmocka_unit_test(many_statements_are_as_few_round_trips),
         cmocka_unit_test(a_cut_at_any_message_is_overcome),
         cmocka_unit_test(a_connection_that_always_breaks_leaves_nothing),
