@@ -41,7 +41,7 @@ const struct command *command_find(const char *name)
     return NULL;
 }
 
-static int no_such_command(const char *name, struct err *err)
+int command_unknown(const char *name, struct err *err)
 {
     const char *names[ARRAY_LEN(commands)] = {0};
 
@@ -99,15 +99,15 @@ static int parse_failed(struct invocation *call, char **argv, struct err *err)
     return call->command == &command_run ? run_not_started(call, err) : command_failed(call, err);
 }
 
-static int show_help(const struct command *command)
+static int show_help(const struct invocation *call)
 {
     AUTO_BUF text = BUF_INIT(OUTPUT_MAX_BYTES);
 
-    if (command)
-        help_write_command(command, &text);
+    if (call->command)
+        help_write_command(call->command, &text);
     else
         help_write(&text);
-    return text_print(&text, 0);
+    return text_result(call, &text);
 }
 
 /* The command is the first word that is no option: `agent -v run` and `agent run -v` are one. So
@@ -136,15 +136,16 @@ int command_main(char **argv)
         if (opt_parse(argv + 1, tables, &parsed, &err) != 0)
             return parse_failed(&call, argv, &err);
         free(parsed.words);
+        call.common = common;
         if (common.help)
-            return show_help(NULL);
+            return show_help(&call);
         err_set(&err, ERR_USAGE, "a command is missing");
         err_hint(&err, "'agent help' lists the commands.");
         return parse_failed(&call, argv, &err);
     }
     call.command = command_find(name);
     if (!call.command) {
-        no_such_command(name, &err);
+        command_unknown(name, &err);
         return parse_failed(&call, argv, &err);
     }
     const struct opt *const tables[] = {common_options_table, call.command->options, NULL};
@@ -158,7 +159,7 @@ int command_main(char **argv)
     if (common.timeout_ms > 0)
         call.deadline_ms = clock_in_ms(common.timeout_ms);
     set_up_log(&call);
-    int code = common.help ? show_help(call.command) : call.command->run(&call);
+    int code = common.help ? show_help(&call) : call.command->run(&call);
     free(parsed.words);
     return code;
 }
@@ -189,6 +190,17 @@ int text_print(const struct buf *text, int exit_code)
         return exit_code;
     log_err(&err, err_exit_code(ERR_RESOURCE));
     return err_exit_code(ERR_RESOURCE);
+}
+
+int text_result(const struct invocation *call, const struct buf *text)
+{
+    if (!call->common.json)
+        return text_print(text, 0);
+    AUTO_BUF out = BUF_INIT(OUTPUT_MAX_BYTES);
+    struct json json = JSON_INIT(&out);
+    document_begin(&json, call->command ? call->command->name : command_help.name, true);
+    json_add_string(&json, "text", buf_text(text));
+    return document_print(&json, 0);
 }
 
 void command_say_error(const struct err *err)

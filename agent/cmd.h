@@ -51,6 +51,9 @@ extern const struct opt common_options_table[];
 
 const struct command *command_find(const char *name); /* NULL: no such command */
 
+/* ERR_USAGE: there is no command NAME; the hint has the nearest. */
+int command_unknown(const char *name, struct err *err);
+
 /* Parse ARGV (argv[0] is the program) and run it. Returns the exit code. */
 int command_main(char **argv);
 
@@ -63,6 +66,9 @@ int document_print(struct json *json, int exit_code);
 
 /* Print a text result on stdout. Returns EXIT_CODE, or the code of the failure to print. */
 int text_print(const struct buf *text, int exit_code);
+
+/* A text that is the whole result of CALL: as it is, or with --json as the document's "text". */
+int text_result(const struct invocation *call, const struct buf *text);
 
 /* Say the error on stderr and, with --json, as the document on stdout. Returns its exit code. */
 int command_failed(const struct invocation *call, const struct err *err);

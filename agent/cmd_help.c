@@ -52,16 +52,15 @@ static int help_run(const struct invocation *call)
         return command_failed(call, &err);
     if (call->word_count == 0) {
         help_write(&text);
-        return text_print(&text, 0);
+        return text_result(call, &text);
     }
     const struct command *command = command_find(call->words[0]);
     if (!command) {
-        err_set(&err, ERR_USAGE, "there is no command '%s'", call->words[0]);
-        err_hint(&err, "'agent help' lists the commands.");
+        command_unknown(call->words[0], &err);
         return command_failed(call, &err);
     }
     help_write_command(command, &text);
-    return text_print(&text, 0);
+    return text_result(call, &text);
 }
 
 static int version_run(const struct invocation *call)
