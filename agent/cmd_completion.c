@@ -17,51 +17,106 @@ static void add_choices(const struct opt *o, struct buf *out)
         buf_addc(out, *c == '|' ? ' ' : *c);
 }
 
+static bool takes_value(const struct opt *o)
+{
+    return o->kind != OPT_FLAG && o->kind != OPT_COUNT;
+}
+
+static void add_names_with_values(const struct opt *table, struct buf *out)
+{
+    for (const struct opt *o = table; o && o->name; o++) {
+        if (takes_value(o))
+            buf_addf(out, " %s", o->name);
+        if (takes_value(o) && o->letter)
+            buf_addf(out, " -%c", o->letter);
+    }
+}
+
+/* What may stand behind an option: its choices, or a file. */
 static void bash_choices(const struct opt *table, const char *command, struct buf *out)
 {
     for (const struct opt *o = table; o && o->name; o++) {
-        if (o->kind == OPT_CHOICE) {
-            buf_addf(out, "        %s:%s) words='", command, o->name);
-            add_choices(o, out);
-            buf_adds(out, "' ;;\n");
-        } else if (o->kind == OPT_STRING && str_eq(o->argument, "FILE")) {
-            buf_addf(
-                out,
-                "        %s:%s) mapfile -t COMPREPLY < <(compgen -f -- \"$word\"); return ;;\n",
-                command, o->name);
+        bool is_file = o->kind == OPT_STRING && str_eq(o->argument, "FILE");
+        if (o->kind != OPT_CHOICE && !is_file)
+            continue;
+        buf_addf(out, "        %s:%s", command, o->name);
+        if (o->letter)
+            buf_addf(out, "|%s:-%c", command, o->letter);
+        if (is_file) {
+            buf_adds(out, ") files=1 ;;\n");
+            continue;
         }
+        buf_adds(out, ") words='");
+        add_choices(o, out);
+        buf_adds(out, "' ;;\n");
     }
+}
+
+static void add_command_names(struct buf *out)
+{
+    for (const struct command *const *c = commands; *c; c++)
+        buf_addf(out, " %s", (*c)->name);
+}
+
+/* The head: find the command among the words. bash cuts --name=value into three words. */
+static void bash_head(struct buf *out)
+{
+    buf_adds(out, "# bash completion for agent: source <(agent completion bash)\n"
+                  "_agent() {\n"
+                  "    local word=${COMP_WORDS[COMP_CWORD]} before=${COMP_WORDS[COMP_CWORD-1]}\n"
+                  "    local command='' words='' files='' value='' i each\n"
+                  "    local with_value='");
+    for (const struct command *const *c = commands; *c; c++)
+        add_names_with_values((*c)->options, out);
+    add_names_with_values(common_options_table, out);
+    buf_adds(out, " '\n"
+                  "    for ((i = 1; i < COMP_CWORD; i++)); do\n"
+                  "        each=${COMP_WORDS[i]}\n"
+                  "        if [[ -n $value ]]; then\n"
+                  "            [[ $each == = ]] || value=''\n"
+                  "        elif [[ $each == -- ]]; then\n"
+                  "            compopt -o default; COMPREPLY=(); return\n"
+                  "        elif [[ $with_value == *\" $each \"* ]]; then\n"
+                  "            value=1\n"
+                  "        elif [[ -z $command && $each != -* ]]; then\n"
+                  "            command=$each\n"
+                  "        fi\n"
+                  "    done\n"
+                  "    [[ $word == = ]] && word=''\n"
+                  "    [[ $before == = ]] && before=${COMP_WORDS[COMP_CWORD-2]}\n");
 }
 
 static void write_bash(struct buf *out)
 {
-    buf_adds(
-        out,
-        "# bash completion for agent: source <(agent completion bash)\n"
-        "_agent() {\n"
-        "    local word=${COMP_WORDS[COMP_CWORD]} before=${COMP_WORDS[COMP_CWORD-1]}\n"
-        "    local command='' words='' i\n"
-        "    for ((i = 1; i < COMP_CWORD; i++)); do\n"
-        "        [[ ${COMP_WORDS[i]} == -- ]] && { compopt -o default; COMPREPLY=(); return; }\n"
-        "        [[ -z $command && ${COMP_WORDS[i]} != -* ]] && command=${COMP_WORDS[i]}\n"
-        "    done\n"
-        "    case $command in\n");
+    bash_head(out);
+    buf_adds(out, "    case $command in\n");
     for (const struct command *const *c = commands; *c; c++) {
         buf_addf(out, "        %s) words='", (*c)->name);
+        if (*c == &command_help)
+            add_command_names(out);
+        if (*c == &command_completion)
+            buf_adds(out, " bash zsh fish");
         add_option_words((*c)->options, out);
         add_option_words(common_options_table, out);
         buf_adds(out, "' ;;\n");
     }
     buf_adds(out, "        *) words='");
-    for (const struct command *const *c = commands; *c; c++)
-        buf_addf(out, " %s", (*c)->name);
-    buf_adds(out, "' ;;\n    esac\n    case $command:$before in\n");
+    add_command_names(out);
+    add_option_words(common_options_table, out);
+    buf_adds(out, "' ;;\n    esac\n"
+                  "    [[ $command == graph && $word != -* ]] && files=1\n"
+                  "    [[ -n $value ]] && words='' files=''\n"
+                  "    [[ -n $value ]] && case $command:$before in\n");
     for (const struct command *const *c = commands; *c; c++)
         bash_choices((*c)->options, (*c)->name, out);
     bash_choices(common_options_table, "*", out);
-    buf_adds(out, "        completion:completion) words='bash zsh fish' ;;\n"
-                  "    esac\n"
-                  "    mapfile -t COMPREPLY < <(compgen -W \"$words\" -- \"$word\")\n"
+    buf_adds(out, "    esac\n"
+                  "    if [[ -n $files ]]; then\n"
+                  "        compopt -o filenames 2>/dev/null\n"
+                  "        mapfile -t COMPREPLY < <(compgen -f -- \"$word\")\n"
+                  "    else\n"
+                  "        mapfile -t COMPREPLY < <(compgen -W \"$words\" -- \"$word\")\n"
+                  "    fi\n"
                   "}\n"
                   "complete -F _agent agent\n");
 }
@@ -79,20 +134,29 @@ static void add_zsh_text(const char *text, struct buf *out)
     }
 }
 
+/* '--format=[how to write them]:FORMAT:(env json)' or '-q[say errors only]' */
+static void zsh_option(const struct opt *o, const char *name, const char *joint, struct buf *out)
+{
+    buf_addf(out, " \\\n            '%s%s[", name, takes_value(o) ? joint : "");
+    add_zsh_text(o->help, out);
+    buf_addc(out, ']');
+    if (o->kind == OPT_CHOICE) {
+        buf_addf(out, ":%s:(", o->argument);
+        add_choices(o, out);
+        buf_addc(out, ')');
+    } else if (o->argument) {
+        buf_addf(out, ":%s:%s", o->argument, str_eq(o->argument, "FILE") ? "_files" : " ");
+    }
+    buf_addc(out, '\'');
+}
+
 static void zsh_options(const struct opt *table, struct buf *out)
 {
     for (const struct opt *o = table; o && o->name; o++) {
-        buf_addf(out, " \\\n            '%s[", o->name);
-        add_zsh_text(o->help, out);
-        buf_addc(out, ']');
-        if (o->kind == OPT_CHOICE) {
-            buf_addf(out, ":%s:(", o->argument);
-            add_choices(o, out);
-            buf_addc(out, ')');
-        } else if (o->argument) {
-            buf_addf(out, ":%s:%s", o->argument, str_eq(o->argument, "FILE") ? "_files" : "");
-        }
-        buf_addc(out, '\'');
+        const char letter[] = {'-', o->letter, '\0'};
+        zsh_option(o, o->name, "=", out);
+        if (o->letter)
+            zsh_option(o, letter, "+", out);
     }
 }
 
@@ -117,10 +181,17 @@ static void write_zsh(struct buf *out)
         buf_addf(out, "        %s) _arguments", (*c)->name);
         zsh_options((*c)->options, out);
         zsh_options(common_options_table, out);
-        if (str_eq((*c)->name, "run"))
+        if (*c == &command_run)
             buf_adds(out, " \\\n            '*::command:_normal'");
-        if (str_eq((*c)->name, "completion"))
+        if (*c == &command_graph)
+            buf_adds(out, " \\\n            '1:path:_files'");
+        if (*c == &command_completion)
             buf_adds(out, " \\\n            '1:shell:(bash zsh fish)'");
+        if (*c == &command_help) {
+            buf_adds(out, " \\\n            '1:command:(");
+            add_command_names(out);
+            buf_adds(out, ")'");
+        }
         buf_adds(out, " ;;\n");
     }
     buf_adds(out, "    esac\n}\n_agent \"$@\"\n");
@@ -160,7 +231,13 @@ static void write_fish(struct buf *out)
     }
     fish_options(common_options_table, NULL, out);
     buf_adds(out,
-             "complete -c agent -n '__fish_seen_subcommand_from completion' -a 'bash zsh fish'\n");
+             "complete -c agent -n '__fish_seen_subcommand_from completion' -a 'bash zsh fish'\n"
+             "complete -c agent -n '__fish_seen_subcommand_from graph' -F\n"
+             "complete -c agent -n '__fish_seen_subcommand_from run' -a "
+             "'(__fish_complete_subcommand)'\n"
+             "complete -c agent -n '__fish_seen_subcommand_from help' -a '");
+    add_command_names(out);
+    buf_adds(out, "'\n");
 }
 
 static int completion_run(const struct invocation *call)
@@ -182,7 +259,7 @@ static int completion_run(const struct invocation *call)
                 *shell ? ", not '" : "", shell, *shell ? "'" : "");
         return command_failed(call, &err);
     }
-    return text_print(&out, 0);
+    return text_result(call, &out);
 }
 
 static const struct opt no_options[] = {{0}};
