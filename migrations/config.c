@@ -49,7 +49,10 @@ int config_working_folder(struct arena *a, const char **out, struct err *err)
     if (!getcwd(here, sizeof here))
         return err_errno(err, ERR_FILE, "find the working folder");
     *out = arena_dup(a, here);
-    return *out ? 0 : err_nomem(err);
+    if (*out)
+        return 0;
+    (void)err_nomem(err);
+    return -1;
 }
 
 /* FOLDER/PATH without empty and `.` steps, `..` kept, as pathlib joins. NULL: no memory. */
@@ -179,7 +182,10 @@ static int format_text(const struct sources *s, const struct toml_wanted *w, con
     if (buf_check(&made, ERR_FILE, w->name, err) < 0)
         return -1;
     *out = arena_dup(s->arena, buf_text(&made));
-    return *out ? 0 : err_nomem(err);
+    if (*out)
+        return 0;
+    (void)err_nomem(err);
+    return -1;
 }
 
 /* *value is NULL when neither file has it. */
@@ -381,12 +387,15 @@ static int set_one_folder(struct arena *a, const char *base, const char *path, s
                           struct err *err)
 {
     const char **paths = arena_new(a, 1, sizeof *paths);
-    if (!paths)
-        return err_nomem(err);
-    paths[0] = absolute(a, base, path);
+    const char *whole = absolute(a, base, path);
+    if (!paths || !whole) {
+        (void)err_nomem(err);
+        return -1;
+    }
+    paths[0] = whole;
     out->folders = paths;
     out->folder_count = 1;
-    return paths[0] ? 0 : err_nomem(err);
+    return 0;
 }
 
 static int resolve_files(struct sources *s, const struct graph_settings *settings,

@@ -307,6 +307,7 @@ int graph_add_error(struct graph *graph, enum graph_error_kind kind, const char 
     va_list args;
     char text[ERR_TEXT_BYTES];
     va_start(args, format);
+    /* NOLINTNEXTLINE(clang-analyzer-valist.Uninitialized): begun in the line before */
     (void)vsnprintf(text, sizeof text, format, args); /* cut where it is longer */
     va_end(args);
     const char *message = arena_dup(&m->arena, text);
@@ -411,7 +412,7 @@ static int take_links(const struct reading *r)
         return complain(r, GRAPH_UNREADABLE, revision->line, "down_revision",
                         "it is not set in this file (None for the first one)");
     r->source->empty_dependency = r->py->values[PY_DEPENDS_ON].kind == PY_TEXT &&
-                                  *revision->depends_on[0] == '\0';
+                                  str_eq(revision->depends_on[0], "");
     return 0;
 }
 

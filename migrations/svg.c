@@ -214,7 +214,7 @@ int graph_write_svg(const struct graph *g, struct buf *out, struct err *err)
         d.lane[i] = NO_LANE;
     lay_out(&d);
     size_t text_x = x_of(d.lanes), width = text_x + widest(g) * LETTER + MARGIN;
-    size_t height = 2 * MARGIN + (g->count ? g->count - 1 : 0) * ROW;
+    size_t height = (size_t)2 * MARGIN + (g->count ? g->count - 1 : 0) * ROW;
     buf_addf(out,
              "<svg xmlns=\"http://www.w3.org/2000/svg\" width=\"%zu\" height=\"%zu\" "
              "viewBox=\"0 0 %zu %zu\" font-family=\"monospace\" font-size=\"12\">\n",
