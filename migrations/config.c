@@ -322,7 +322,7 @@ static int get_locations(const struct sources *s, struct folder_list *list, stru
     if (!list->paths)
         return err_nomem(err);
     for (size_t i = 0; i < w->value.count; i++) {
-        const char *path = NULL;
+        const char *path = "";
         if (format_text(s, w, w->value.texts[i], &path, err) < 0 ||
             add_folder(s, list, path, strlen(path), err) < 0)
             return -1;
@@ -441,7 +441,7 @@ int config_resolve(struct arena *a, const struct graph_settings *settings, struc
                    struct err *err)
 {
     struct config made = {0};
-    struct sources s = {.arena = a};
+    struct sources s = {.arena = a, .process_folder = ""};
     struct stat st;
     if (config_working_folder(a, &s.process_folder, err) < 0)
         return -1;
