@@ -174,6 +174,20 @@ def test_openbao_speaks_tls_and_has_namespaces(case: Case) -> None:
     assert bao.request("GET", f"{mount}/data/app", namespace=inside)["data"]["data"] == {"a": "1"}
 
 
+def test_openbao_is_sealed_and_opened_again(case: Case) -> None:
+    bao = case.openbao_of_its_own()
+    bao.put("secret/app", {"a": "1"})
+    bao.seal()
+    try:
+        bao.request("GET", "secret/data/app")
+    except BaoError as problem:
+        assert problem.status == 503
+    else:
+        raise AssertionError("it answers, sealed")
+    bao.unseal()
+    assert bao.request("GET", "secret/data/app")["data"]["data"] == {"a": "1"}
+
+
 def test_a_scripted_server_answers_as_told(case: Case) -> None:
     server = case.scripted(lambda request: Answer(418, '{"path": "%s"}' % request.path))
     got = case.tool("python", "-c", "import urllib.request as u, urllib.error as e\n"

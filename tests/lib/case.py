@@ -128,6 +128,13 @@ class Case:
         self.canaries.add("own superuser's password", made.password)
         return made
 
+    def openbao_of_its_own(self, tls: bool = False) -> OpenBao:
+        """An OpenBao for this test alone: to be sealed, stopped, filled."""
+        made = OpenBao(tls=tls)
+        self.defer(made.remove)
+        self.canaries.add("own root token", made.token)
+        return made
+
     def once(self, name: str, make: Callable[[], Any]) -> Any:
         """What `make` gave to the first test that asked: for what is dear and does not change."""
         return self._shared.get(name, make)
