@@ -7,6 +7,7 @@
 #include <time.h>
 
 #include "base/attr.h"
+#include "base/stop.h"
 
 enum {
     MS_PER_S = 1000,
@@ -105,10 +106,10 @@ bool backoff_wait(struct backoff *b, int64_t at_least_ms, int64_t deadline_ms)
 
     if (delay < at_least_ms)
         delay = at_least_ms;
-    if (clock_left_ms(deadline_ms) <= delay)
+    if (clock_left_ms(deadline_ms) <= delay || stop_requested())
         return false;
     clock_sleep_ms(delay);
-    return true;
+    return !stop_requested();
 }
 
 static uint32_t random_bits(void)

@@ -31,7 +31,7 @@ struct backoff {
 int64_t backoff_next_ms(struct backoff *b);
 
 /* Sleep for the next delay, at least AT_LEAST_MS, but not beyond the deadline. False (at once, no
- * sleep) when that would pass it. */
+ * sleep) when that would pass it, and when a signal has come (base/stop.h). */
 bool backoff_wait(struct backoff *b, int64_t at_least_ms, int64_t deadline_ms);
 
 /* Uniform in 0 .. bound - 1; not for secrets. */

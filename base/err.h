@@ -52,6 +52,7 @@ enum {
     X(ERR_DB_COMMAND, "command", 6, false, "a command that makes the database failed")             \
     X(ERR_ROTATION, "rotation", 7, true, "a rotation is unfinished")                               \
     X(ERR_RESOURCE, "resource", 9, true, "this machine had no memory, descriptors or disk left")   \
+    X(ERR_STOPPED, "stopped", 130, true, "a signal ended the command (128 and its number)")        \
     X(ERR_DEFECT, "defect", 9, false, "a defect in agent")
 
 enum err_kind {

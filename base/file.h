@@ -24,6 +24,9 @@ MUST_USE int file_write_all(int fd, const char *name, const void *bytes, size_t 
 MUST_USE int file_replace(const char *path, const void *bytes, size_t length, mode_t mode,
                           struct err *err);
 
+/* Remove PATH, a file or a folder with all that is in it; no symlink is followed. Nothing there: 0. */
+MUST_USE int file_remove_tree(const char *path, struct err *err);
+
 /* Refuse a file that somebody else could have written (group or world writable, or owned by
  * neither us nor root), or with SECRET one that others may read. Open once, then check the fd. */
 MUST_USE int file_check_mode(int fd, const char *name, bool secret, struct err *err);

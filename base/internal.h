@@ -9,8 +9,9 @@
 struct proc_plan {
     const char *file; /* for execve, relative to the folder */
     const char *const *argv, *const *environment;
-    const char *folder; /* or NULL */
-    int fds[3];         /* what becomes descriptors 0, 1, 2 */
+    const char *folder;         /* or NULL */
+    int fds[3];                 /* what becomes descriptors 0, 1, 2 */
+    const struct proc_user *as; /* or NULL */
 };
 
 /* Start it: on 0 the program runs, as the leader of its own process group. Errors: KIND, with the

@@ -16,6 +16,7 @@
 #include "base/internal.h"
 #include "base/log.h"
 #include "base/mem.h"
+#include "base/stop.h"
 #include "base/str.h"
 
 enum {
@@ -181,11 +182,12 @@ static int pump(struct session *s, struct proc_result *result, struct err *err)
 {
     for (;;) {
         struct pollfd fds[] = {
-            {.fd = s->pidfd, .events = POLLIN},
-            {.fd = s->input, .events = POLLOUT},
-            {.fd = s->output, .events = POLLIN},
-            {.fd = s->errors, .events = POLLIN},
+            {.fd = s->pidfd, .events = POLLIN},  {.fd = s->input, .events = POLLOUT},
+            {.fd = s->output, .events = POLLIN}, {.fd = s->errors, .events = POLLIN},
+            {.fd = stop_fd(), .events = POLLIN},
         };
+        if (stop_requested())
+            return stop_error(err);
         if (poll(fds, ARRAY_LEN(fds), poll_timeout(s)) < 0) {
             if (errno != EINTR)
                 return err_errno(err, ERR_RESOURCE, "wait for '%s'", s->request->argv[0]);
@@ -270,6 +272,8 @@ static int start(struct session *s, struct err *err)
     const struct proc_request *request = s->request;
     AUTO_FREE char *file = NULL;
 
+    if (stop_requested())
+        return stop_error(err);
     if (proc_find(request->argv[0], request->environment, request->folder, s->kind, &file, err))
         return -1;
     int child[3] = {-1, -1, -1};
@@ -286,6 +290,7 @@ static int start(struct session *s, struct err *err)
         .environment = request->environment,
         .folder = request->folder,
         .fds = {input, output >= 0 ? output : its_stderr, its_stderr},
+        .as = request->as,
     };
     if (proc_start(&plan, s->kind, &s->pid, err) != 0)
         return -1;

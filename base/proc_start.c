@@ -11,6 +11,7 @@
 #include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -121,7 +122,7 @@ int proc_find(const char *name, const char *const *environment, const char *fold
 
 /* ---- the child's side -------------------------------------------------------------------- */
 
-enum step { STEP_FOLDER, STEP_FDS, STEP_EXEC };
+enum step { STEP_USER, STEP_FOLDER, STEP_FDS, STEP_EXEC };
 
 struct failure {
     enum step step;
@@ -186,11 +187,24 @@ void proc_close_at_exec(int first)
         (void)fcntl(fd, F_SETFD, FD_CLOEXEC); /* EBADF: nothing open there */
 }
 
+/* The system calls themselves: libc's wrappers change all threads of a process, and this is not the
+ * child's memory alone. */
+static int become_user(const struct proc_user *as)
+{
+    if (syscall(SYS_setgroups, 0, NULL) != 0 ||
+        syscall(SYS_setresgid, as->group, as->group, as->group) != 0)
+        return -1;
+    return (int)syscall(SYS_setresuid, as->user, as->user, as->user);
+}
+
 NORETURN static void become(const struct proc_plan *plan, const sigset_t *mask, int report,
                             pid_t parent)
 {
     drop_handlers();
     (void)setpgid(0, 0); /* cannot fail: a new child is no session leader */
+    if (plan->as && become_user(plan->as) != 0)
+        give_up(report, STEP_USER);
+    /* behind the change of user, which would forget it */
     (void)prctl(PR_SET_PDEATHSIG, SIGKILL);
     if (getppid() != parent) /* it died before the line above */
         _exit(EXIT_NOT_STARTED);
@@ -249,6 +263,9 @@ static int report_failure(const struct proc_plan *plan, const struct failure *fa
 {
     errno = failure->reason;
     switch (failure->step) {
+    case STEP_USER:
+        return err_errno(err, kind, "run '%s': become user %u", plan->argv[0],
+                         (unsigned)plan->as->user);
     case STEP_FOLDER:
         return err_errno(err, kind, "run '%s': go to folder '%s'", plan->argv[0], plan->folder);
     case STEP_FDS:

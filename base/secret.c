@@ -254,3 +254,20 @@ bool secret_slab_is_locked(void)
 {
     return !lock_failed;
 }
+
+pid_t secret_fork(void)
+{
+    bool kept = slab && slab->ready;
+
+    if (kept && madvise(slab, SECRET_SLAB_BYTES, MADV_KEEPONFORK) != 0)
+        return -1;
+    pid_t pid = fork();
+    int reason = errno;
+    if (kept)
+        (void)madvise(slab, SECRET_SLAB_BYTES, MADV_WIPEONFORK); /* as in slab_open */
+    /* locks are not inherited */
+    if (kept && pid == 0 && mlock(slab, slab->usable) != 0)
+        warn_of_lock(errno);
+    errno = reason;
+    return pid;
+}

@@ -13,6 +13,7 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <sys/types.h>
 
 #include "base/attr.h"
 #include "base/err.h"
@@ -40,6 +41,10 @@ const char *secret_reveal(const struct secret *s); /* NUL-terminated, NULL when 
 /* Constant time for one length. Not set equals not set only. */
 bool secret_equal(const struct secret *a, const struct secret *b);
 void secret_release(struct secret *s); /* wiped; SECRET_INIT afterwards */
+
+/* fork() for a worker that goes on with this process's secrets: in the child the slab is as it was, and
+ * locked again. -1: errno. An ordinary fork() finds it wiped. */
+MUST_USE pid_t secret_fork(void);
 
 /* Whether every page so far could be locked; the first failure is logged once as a warning. */
 bool secret_slab_is_locked(void);

@@ -160,7 +160,8 @@ MUST_USE int db_gather_add(struct db_gather *gather, PGresult *result, struct er
 MUST_USE int db_gather_finish(struct db_gather *gather, struct db_rows *out, struct err *err);
 
 MUST_USE int db_library_open(struct err *err);
-/* Ready for reading (or writing): 1, the deadline: 0, -1: errno. */
+/* Ready for reading (or writing): 1, the deadline: 0, -1: errno, ECANCELED after a signal
+ * (base/stop.h). */
 int db_wait(int fd, bool writing, int64_t deadline_ms);
 void db_notice(void *db, const PGresult *notice); /* PQnoticeReceiver */
 

@@ -15,6 +15,7 @@
 #include <sys/wait.h>
 
 #include "base/clock.h"
+#include "base/stop.h"
 #include "base/str.h"
 #include "bootstrap/db_internal.h"
 
@@ -26,9 +27,17 @@ int db_wait(int fd, bool writing, int64_t deadline_ms)
         int64_t left = clock_left_ms(deadline_ms);
         if (left == 0) /* also where there is always something to read: notices without end */
             return 0;
-        struct pollfd watched = {.fd = fd, .events = (short)(POLLIN | (writing ? POLLOUT : 0))};
-        int ready = poll(&watched, 1, left > POLL_SLICE_MS ? POLL_SLICE_MS : (int)left);
-        if (ready > 0)
+        if (stop_requested()) {
+            errno = ECANCELED;
+            return -1;
+        }
+        struct pollfd watched[] = {
+            {.fd = fd, .events = (short)(POLLIN | (writing ? POLLOUT : 0))},
+            {.fd = stop_fd(), .events = POLLIN},
+        };
+        int ready = poll(watched, ARRAY_LEN(watched),
+                         left > POLL_SLICE_MS ? POLL_SLICE_MS : (int)left);
+        if (ready > 0 && watched[0].revents)
             return 1;
         if (ready < 0 && errno != EINTR)
             return -1;
