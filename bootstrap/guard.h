@@ -58,9 +58,12 @@ struct guard_settings {
     const struct secret *server_url;          /* of --server; NULL: ephemeral */
     const char *server_variable;
     bool ephemeral;
-    const char *ephemeral_user;             /* when we are root; NULL: postgres */
-    const char *const *stamp_command;       /* the project's own: default alembic stamp heads */
-    const char *const *offline_command;     /* alembic upgrade heads --sql, or NULL */
+    const char *ephemeral_user; /* when we are root; NULL: postgres */
+    const char *scheme; /* how the application's URL begins ("postgresql+psycopg"), for that of an
+                         * ephemeral server; NULL: postgresql */
+    const char *const *stamp_command;   /* the project's own: default alembic stamp heads */
+    const char *const *offline_command; /* alembic upgrade heads --sql, or NULL */
+    bool offline_is_guess; /* nobody asked for it: that it fails is said, and no failure */
     const char *const *command_environment; /* NAME=value, without the database's URL */
     const struct guard_ignore *ignore;
     size_t ignore_count;
@@ -92,6 +95,7 @@ struct guard_report {
     size_t extra_count;
     char **leftovers; /* scratch databases or folders of an earlier run that was killed */
     bool equal;       /* the verdict: exit 0 */
+    struct guard_memory *memory; /* opaque: the catalogs that the differences point into */
 };
 #define GUARD_REPORT_INIT ((struct guard_report){0})
 #define AUTO_GUARD_REPORT CLEANUP(guard_report_release) struct guard_report

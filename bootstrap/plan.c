@@ -4,11 +4,13 @@
 #include "base/file.h"
 #include "base/mem.h"
 #include "base/proc.h"
+#include "base/redact.h"
 #include "base/str.h"
 #include "bootstrap/apply.h"
 
 enum {
-    COMMAND_STDERR_BYTES = 4096, /* the end of a failed command's stderr */
+    COMMAND_STDERR_BYTES = 4096,  /* the end of a failed command's stderr */
+    TRANSCRIPT_BYTES = 64 * 1024, /* the end of what a command wrote, where that is kept */
     COMMAND_LINE_BYTES = 512,
     SAID_BYTES = 400, /* of a command's last words, in an error */
 };
@@ -210,31 +212,48 @@ static void add_last_words(const struct buf *text, struct buf *out)
         buf_addf(out, ": %.*s", (int)(length < SAID_BYTES ? length : SAID_BYTES), start);
 }
 
+static void add_line(const char *const *argv, struct buf *out)
+{
+    for (size_t i = 0; argv[i]; i++) {
+        if (i > 0)
+            buf_addc(out, ' ');
+        str_add_shell(out, argv[i], strlen(argv[i]));
+    }
+}
+
+static void add_to_transcript(const struct buf *line, const struct buf *words, struct buf *out)
+{
+    if (!out)
+        return;
+    buf_addf(out, "$ %s\n", buf_text(line));
+    redact_add(out, buf_text(words), words->len);
+    if (words->len > 0 && buf_text(words)[words->len - 1] != '\n')
+        buf_addc(out, '\n');
+}
+
 int plan_run_command(const struct database_settings *settings, const char *what,
                      const char *const *argv, struct buf *output, int64_t deadline_ms,
                      struct err *err)
 {
     AUTO_BUF line = BUF_INIT(COMMAND_LINE_BYTES);
-    AUTO_BUF words = BUF_INIT(COMMAND_STDERR_BYTES);
+    AUTO_BUF words = BUF_INIT(settings->transcript ? TRANSCRIPT_BYTES : COMMAND_STDERR_BYTES);
     AUTO_BUF said = BUF_INIT(COMMAND_STDERR_BYTES);
-    for (size_t i = 0; argv[i]; i++) {
-        if (i > 0)
-            buf_addc(&line, ' ');
-        str_add_shell(&line, argv[i], strlen(argv[i]));
-    }
+    static const char *const nothing[] = {NULL};
+    add_line(argv, &line);
     struct proc_request request = {.argv = argv,
                                    .environment = settings->command_environment,
                                    .folder = settings->folder,
                                    .output = output,
                                    .error_output = &words,
-                                   .show_stderr = true,
+                                   .show_stderr = !settings->transcript,
                                    .deadline_ms = deadline_ms,
                                    .what = what};
-    static const char *const nothing[] = {NULL};
     if (!request.environment)
         request.environment = nothing;
     struct proc_result result;
-    if (proc_run(&request, ERR_DB_COMMAND, &result, err) != 0)
+    int started = proc_run(&request, ERR_DB_COMMAND, &result, err);
+    add_to_transcript(&line, &words, settings->transcript);
+    if (started != 0)
         return err_wrap(err, "%s: %s", what, buf_text(&line));
     if (result.exit_code == 0)
         return 0;
