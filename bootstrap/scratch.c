@@ -7,6 +7,7 @@
 
 #include "base/clock.h"
 #include "base/log.h"
+#include "base/mem.h"
 #include "base/redact.h"
 #include "base/stop.h"
 #include "base/str.h"
@@ -147,6 +148,51 @@ int scratch_url(const struct scratch *scratch, const char *name, struct secret *
     if (add_url(scratch, name, &text, err) != 0)
         return -1;
     return secret_set(out, buf_text(&text), text.len, err);
+}
+
+void scratch_environment_release(struct scratch_environment *environment)
+{
+    free(environment->list);
+    for (size_t i = 0; i < ARRAY_LEN(environment->entries); i++)
+        secret_release(&environment->entries[i]);
+    secret_release(&environment->url);
+    *environment = (struct scratch_environment){0};
+}
+
+static int add_entry(struct scratch_environment *e, size_t index, const char *variable,
+                     struct err *err)
+{
+    AUTO_BUF text = BUF_INIT(URL_BYTES);
+    buf_addf(&text, "%s=", variable);
+    buf_add(&text, secret_reveal(&e->url), secret_length(&e->url));
+    if (buf_check(&text, ERR_CONTRACT, "the server's URL", err) != 0)
+        return -1;
+    return secret_set(&e->entries[index], buf_text(&text), text.len, err);
+}
+
+int scratch_environment(const struct scratch *scratch, const char *name, const char *variable,
+                        const char *const *base, struct scratch_environment *out, struct err *err)
+{
+    struct scratch_environment e = {0};
+    const char *const names[] = {"DATABASE_URL", variable};
+    size_t count = 0, added = str_eq(variable, names[0]) ? 1 : 2;
+    int result = scratch_url(scratch, name, &e.url, err);
+    while (base && base[count])
+        count++;
+    e.list = mem_new(count + added + 1, sizeof(*e.list));
+    if (!e.list)
+        result = err_nomem(err);
+    for (size_t i = 0; result == 0 && i < count; i++)
+        e.list[i] = base[i];
+    for (size_t i = 0; result == 0 && i < added; i++) {
+        result = add_entry(&e, i, names[i], err);
+        e.list[count + i] = secret_reveal(&e.entries[i]);
+    }
+    if (result == 0)
+        *out = e;
+    else
+        scratch_environment_release(&e);
+    return result;
 }
 
 /* ---- what earlier runs left -------------------------------------------------------------------------- */

@@ -68,6 +68,17 @@ MUST_USE int scratch_create(struct scratch *scratch, const char *name, const cha
 /* The URL of database NAME. The caller releases. */
 MUST_USE int scratch_url(const struct scratch *scratch, const char *name, struct secret *out,
                          struct err *err);
+/* What a command gets that is to work in database NAME: BASE ("NAME=value", NULL-terminated) and the
+ * URL, as VARIABLE and as DATABASE_URL. */
+struct scratch_environment {
+    const char **list;
+    struct secret url, entries[2];
+};
+MUST_USE int scratch_environment(const struct scratch *scratch, const char *name,
+                                 const char *variable, const char *const *base,
+                                 struct scratch_environment *out, struct err *err);
+void scratch_environment_release(struct scratch_environment *environment);
+
 /* A new connection to database NAME. */
 MUST_USE int scratch_connect(const struct scratch *scratch, const char *name, int64_t deadline_ms,
                              struct db **out, struct err *err);

@@ -1,0 +1,337 @@
+/* bootstrap/guard.c: both ways to the schema, held against one another; see guard.h. */
+#include <string.h>
+#include <sys/mman.h>
+
+#include "base/clock.h"
+#include "base/log.h"
+#include "base/mem.h"
+#include "base/stop.h"
+#include "base/str.h"
+#include "bootstrap/apply.h"
+#include "bootstrap/catalog.h"
+#include "bootstrap/paths.h"
+
+enum {
+    PATHS_MAX = 4,
+    EXTRAS_MAX = 4,
+    JOBS_MAX = 2,
+    SCENE_MS = 60 * 1000, /* for reading catalogs when the ways are gone */
+};
+
+struct guard_memory {
+    struct catalog a, b;
+};
+
+/* The ways of one run, in the order in which they are started. */
+struct ways {
+    struct path list[PATHS_MAX];
+    size_t count;
+    struct path_outcome *outcomes; /* shared with the workers */
+};
+
+void guard_report_release(struct guard_report *report)
+{
+    struct guard_path *paths[] = {&report->a, &report->b};
+    for (size_t i = 0; i < ARRAY_LEN(paths); i++) {
+        free(paths[i]->error);
+        free(paths[i]->output);
+        names_free_list(paths[i]->stamp);
+    }
+    differences_release(&report->differences);
+    for (size_t i = 0; i < report->extra_count; i++)
+        free(report->extras[i].error);
+    free(report->extras);
+    names_free_list(report->leftovers);
+    if (report->memory) {
+        catalog_release(&report->memory->a);
+        catalog_release(&report->memory->b);
+    }
+    free(report->memory);
+    *report = GUARD_REPORT_INIT;
+}
+
+/* ---- what must be known -------------------------------------------------------------------------------- */
+
+static int check_settings(const struct guard_settings *settings, struct err *err)
+{
+    const struct database_settings *d = settings->database;
+    if (!d->migrate) {
+        err_set(err, ERR_CONTRACT, "guard has one path only: database.migrate is not set");
+        return err_hint(err, "\"migrate\": [\"alembic\", \"upgrade\", \"heads\"]");
+    }
+    if (d->create == CREATE_NONE) {
+        err_set(err, ERR_CONTRACT, "guard has one path only: database.create is not set");
+        return err_hint(err,
+                        "\"create\": {\"sql\": [...]}, {\"emit\": [...]} or {\"command\": [...]}");
+    }
+    if (!stamp_is_known(d)) {
+        err_set(err, ERR_CONTRACT, "database.stamp is not set: guard cannot tell what a stamp is");
+        return err_hint(err, "\"stamp\": {\"alembic\": \"alembic.ini\"}");
+    }
+    if (settings->ephemeral == (settings->server_url != NULL)) {
+        err_set(err, ERR_USAGE, "guard needs a place for its scratch databases");
+        return err_hint(err, "--ephemeral starts a server of its own; --server NAME names the "
+                             "variable with a server's URL.");
+    }
+    return 0;
+}
+
+/* ---- the ways ------------------------------------------------------------------------------------------- */
+
+static int add_way(struct ways *ways, struct path path, const char *what, struct err *err)
+{
+    struct path *to = &ways->list[ways->count];
+    path.outcome = &ways->outcomes[ways->count];
+    *to = path;
+    if (scratch_reserve(path.scratch, what, &to->database, err) != 0)
+        return -1;
+    if (path.kind == PATH_CREATE && !path.guard->database->plain_stamp &&
+        path.guard->stamp_command && scratch_reserve(path.scratch, "copy", &to->copy, err) != 0)
+        return -1;
+    ways->count++;
+    return 0;
+}
+
+static int plan_ways(const struct guard_settings *settings, struct scratch *scratch,
+                     int64_t deadline_ms, struct ways *ways, struct err *err)
+{
+    const struct path common = {.guard = settings, .scratch = scratch, .deadline_ms = deadline_ms};
+    struct path a = common, b = common, offline = common, stairs = common;
+    ways->outcomes = mmap(NULL, PATHS_MAX * sizeof(*ways->outcomes), PROT_READ | PROT_WRITE,
+                          MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+    if (ways->outcomes == MAP_FAILED) {
+        ways->outcomes = NULL;
+        return err_errno(err, ERR_RESOURCE, "share memory with the paths");
+    }
+    a.kind = PATH_MIGRATE;
+    a.name = "path A";
+    b.kind = PATH_CREATE;
+    b.name = "path B";
+    offline.kind = PATH_OFFLINE;
+    offline.name = "offline SQL";
+    stairs.kind = PATH_STAIRS;
+    stairs.name = "stairway";
+    if (add_way(ways, a, "a", err) != 0 || add_way(ways, b, "b", err) != 0)
+        return -1;
+    if (settings->offline_command && add_way(ways, offline, "offline", err) != 0)
+        return -1;
+    return settings->stairway ? add_way(ways, stairs, "stairs", err) : 0;
+}
+
+static const struct path *way_of(const struct ways *ways, enum path_kind kind)
+{
+    for (size_t i = 0; i < ways->count; i++)
+        if (ways->list[i].kind == kind)
+            return &ways->list[i];
+    return NULL;
+}
+
+static void release_ways(struct ways *ways)
+{
+    if (ways->outcomes)
+        (void)munmap(ways->outcomes, PATHS_MAX * sizeof(*ways->outcomes));
+}
+
+/* ---- what came of them, into the report ------------------------------------------------------------------ */
+
+static int take_error(const struct err *from, char **to, struct err *err)
+{
+    AUTO_BUF text = BUF_INIT(ERR_TEXT_BYTES + ERR_HINT_BYTES + 2);
+    if (from->kind == ERR_NONE)
+        return 0;
+    buf_addf(&text, "%s%s%s", from->text, from->hint[0] ? " " : "", from->hint);
+    *to = buf_take(&text);
+    return *to ? 0 : err_nomem(err);
+}
+
+static int take_path(const struct path *path, struct guard_path *to, struct err *err)
+{
+    const struct path_outcome *from = path->outcome;
+    struct names rows = {0};
+    to->ran = from->ran;
+    to->ok = from->ok;
+    to->duration_ms = from->duration_ms;
+    to->idempotent_known = from->idempotent_known;
+    to->idempotent = from->idempotent;
+    for (size_t i = 0; i < from->row_count; i++)
+        if (names_add(&rows, from->rows[i], err) != 0) {
+            names_release(&rows);
+            return -1;
+        }
+    to->stamp = names_take(&rows);
+    to->output = mem_dup_n(from->output, from->output_length);
+    if (!to->stamp || !to->output)
+        return err_nomem(err);
+    return take_error(&from->err, &to->error, err);
+}
+
+static int add_extra(struct guard_report *report, const char *name, bool ok, const struct err *why,
+                     struct err *err)
+{
+    if (!report->extras)
+        report->extras = mem_new(EXTRAS_MAX, sizeof(*report->extras));
+    if (!report->extras)
+        return err_nomem(err);
+    struct guard_extra *extra = &report->extras[report->extra_count++];
+    *extra = (struct guard_extra){.name = name, .ok = ok};
+    return ok ? 0 : take_error(why, &extra->error, err);
+}
+
+/* ---- catalogs -------------------------------------------------------------------------------------------- */
+
+static int read_catalog(const struct path *path, struct catalog *out, struct err *err)
+{
+    AUTO_SCENE scene = {0};
+    struct path later = *path;
+    later.deadline_ms = clock_in_ms(SCENE_MS); /* the ways may have used up all of their time */
+    if (scene_open(&later, path->database, NULL, &scene, err) != 0 ||
+        scene_catalog(&scene, out, err) != 0)
+        return err_wrap(err, "read the catalog of %s", path->name);
+    return 0;
+}
+
+static int compare(const struct guard_settings *settings, const struct ways *ways,
+                   struct guard_report *report, struct err *err)
+{
+    const struct compare_options options = {.strict_order = settings->strict_order,
+                                            .ignore = settings->ignore,
+                                            .ignore_count = settings->ignore_count,
+                                            .graph = settings->database->graph};
+    report->memory = mem_new(1, sizeof(*report->memory));
+    if (!report->memory)
+        return err_nomem(err);
+    struct guard_memory *m = report->memory;
+    if (read_catalog(way_of(ways, PATH_MIGRATE), &m->a, err) != 0 ||
+        read_catalog(way_of(ways, PATH_CREATE), &m->b, err) != 0)
+        return -1;
+    return catalog_compare(&m->a, &m->b, &options, &report->differences, err);
+}
+
+/* The replay of the offline SQL, which must come to what A came to. */
+static int take_offline(const struct guard_settings *settings, const struct ways *ways,
+                        struct guard_report *report, struct err *err)
+{
+    const struct path *offline = way_of(ways, PATH_OFFLINE);
+    AUTO_CATALOG catalog = CATALOG_INIT;
+    struct err why = ERR_INIT;
+    if (!offline || !report->a.ok || !report->memory)
+        return 0;
+    if (!offline->outcome->ok && settings->offline_is_guess) {
+        log_msg(LOG_WARN, "the migrations' offline SQL is not compared: %s",
+                offline->outcome->err.text);
+        return 0;
+    }
+    if (!offline->outcome->ok)
+        return add_extra(report, offline->name, false, &offline->outcome->err, err);
+    if (read_catalog(offline, &catalog, err) != 0)
+        return -1;
+    bool equal = scene_compare(&report->memory->a, &catalog, "it differs from path A", &why) == 0;
+    if (!equal && why.kind != ERR_VIOLATION) {
+        *err = why;
+        return -1;
+    }
+    return add_extra(report, offline->name, equal, &why, err);
+}
+
+static int take_extras(const struct guard_settings *settings, const struct ways *ways,
+                       struct guard_report *report, struct err *err)
+{
+    const struct path_outcome *b = way_of(ways, PATH_CREATE)->outcome;
+    const struct path *stairs = way_of(ways, PATH_STAIRS);
+    if (b->stamp_known &&
+        add_extra(report, "project's stamp", b->stamp_ok, &b->stamp_err, err) != 0)
+        return -1;
+    if (take_offline(settings, ways, report, err) != 0)
+        return -1;
+    if (!stairs)
+        return 0;
+    return add_extra(report, stairs->name, stairs->outcome->ok, &stairs->outcome->err, err);
+}
+
+static bool verdict(const struct guard_settings *settings, const struct guard_report *report)
+{
+    const struct differences *d = &report->differences;
+    bool equal = report->a.ok && report->b.ok && report->a.idempotent && report->b.idempotent &&
+                 d->semantic == 0;
+    if (settings->strict && d->textual + d->cosmetic > 0)
+        equal = false;
+    for (size_t i = 0; i < report->extra_count; i++)
+        equal = equal && report->extras[i].ok;
+    return equal;
+}
+
+static int take_all(const struct guard_settings *settings, const struct ways *ways,
+                    struct guard_report *report, struct err *err)
+{
+    if (take_path(way_of(ways, PATH_MIGRATE), &report->a, err) != 0 ||
+        take_path(way_of(ways, PATH_CREATE), &report->b, err) != 0)
+        return -1;
+    if (report->a.ok && report->b.ok && compare(settings, ways, report, err) != 0)
+        return -1;
+    if (take_extras(settings, ways, report, err) != 0)
+        return -1;
+    report->equal = verdict(settings, report);
+    return 0;
+}
+
+/* ---- the run ----------------------------------------------------------------------------------------------- */
+
+static int take_leftovers(const struct scratch *scratch, struct guard_report *report,
+                          struct err *err)
+{
+    struct names copy = {0};
+    for (size_t i = 0; i < scratch->leftovers.count; i++)
+        if (names_add(&copy, scratch->leftovers.list[i], err) != 0) {
+            names_release(&copy);
+            return -1;
+        }
+    report->leftovers = names_take(&copy);
+    return report->leftovers ? 0 : err_nomem(err);
+}
+
+static int try_ways(const struct guard_settings *settings, struct scratch *scratch,
+                    int64_t deadline_ms, struct guard_report *report, struct err *err)
+{
+    struct ways ways = {0};
+    int jobs = settings->jobs >= 1 && settings->jobs <= JOBS_MAX ? settings->jobs : JOBS_MAX;
+    int result = take_leftovers(scratch, report, err);
+    if (result == 0)
+        result = plan_ways(settings, scratch, deadline_ms, &ways, err);
+    if (result == 0)
+        result = workers_run(ways.list, ways.count, jobs, deadline_ms, err);
+    if (result == 0)
+        result = take_all(settings, &ways, report, err);
+    release_ways(&ways);
+    return result;
+}
+
+static int run(const struct guard_settings *settings, struct guard_report *report, struct err *err)
+{
+    struct scratch scratch;
+    struct err second = ERR_INIT;
+    int64_t deadline_ms = clock_earlier(settings->database->deadline_ms,
+                                        clock_in_ms(settings->timeout_ms));
+    if (scratch_open(settings, deadline_ms, &scratch, err) != 0)
+        return -1;
+    int result = try_ways(settings, &scratch, deadline_ms, report, err);
+    if (scratch_close(&scratch, &second) == 0)
+        return result;
+    if (result == 0)
+        *err = second;
+    else
+        log_err(&second, err_exit_code(second.kind));
+    return -1;
+}
+
+int guard_run(const struct guard_settings *settings, struct guard_report *report, struct err *err)
+{
+    if (check_settings(settings, err) != 0 || stop_begin(err) != 0)
+        return -1;
+    int result = run(settings, report, err);
+    if (stop_requested() || err->kind == ERR_STOPPED) { /* whatever it broke off first */
+        result = stop_error(err);
+        err_hint(err, "Nothing was left behind.");
+    }
+    stop_end();
+    return result;
+}

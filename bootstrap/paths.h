@@ -1,0 +1,83 @@
+/* bootstrap/paths.h: the ways to a schema that the guard tries, each in a process of its own; of this
+ * folder alone.
+ *
+ *   paths.c    what is done on a way, and what must have come of it
+ *   workers.c  several at once, and the end of all when a signal comes or time is up
+ *
+ * A way is a chain of commands and statements that wait for one another, so a worker is forked for
+ * each, and writes what came of it into memory that it shares with us. */
+#ifndef BOOTSTRAP_PATHS_H
+#define BOOTSTRAP_PATHS_H
+
+#include "bootstrap/scratch.h"
+
+enum {
+    PATH_OUTPUT_BYTES = 64 * 1024, /* the end of what its commands wrote */
+    PATH_ROW_BYTES = 256, /* of a revision's id in the version table; longer ones are cut */
+};
+
+enum path_kind {
+    PATH_MIGRATE, /* A: database.migrate on an empty database */
+    PATH_CREATE,  /* B: database.create, the stamp, and the project's own stamp in a copy */
+    PATH_OFFLINE, /* the offline SQL of the migrations, replayed */
+    PATH_STAIRS,  /* each revision up, down and up again */
+};
+
+/* What came of it. Shared with a forked worker: no pointers but to static texts. */
+struct path_outcome {
+    bool ended; /* the worker came to its end */
+    bool ran, ok;
+    bool idempotent_known, idempotent;
+    bool stamp_known, stamp_ok; /* the project's own stamp command */
+    int64_t duration_ms;        /* of the way itself, without what was proved afterwards */
+    struct err err;             /* masked; also why it is not idempotent */
+    struct err stamp_err;
+    size_t output_length;
+    char output[PATH_OUTPUT_BYTES]; /* masked */
+    size_t row_count;
+    char rows[LOOK_MAX_ROWS][PATH_ROW_BYTES]; /* of the version table, from a new connection */
+};
+
+struct path {
+    enum path_kind kind;
+    const char *name;     /* "path A", for messages */
+    const char *database; /* its scratch database, reserved */
+    const char *copy;     /* for the project's stamp, reserved; NULL: none */
+    const struct guard_settings *guard;
+    struct scratch *scratch;
+    int64_t deadline_ms;
+    struct path_outcome *outcome;
+};
+
+/* In the worker. */
+void path_run(struct path *path);
+
+/* Run them, at most JOBS at once. 0 when all have ended, whatever came of them; -1: ERR_STOPPED,
+ * ERR_RESOURCE. None is left running. */
+MUST_USE int workers_run(struct path *paths, size_t count, int jobs, int64_t deadline_ms,
+                         struct err *err);
+
+/* Database NAME with the settings of the contract, for as long as the environment lives. */
+struct scene {
+    const struct scratch *scratch;
+    const char *database;
+    struct scratch_environment environment;
+    struct database_settings settings;
+};
+#define AUTO_SCENE CLEANUP(scene_release) struct scene
+void scene_release(struct scene *scene);
+MUST_USE int scene_open(const struct path *path, const char *database, struct buf *transcript,
+                        struct scene *out, struct err *err);
+/* From a new connection. REPORT and LOOK may be NULL. */
+MUST_USE int scene_look(const struct scene *scene, struct database_report *report,
+                        struct look *look, struct err *err);
+struct catalog;
+MUST_USE int scene_catalog(const struct scene *scene, struct catalog *out, struct err *err);
+/* 0 when nothing at all differs; -1, ERR_VIOLATION, with what does, after WHAT. */
+MUST_USE int scene_compare(const struct catalog *a, const struct catalog *b, const char *what,
+                           struct err *err);
+
+/* ---- stairs.c ------------------------------------------------------------------------------------ */
+MUST_USE int stairs_run(struct path *path, struct scene *scene, struct err *err);
+
+#endif
