@@ -2,13 +2,14 @@
 from __future__ import annotations
 
 import json
+import signal
 import time
 from pathlib import Path
 from typing import Any, Dict, List, Mapping, Optional
 
 from tests.lib.agent import Result
 from tests.lib.case import Case, lacks
-from tests.lib.processes import plain_environment
+from tests.lib.processes import plain_environment, wait_until
 from tests.lib.project import HEAD, Project, assert_made, assert_untouched
 from tests.lib.servers import Answer, BaoError
 
@@ -408,3 +409,82 @@ def test_relative_paths_and_commands_start_from_the_contracts_folder(case: Case)
                      env={"DATABASE_URL": database.url()}, cwd=elsewhere).expect(0)
     assert got.stdout.strip() == str(elsewhere)
     assert_made(database)
+
+
+# ---- what agent was handed, and what it leaves ------------------------------------------------------------
+
+
+def test_descriptors_that_were_handed_down_stop_at_agent(case: Case) -> None:
+    case.folder.write("probe.py", PROBE)
+    agent = f"{case.make_agent().binary} run -- python3 probe.py"
+    got = case.tool("bash", "-c", f"exec 5</dev/null 9</dev/null; exec {agent}").expect(0)
+    assert got.json()["fds"] == [0, 1, 2]
+    activated = f"exec 3</dev/null 4</dev/null 9</dev/null; LISTEN_FDS=2 LISTEN_PID=$$ exec {agent}"
+    got = case.tool("bash", "-c", activated).expect(0)
+    assert got.json()["fds"] == [0, 1, 2, 3, 4], "systemd's sockets are the application's"
+    others = f"exec 3</dev/null; LISTEN_FDS=1 LISTEN_PID=1 exec {agent}"
+    assert case.tool("bash", "-c", others).expect(0).json()["fds"] == [0, 1, 2]
+
+
+def test_closed_standard_streams_do_not_become_files(case: Case) -> None:
+    binary = case.make_agent().binary
+    got = case.tool("bash", "-c", f"{binary} run -- ls -l /proc/self/fd <&- 2>&-").expect(0)
+    assert "/dev/null" in got.stdout, got
+
+
+def test_nothing_is_left_in_vault_when_the_start_fails(case: Case) -> None:
+    bao, database = case.openbao, case.database()
+    mount = bao.database_engine(case.postgres, database.name)
+    variables = {"P": {**SECRET, "source": f"vault:{mount}/creds/app#password"},
+                 "PORT": {"type": "port", "source": "env"}}
+    env = approle_contract(case, variables, {f"{mount}/creds/app": ["read"]})
+    case.agent("run", "--", "true", env={**env, "PORT": "none"}).expect(125)
+    case.agent("fetch", env={**env, "PORT": "none"}).expect(1)
+    wait_until(lambda: bao.leases(f"{mount}/creds/app") == [], "the end of the leases")
+    assert login_tokens(case, f"auth/{(case.folder / 'mount').read_text()}/login") == []
+
+
+def test_a_large_environment_is_no_trouble(case: Case) -> None:
+    Project(case).contract({"A": {"type": "string", "source": "env"}})
+    many = {f"NAME_{number}": "x" for number in range(20_000)}
+    got = case.agent("run", "--", "sh", "-c", "env | grep -c ^NAME_", env={**many, "A": "1"})
+    assert got.expect(0).stdout == "20000\n"
+
+
+def test_a_name_that_is_there_twice_reaches_the_application_once(case: Case) -> None:
+    binary = str(case.make_agent().binary)
+    # Python's environment has each name once: that needs a program in C.
+    twice = case.folder.write("twice.c", """
+#include <unistd.h>
+int main(int argc, char **argv) {
+    (void)argc;
+    char *env[] = {"A=1", "PATH=/usr/bin:/bin", "A=2", "no equals sign", 0};
+    char *args[] = {argv[1], "run", "--", "env", "-0", 0};
+    return execve(argv[1], args, env);
+}
+""")
+    case.tool("gcc", "-o", "twice", str(twice)).expect(0)
+    got = case.tool("./twice", binary).expect(0)
+    assert got.stdout.split("\0")[:-1] == ["A=1", "PATH=/usr/bin:/bin"], got
+    assert not lacks(got.stderr, ["twice", "variable=A"]), got
+
+
+def test_a_stop_while_the_database_is_made_leaves_nothing(case: Case) -> None:
+    database, project = case.database(), Project(case)
+    project.folder.write("schema.sql", "CREATE TABLE early (n int);\nSELECT pg_sleep(30);\n")
+    project.database_contract()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        started = case.make_agent().start("run", "--bootstrap", "--", "touch", "started",
+                                          env={"DATABASE_URL": database.url()})
+        wait_until(lambda: database.value(
+            "SELECT count(*) FROM pg_stat_activity WHERE wait_event = 'PgSleep' AND datname = "
+            "current_database()") == "1", "agent in its schema")
+        started.signal(number)
+        began = time.monotonic()
+        assert started.wait().code in (-number, 128 + number, 125)
+        assert time.monotonic() - began < 10
+        wait_until(lambda: database.value("SELECT count(*) FROM pg_stat_activity WHERE datname = "
+                                          "current_database() AND pid <> pg_backend_pid()") == "0",
+                   "the end of the session", seconds=20)
+        assert_untouched(database)
+    assert not (case.folder / "started").exists()
