@@ -118,3 +118,21 @@ def test_those_who_wait_say_for_whom(case: Case) -> None:
     assert second.json()["created"] is False and second.json()["waited_ms"] > 0
     lines = [json.loads(line) for line in second.stderr.splitlines()]
     assert any(pid in json.dumps(line) for line in lines), second
+
+
+@alone
+def test_who_waits_too_long_says_for_whom(case: Case) -> None:
+    database, project = case.database(), Project(case)
+    project.folder.write("schema.sql", "SELECT pg_sleep(4);\n" + SCHEMA)
+    project.database_contract()
+    agent, env = case.make_agent(), {"DATABASE_URL": database.url()}
+    first = agent.start("bootstrap", env=env)
+    sleeping = "SELECT pid FROM pg_stat_activity WHERE wait_event = 'PgSleep' AND datname = current_database()"
+    wait_until(lambda: bool(database.sql(sleeping)), "the holder in its schema")
+    pid = database.value(sleeping)
+    project.database_contract(lock_wait="500ms")
+    for options in ([], ["--timeout=1s"]):
+        late = agent.run("bootstrap", "--json", *options, env=env).expect(5)
+        assert late.json()["error"]["kind"] == "database-lock" and pid in late.stderr, late
+    first.wait().expect(0)
+    assert_made(database)
