@@ -55,8 +55,11 @@ MODE_release := -O2 -D_FORTIFY_SOURCE=3
 MODE_debug   := -Og
 MODE_asan    := -O1 -fno-omit-frame-pointer -fsanitize=address,undefined -fno-sanitize-recover=undefined
 MODE_cover   := -O0 --coverage
+# clang (make fuzz)
+MODE_fuzz    := -O1 -fno-omit-frame-pointer -fsanitize=address,undefined,fuzzer-no-link \
+    -fno-sanitize-recover=undefined
 MODE         := $(MODE_$(VARIANT))
-$(if $(MODE),,$(error VARIANT is release, debug, asan or cover, not '$(VARIANT)'))
+$(if $(MODE),,$(error VARIANT is release, debug, asan, cover or fuzz, not '$(VARIANT)'))
 
 CPPFLAGS := -D_GNU_SOURCE -I. -DAGENT_VERSION='"$(VERSION)"'
 PKG_CFLAGS := $(shell pkg-config --cflags $(PKGS) libcurl libpq 2>/dev/null)
@@ -118,11 +121,15 @@ folder_of   = $(firstword $(subst _, ,$(notdir $(1))))
 
 # What a test brings beside tests/lib/unit.c: EXTRA_<test> := names of tests/lib/*.c
 EXTRA_bootstrap_apply  := pg site
+EXTRA_bootstrap_create := pg site
 EXTRA_bootstrap_starved := pg site
 EXTRA_bootstrap_pooler := pg site
 EXTRA_bootstrap_turns  := pg site proxy
+EXTRA_bootstrap_catalog := pg
+EXTRA_bootstrap_diff   := pg
 EXTRA_bootstrap_db     := pg pg_script
 EXTRA_bootstrap_memory := pg
+EXTRA_bootstrap_scratch := pg
 EXTRA_bootstrap_state  := pg
 EXTRA_bootstrap_verify := pg pg_script
 EXTRA_vault_live       := bao pg
@@ -141,13 +148,44 @@ $(foreach t,$(notdir $(UNIT_TESTS)),$(eval $(call unit_rule,$(t))))
 
 unit-tests: $(UNIT_TESTS)
 
+# A fuzz target tests/fuzz/<folder>_<what>.c: with replay.c it is a program that runs its corpus, with
+# libFuzzer (make fuzz) one that looks for more.
+FUZZ_TARGETS := $(filter-out replay,$(basename $(notdir $(wildcard tests/fuzz/*.c))))
+FUZZ_REPLAYS := $(patsubst %,$(B)/fuzz/%,$(FUZZ_TARGETS))
+fuzz_parts    = $(O)/tests/fuzz/$(1).o $(call archives,$(call folder_of,$(1)) $(BELOW_$(call folder_of,$(1))))
+
+define fuzz_rule
+$(B)/fuzz/$(1): $(O)/tests/fuzz/replay.o $(call fuzz_parts,$(1))
+	@mkdir -p $$(@D)
+	@echo "  LINK  $$@"
+	$(Q)$(CC) $$(ALL_LDFLAGS) -o $$@ $$^ $$(PKG_LIBS)
+$(B)/fuzzer/$(1): $(call fuzz_parts,$(1))
+	@mkdir -p $$(@D)
+	@echo "  LINK  $$@"
+	$(Q)$(CC) $$(ALL_LDFLAGS) -fsanitize=fuzzer -o $$@ $$^ $$(PKG_LIBS)
+endef
+$(foreach t,$(FUZZ_TARGETS),$(eval $(call fuzz_rule,$(t))))
+
+fuzz-replays: $(FUZZ_REPLAYS)
+fuzzers: $(patsubst %,$(B)/fuzzer/%,$(FUZZ_TARGETS))
+
+# Faults for the whole binary, preloaded into it by the tests: tests/fault/<name>.c, each by itself.
+FAULTS := $(patsubst tests/fault/%.c,$(B)/fault/%.so,$(wildcard tests/fault/*.c))
+
+$(B)/fault/%.so: tests/fault/%.c $(O)/flags
+	@mkdir -p $(@D)
+	@echo "  LINK  $@"
+	$(Q)$(CC) -std=c17 -D_GNU_SOURCE $(WARNINGS) $(if $(WERROR),-Werror) -O2 -g -fPIC -shared -o $@ $< -ldl
+
+faults: $(FAULTS)
+
 # All cores, unless the caller has said how many.
 JOBS = $(if $(findstring -j,$(MAKEFLAGS)),,-j$(shell nproc))
 
 test: deps ## install what is missing, build, run everything
 	@$(MAKE) $(JOBS) --no-print-directory VARIANT=debug build/debug/agent unit-tests
-	@$(MAKE) $(JOBS) --no-print-directory VARIANT=asan build/asan/agent unit-tests
-	@$(MAKE) $(JOBS) --no-print-directory VARIANT=release build/release/agent
+	@$(MAKE) $(JOBS) --no-print-directory VARIANT=asan build/asan/agent unit-tests fuzz-replays
+	@$(MAKE) $(JOBS) --no-print-directory VARIANT=release build/release/agent faults
 	@$(PYTHON) tests/run.py
 
 demo: deps ## the main job on a real OpenBao, PostgreSQL and Alembic project
@@ -157,6 +195,12 @@ demo: deps ## the main job on a real OpenBao, PostgreSQL and Alembic project
 bench: deps ## timings as ratios; writes docs/BENCH.md
 	@$(MAKE) --no-print-directory VARIANT=release build/release/agent
 	@$(PYTHON) tests/bench/run.py
+
+FUZZ_SECONDS ?= 20
+fuzz: ## each fuzz target for FUZZ_SECONDS (20) with clang's libFuzzer
+	@AGENT_DEPS=fuzz tests/lib/deps.sh
+	@$(MAKE) $(JOBS) --no-print-directory VARIANT=fuzz CC=clang WERROR= fuzzers
+	@FUZZ_SECONDS=$(FUZZ_SECONDS) tests/fuzz/run.sh $(FUZZ_TARGETS)
 
 asan: ## build with AddressSanitizer and UBSan
 	@$(MAKE) --no-print-directory VARIANT=asan build/asan/agent unit-tests
@@ -184,9 +228,9 @@ uninstall: ## take out again what install put there
 	for page in docs/man/*.1 docs/man/*.5; do rm -f "$(DESTDIR)$(PREFIX)/share/man/man$${page##*.}/$${page##*/}"; done
 
 clean: ## remove what was built (not the Python environment)
-	rm -rf build/release build/debug build/asan build/cover
+	rm -rf build/release build/debug build/asan build/cover build/fuzz
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' Makefile
 
-.PHONY: all deps unit-tests test demo bench asan coverage lint tidy fmt install uninstall clean help
+.PHONY: all deps unit-tests fuzz-replays fuzzers faults fuzz test demo bench asan coverage lint tidy fmt install uninstall clean help

@@ -1,7 +1,8 @@
 #!/usr/bin/env python3
-"""Run the tests: every unit test binary, and every test_* function of tests/integration/*.py.
+"""Run the tests: every unit test binary, the corpus of every fuzz target, and every test_* function of
+tests/integration/*.py.
 
-    tests/run.py                     all: units as debug and as asan, integration with the asan build
+    tests/run.py                     all: units as debug and as asan, the rest with the asan build
     tests/run.py PATTERN...          what has one of the patterns in its name (globs are allowed)
     tests/run.py --variant cover     units of that build alone, integration with that agent
     tests/run.py --list              the names
@@ -35,6 +36,7 @@ from tests.lib.processes import (ROOT, plain_environment, register, stop_everyth
                                  stop_on_signals, unregister)
 
 UNIT_VARIANTS = ["debug", "asan"]
+FUZZ_VARIANT = "asan"
 WORKERS = 2
 UNIT_SECONDS = 300
 CASE_SECONDS = 600
@@ -123,6 +125,32 @@ def count_cmocka(text: str, code: int, late: str) -> Outcome:
     if outcome.failed:
         outcome.output = text
     return outcome
+
+
+# ---- fuzz targets: their corpora, replayed ---------------------------------------------------------
+
+
+def fuzz_items(variant: str) -> List[Item]:
+    """One item for each target; one whose binary is missing fails."""
+    items = []
+    for source in sorted((ROOT / "tests" / "fuzz").glob("*_*.c")):
+        binary = ROOT / "build" / variant / "fuzz" / source.stem
+        items.append(Item(f"fuzz/{variant}/{source.stem}", partial(replay, binary)))
+    return items
+
+
+def replay(binary: Path) -> Outcome:
+    """Run a target over its corpus: one test, which a broken promise or a sanitizer ends."""
+    if not binary.exists():
+        return Outcome(failed=1, output=f"{binary}: not built")
+    corpus = ROOT / "tests" / "fuzz" / "corpus" / binary.name
+    done = subprocess.run([str(binary), str(corpus)], stdin=subprocess.DEVNULL,
+                          capture_output=True, timeout=UNIT_SECONDS, cwd=str(ROOT),
+                          env=plain_environment(Path(os.environ.get("HOME", "/"))))
+    output = (done.stdout + done.stderr).decode(errors="replace")
+    if done.returncode != 0:
+        return Outcome(failed=1, output=output, note=f"exit {done.returncode}")
+    return Outcome(passed=1, note=output.strip())
 
 
 # ---- integration tests --------------------------------------------------------------------------
@@ -252,6 +280,7 @@ def main() -> int:
     stop_on_signals()
     shared, run = Shared(), Run()
     items = unit_items([options.variant] if options.variant else UNIT_VARIANTS)
+    items += fuzz_items(options.variant or FUZZ_VARIANT)
     items += integration_items(shared, options.variant)
     items = [item for item in items if wanted(item.name, options.patterns)]
     if options.list:

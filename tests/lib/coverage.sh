@@ -2,7 +2,7 @@
 # Run the unit tests with coverage and print lines and branches by folder (gcov's own counts).
 set -euo pipefail
 cd "$(dirname "$0")/../.."
-make --no-print-directory VARIANT=cover build/cover/agent unit-tests
+make --no-print-directory VARIANT=cover build/cover/agent unit-tests fuzz-replays
 find build/cover -name '*.gcda' -delete
 build/venv/bin/python tests/run.py --variant cover
 mkdir -p build/cover/report

