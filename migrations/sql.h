@@ -55,7 +55,8 @@ enum {
 struct sql_statement {
     enum sql_class class_;
     size_t offset, length; /* in the text, without the semicolon */
-    size_t repeat;         /* how many statements this entry is: 1, or a run of plain ones */
+    size_t repeat;         /* how many statements this entry is: 1, a run of plain ones, or 0 for
+                            * a further row of the statement before it */
     unsigned line;         /* of its first token, from 1 */
     int version_width;     /* of the version column where the statement sets it, in characters */
     const char *rewritten; /* NULL: as it stands */
