@@ -56,9 +56,11 @@ int command_unknown(const char *name, struct err *err)
 
 static bool wants_color(const char *when, int fd)
 {
+    const char *no_color = getenv("NO_COLOR");
+
     if (str_eq(when, "always"))
         return true;
-    if (str_eq(when, "never") || (getenv("NO_COLOR") && *getenv("NO_COLOR")))
+    if (str_eq(when, "never") || (no_color && *no_color))
         return false;
     return isatty(fd) == 1 && !str_eq(getenv("TERM"), "dumb");
 }
