@@ -121,6 +121,24 @@ struct contract_database {
     int64_t wait_ms, lock_timeout_ms, lock_wait_ms, statement_timeout_ms, connect_timeout_ms;
 };
 
+/* A known difference between the two paths, until that day. */
+struct contract_ignore {
+    const char *kind, *object; /* globs */
+    const char *until, *why;   /* "2027-01-31" */
+};
+
+struct contract_guard {
+    const char *server;                 /* name of a variable, or NULL */
+    const char *const *stamp;           /* argv, or NULL: Alembic's stamp */
+    const char *const *env;             /* names handed to commands; may be empty */
+    const char *const *refuse_profiles; /* default {"prod", "production"} */
+    const struct contract_ignore *ignore;
+    size_t ignore_count;
+    bool ephemeral, strict, strict_order;
+    int jobs; /* 1 or 2 */
+    int64_t timeout_ms;
+};
+
 struct contract {
     const char *path, *folder;         /* folder is what relative paths start from */
     const char *project;               /* or NULL */
@@ -133,6 +151,7 @@ struct contract {
     size_t variable_count;
     struct contract_vault vault;
     struct contract_database database;
+    struct contract_guard guard;
     const char *const *run_unset; /* run.unset, or NULL */
     bool run_only_contract;
     struct contract_document *document; /* opaque */
@@ -155,6 +174,11 @@ MUST_USE int contract_select(struct contract *contract, const char *wanted,
 /* What --lint says beyond contract_load: warnings of what stays unsaid at every start (a secret
  * without `rotate`, `sealed:` in a profile that is not selected). Findings only. */
 MUST_USE int contract_lint(struct contract *contract, struct findings *findings, struct err *err);
+
+/* How a URL of VARIABLE begins ("postgresql+psycopg"): its compose says it, or url.scheme where that
+ * allows one only. NULL: neither does. */
+const char *contract_url_scheme(struct contract *contract,
+                                const struct contract_variable *variable);
 
 struct contract_variable *contract_find(const struct contract *contract, const char *name);
 const char *contract_nearest_name(const struct contract *contract, const char *name);

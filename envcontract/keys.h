@@ -83,7 +83,7 @@ struct section {
     KEY(TOP_GROUPS, "groups", KIND_ANY, LATER, NOTHING)                                            \
     KEY(TOP_RULES, "rules", KIND_ANY, LATER, NOTHING)                                              \
     KEY(TOP_DATABASE, "database", KIND_SECTION, BUILT, SECTION(database))                          \
-    KEY(TOP_GUARD, "guard", KIND_SECTION, UNUSED, SECTION(guard))                                  \
+    KEY(TOP_GUARD, "guard", KIND_SECTION, BUILT, SECTION(guard))                                   \
     KEY(TOP_RUN, "run", KIND_SECTION, BUILT, SECTION(run))                                         \
     KEY(TOP_FILES, "files", KIND_SECTION_LIST, UNUSED, SECTION(file))                              \
     KEY(TOP_DOCS, "docs", KIND_SECTION_MAP, UNUSED, SECTION(doc))
@@ -251,22 +251,22 @@ struct section {
     KEY(STAMP_HEADS, "heads", KIND_ARGV, BUILT, NOTHING)
 
 #define GUARD_KEYS(KEY)                                                                            \
-    KEY(GUARD_SERVER, "server", KIND_TEXT, UNUSED, NOTHING)                                        \
-    KEY(GUARD_STAMP, "stamp", KIND_ARGV, UNUSED, NOTHING)                                          \
-    KEY(GUARD_ENV, "env", KIND_TEXTS, UNUSED, NOTHING)                                             \
-    KEY(GUARD_EPHEMERAL, "ephemeral", KIND_BOOL, UNUSED, NOTHING)                                  \
-    KEY(GUARD_REFUSE_PROFILES, "refuse_profiles", KIND_TEXTS, UNUSED, NOTHING)                     \
-    KEY(GUARD_IGNORE, "ignore", KIND_SECTION_LIST, UNUSED, SECTION(guard_ignore))                  \
-    KEY(GUARD_STRICT, "strict", KIND_BOOL, UNUSED, NOTHING)                                        \
-    KEY(GUARD_STRICT_ORDER, "strict_order", KIND_BOOL, UNUSED, NOTHING)                            \
-    KEY(GUARD_JOBS, "jobs", KIND_COUNT, UNUSED, NOTHING)                                           \
-    KEY(GUARD_TIMEOUT, "timeout", KIND_DURATION, UNUSED, NOTHING)
+    KEY(GUARD_SERVER, "server", KIND_TEXT, BUILT, NOTHING)                                         \
+    KEY(GUARD_STAMP, "stamp", KIND_ARGV, BUILT, NOTHING)                                           \
+    KEY(GUARD_ENV, "env", KIND_TEXTS, BUILT, NOTHING)                                              \
+    KEY(GUARD_EPHEMERAL, "ephemeral", KIND_BOOL, BUILT, NOTHING)                                   \
+    KEY(GUARD_REFUSE_PROFILES, "refuse_profiles", KIND_TEXTS, BUILT, NOTHING)                      \
+    KEY(GUARD_IGNORE, "ignore", KIND_SECTION_LIST, BUILT, SECTION(guard_ignore))                   \
+    KEY(GUARD_STRICT, "strict", KIND_BOOL, BUILT, NOTHING)                                         \
+    KEY(GUARD_STRICT_ORDER, "strict_order", KIND_BOOL, BUILT, NOTHING)                             \
+    KEY(GUARD_JOBS, "jobs", KIND_COUNT, BUILT, NOTHING)                                            \
+    KEY(GUARD_TIMEOUT, "timeout", KIND_DURATION, BUILT, NOTHING)
 
 #define GUARD_IGNORE_KEYS(KEY)                                                                     \
-    KEY(GUARD_IGNORE_KIND, "kind", KIND_TEXT, UNUSED, NOTHING)                                     \
-    KEY(GUARD_IGNORE_OBJECT, "object", KIND_TEXT, UNUSED, NOTHING)                                 \
-    KEY(GUARD_IGNORE_UNTIL, "until", KIND_TEXT, UNUSED, NOTHING)                                   \
-    KEY(GUARD_IGNORE_WHY, "why", KIND_TEXT, UNUSED, NOTHING)
+    KEY(GUARD_IGNORE_KIND, "kind", KIND_TEXT, BUILT, NOTHING)                                      \
+    KEY(GUARD_IGNORE_OBJECT, "object", KIND_TEXT, BUILT, NOTHING)                                  \
+    KEY(GUARD_IGNORE_UNTIL, "until", KIND_TEXT, BUILT, NOTHING)                                    \
+    KEY(GUARD_IGNORE_WHY, "why", KIND_TEXT, BUILT, NOTHING)
 
 #define RUN_KEYS(KEY)                                                                              \
     KEY(RUN_ON_CHANGE, "on_change", KIND_TEXT, UNUSED, NOTHING)                                    \
@@ -312,6 +312,8 @@ enum path_key { PATH_KEYS(KEY_ENUMERATOR) PATH_KEY_COUNT };
 enum database_key { DATABASE_KEYS(KEY_ENUMERATOR) DATABASE_KEY_COUNT };
 enum create_key { CREATE_KEYS(KEY_ENUMERATOR) CREATE_KEY_COUNT };
 enum stamp_key { STAMP_KEYS(KEY_ENUMERATOR) STAMP_KEY_COUNT };
+enum guard_key { GUARD_KEYS(KEY_ENUMERATOR) GUARD_KEY_COUNT };
+enum guard_ignore_key { GUARD_IGNORE_KEYS(KEY_ENUMERATOR) GUARD_IGNORE_KEY_COUNT };
 enum run_key { RUN_KEYS(KEY_ENUMERATOR) RUN_KEY_COUNT };
 #undef KEY_ENUMERATOR
 
@@ -390,6 +392,16 @@ void sections_check_profiles(struct contract_document *d, const struct node *map
 
 /* Vault with the keys of its PROFILE (may be NULL), and the database, in the arena `selected`. */
 void sections_select(struct contract *contract, const char *profile);
+
+/* Whether NODE (NULL: fine) names a variable that is a postgres-url; findings. */
+void sections_check_url_variable(struct contract_document *d, const struct node *node);
+
+/* ---- the guard's section (guard.c) ------------------------------------------------------------ */
+
+void guard_check(struct contract_document *d, const struct node *section);
+/* In the arena `selected`. */
+void guard_select(struct contract_document *d, const struct node *section,
+                  struct contract_guard *out);
 
 /* ---- checks beyond keys (lint.c) ------------------------------------------------------------ */
 

@@ -324,7 +324,7 @@ static void select_database(struct contract_document *d, const struct node *sect
     select_stamp(at[DATABASE_STAMP], out);
 }
 
-static void check_url_variable(struct contract_document *d, const struct node *node)
+void sections_check_url_variable(struct contract_document *d, const struct node *node)
 {
     long index = check_variable_name(d, node);
     struct layers layers;
@@ -369,8 +369,8 @@ static void check_database(struct contract_document *d, const struct node *secti
     if (!at[DATABASE_URL])
         problem(d, section, AT_KEY, "Name the variable that has the database's URL.",
                 "'database' has no 'url'");
-    check_url_variable(d, at[DATABASE_URL]);
-    check_url_variable(d, at[DATABASE_ADMIN_URL]);
+    sections_check_url_variable(d, at[DATABASE_URL]);
+    sections_check_url_variable(d, at[DATABASE_ADMIN_URL]);
     check_create(d, at[DATABASE_CREATE], at[DATABASE_EXPECT]);
     keys_merge(at[DATABASE_STAMP], stamp, STAMP_KEY_COUNT);
     const char *revision = node_text(stamp[STAMP_REVISION]);
@@ -394,6 +394,7 @@ void sections_check(struct contract *contract)
     }
     check_vault(d, top.at[TOP_VAULT]);
     check_database(d, top.at[TOP_DATABASE]);
+    guard_check(d, top.at[TOP_GUARD]);
 }
 
 void sections_select(struct contract *contract, const char *profile)
@@ -403,4 +404,5 @@ void sections_select(struct contract *contract, const char *profile)
 
     select_vault(d, top.at[TOP_VAULT], profile, &contract->vault);
     select_database(d, top.at[TOP_DATABASE], &contract->database);
+    guard_select(d, top.at[TOP_GUARD], &contract->guard);
 }

@@ -21,8 +21,9 @@ static void unknown_keys_get_the_nearest_known_one(void **state)
          "unknown key 'tokn' in 'auth'", "'token'"},
         {TOP("'run': {'stop_timout': '1s'}"), 1, 37, "/run/stop_timout",
          "unknown key 'stop_timout' in 'run'", "'stop_timeout'"},
-        {TOP("'guard': {'ignore': [{'kid': 'index'}]}"), 1, 51, "/guard/ignore/0/kid",
-         "unknown key 'kid' in 'ignore'", "'kind'"},
+        {TOP("'guard': {'ignore': [{'untl': 'w', 'kind': 'k', 'object': 'o', 'until': "
+             "'2027-01-31', 'why': 'w'}]}"),
+         1, 51, "/guard/ignore/0/untl", "unknown key 'untl' in 'ignore'", "'until'"},
         {TOP("'files': [{'pth': '/x'}]"), 1, 40, "/files/0/pth", "unknown key 'pth' in 'files'",
          "'path'"},
         {TOP("'docs': {'A.md': {'sectons': []}}"), 1, 47, "/docs/A.md/sectons",
