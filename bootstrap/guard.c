@@ -9,6 +9,7 @@
 #include "base/str.h"
 #include "bootstrap/apply.h"
 #include "bootstrap/catalog.h"
+#include "bootstrap/guard_report.h"
 #include "bootstrap/paths.h"
 
 enum {
@@ -29,25 +30,13 @@ struct ways {
     struct path_outcome *outcomes; /* shared with the workers */
 };
 
-void guard_report_release(struct guard_report *report)
+void guard_memory_free(struct guard_memory *memory)
 {
-    struct guard_path *paths[] = {&report->a, &report->b};
-    for (size_t i = 0; i < ARRAY_LEN(paths); i++) {
-        free(paths[i]->error);
-        free(paths[i]->output);
-        names_free_list(paths[i]->stamp);
-    }
-    differences_release(&report->differences);
-    for (size_t i = 0; i < report->extra_count; i++)
-        free(report->extras[i].error);
-    free(report->extras);
-    names_free_list(report->leftovers);
-    if (report->memory) {
-        catalog_release(&report->memory->a);
-        catalog_release(&report->memory->b);
-    }
-    free(report->memory);
-    *report = GUARD_REPORT_INIT;
+    if (!memory)
+        return;
+    catalog_release(&memory->a);
+    catalog_release(&memory->b);
+    free(memory);
 }
 
 /* ---- what must be known -------------------------------------------------------------------------------- */

@@ -85,8 +85,10 @@ static int register_password(const struct scratch *scratch, struct err *err)
 static int take_lock(struct scratch *scratch, int64_t deadline_ms, struct err *err)
 {
     AUTO_BUF sql = BUF_INIT(SQL_BYTES);
-    buf_addf(&sql, "SELECT pg_catalog.pg_advisory_lock_shared(%d, %" PRId32 ")", SCRATCH_LOCK_CLASS,
-             (int32_t)scratch->number);
+    buf_addf(&sql,
+             "SET client_min_messages = warning; " /* "does not exist, skipping" is no news */
+             "SELECT pg_catalog.pg_advisory_lock_shared(%d, %" PRId32 ")",
+             SCRATCH_LOCK_CLASS, (int32_t)scratch->number);
     return execute(scratch->admin, &sql, deadline_ms, err);
 }
 
