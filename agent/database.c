@@ -52,6 +52,9 @@ static int command_environment(struct job *job, struct database_job *d, struct e
     for (const char *const *name = database->env; name && *name; name++)
         if (pass_on(job, &d->environment, *name, err) != 0)
             return -1;
+    for (const char *const *name = d->more_names; name && *name; name++)
+        if (pass_on(job, &d->environment, *name, err) != 0)
+            return -1;
     if (d->settings.url &&
         (environment_set(&d->environment, database->url, d->settings.url, err) != 0 ||
          environment_set(&d->environment, "DATABASE_URL", d->settings.url, err) != 0))
@@ -188,12 +191,11 @@ static int take_url(struct job *job, struct database_job *d, struct err *err)
     return 0;
 }
 
-int job_database(struct job *job, struct database_job *out, struct err *err)
+int job_database_settings(struct job *job, struct database_job *out, struct err *err)
 {
     const struct contract_database *from = &job->contract->database;
 
-    if (job_resolve_for_database(job, err) != 0 || job_check(job, err) != 0 ||
-        take_url(job, out, err) != 0 || folder_of(job, out, err) != 0 ||
+    if (require_database(job, err) != 0 || folder_of(job, out, err) != 0 ||
         command_environment(job, out, err) != 0)
         return -1;
     if ((from->alembic || from->heads) &&
@@ -221,4 +223,12 @@ int job_database(struct job *job, struct database_job *out, struct err *err)
         .deadline_ms = job->call->deadline_ms,
     };
     return 0;
+}
+
+int job_database(struct job *job, struct database_job *out, struct err *err)
+{
+    if (job_resolve_for_database(job, err) != 0 || job_check(job, err) != 0 ||
+        take_url(job, out, err) != 0)
+        return -1;
+    return job_database_settings(job, out, err);
 }

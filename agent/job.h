@@ -91,6 +91,7 @@ struct database_job {
     struct graph *graph;
     struct environment environment; /* of the database's commands */
     const char **environment_list;
+    const char *const *more_names; /* that its commands get besides database.env, or NULL */
     char *folder;
 };
 #define DATABASE_JOB_INIT ((struct database_job){0})
@@ -99,6 +100,9 @@ void database_job_release(struct database_job *d);
 
 /* Resolve the database's URL and those names for its commands that the contract declares. */
 MUST_USE int job_resolve_for_database(struct job *job, struct err *err);
+
+/* Everything but the URL, which is in out->settings already, or stays out: nothing is resolved. */
+MUST_USE int job_database_settings(struct job *job, struct database_job *out, struct err *err);
 
 /* Resolve and check the database's URL and what its commands get, read the graph. */
 MUST_USE int job_database(struct job *job, struct database_job *out, struct err *err);
