@@ -178,7 +178,7 @@ static int in_transaction(struct run *run, struct db **db, enum outcome *outcome
     AUTO_LOOK look = LOOK_INIT;
     *outcome = OUTCOME_DONE;
     if (lock_begin(run, *db, &turn, &look, err) != 0)
-        return db_is_lost(*db) ? commit_give_up(run, db, outcome, err) : -1;
+        return commit_give_up(run, db, outcome, err);
     bool go = turn.had && run->report->state == STATE_FRESH;
     if (go) {
         plan_log_notes(&run->plan);
@@ -348,6 +348,7 @@ int run_begin(struct run *run, struct err *err)
 void run_end(struct run *run)
 {
     log_progress_end(&run->progress);
+    db_results_free(&run->begun);
     plan_release(&run->plan);
     db_target_release(&run->target);
     free(run->place);

@@ -127,9 +127,10 @@ struct run {
     char *place; /* db_target_describe */
     struct plan plan;
     bool planned, migrate;
-    bool command_done; /* create.command has ended well; its stamp is what is missing */
-    unsigned
-        polls; /* tries since the lock was found to be somebody else's; 0: not waiting for it */
+    bool command_done;        /* create.command has ended well; its stamp is what is missing */
+    struct db_results begun;  /* of lock_begin's message */
+    size_t extensions_at;     /* in it: what the server says of extensions; 0: not asked */
+    unsigned polls;           /* since the lock was found to be somebody else's; 0: not waiting */
     bool no_check_interval;   /* the server's platform has none */
     unsigned attempts;        /* of the transaction */
     int64_t lock_deadline_ms; /* lock_wait */
@@ -187,6 +188,8 @@ MUST_USE int lock_rollback(struct run *run, struct db *db, struct err *err);
 MUST_USE int rights_check(const struct run *run, const struct look *look, struct err *err);
 MUST_USE int rights_check_extensions(struct run *run, struct db *db, const struct look *look,
                                      struct err *err);
+/* The question of rights_check_extensions, for where it can ride on another message. */
+void rights_add_extension_query(const struct plan *plan, int server_version, struct buf *out);
 /* One statement, one result: the objects whose owner is another than settings->owner. */
 void rights_add_owner_query(const struct database_settings *settings, struct buf *out);
 MUST_USE int rights_check_owners(const struct run *run, const struct db_rows *rows,

@@ -113,33 +113,45 @@ static int read_look(struct run *run, struct db *db, const struct db_results *re
     return state_classify(run->settings, look, run->report, err);
 }
 
+/* The message of lock_begin; *try_at is the place of the first result that is read. */
+static int add_message(struct run *run, const struct db *db, struct buf *sql, size_t *try_at,
+                       struct err *err)
+{
+    struct db_info info;
+    db_info(db, &info);
+    *try_at = run->extensions_at = 0;
+    lock_add_begin(run, info.server_version, sql, try_at);
+    add_try(run->settings, "pg_try_advisory_xact_lock", sql);
+    add_expiry(sql);
+    state_look_sql(run->settings, sql);
+    if (run->plan.extensions.count > 0) {
+        rights_add_extension_query(&run->plan, info.server_version, sql);
+        run->extensions_at = *try_at + 2 + LOOK_RESULTS;
+    }
+    return buf_check(sql, ERR_CONTRACT, "the names in the contract", err);
+}
+
 static int send_begin(struct run *run, struct db *db, struct turn *turn, struct look *look,
                       struct err *err)
 {
     AUTO_BUF sql = BUF_INIT(OWN_SQL_MAX_BYTES);
-    struct db_info info;
-    size_t count = 0;
-    db_info(db, &info);
-    lock_add_begin(run, info.server_version, &sql, &count);
-    add_try(run->settings, "pg_try_advisory_xact_lock", &sql);
-    add_expiry(&sql);
-    state_look_sql(run->settings, &sql);
-    if (buf_check(&sql, ERR_CONTRACT, "the names in the contract", err) != 0)
-        return -1;
+    size_t at;
     struct db_results results;
-    if (db_query(db, buf_text(&sql), run_deadline(run, count + 3), &results, NULL, err) != 0)
+    if (add_message(run, db, &sql, &at, err) != 0)
         return -1;
-    int rc = 0;
-    if (results.count != count + 2 + LOOK_RESULTS) {
-        rc = err_set(err, ERR_DEFECT, "the look under the lock gave %zu results", results.count);
-    } else {
-        read_turn(&results.list[count], turn);
-        rc = read_look(run, db, &results, count + 2, look, err);
-        if (rc == 0 && turn->had && run->report->state == STATE_FRESH)
-            warn_expiry(run, &results.list[count + 1]);
-    }
-    db_results_free(&results);
-    return rc;
+    size_t expected = at + 2 + LOOK_RESULTS + (run->extensions_at > 0);
+    if (db_query(db, buf_text(&sql), run_deadline(run, expected), &results, NULL, err) != 0)
+        return -1;
+    db_results_free(&run->begun);
+    run->begun = results;
+    if (results.count != expected)
+        return err_set(err, ERR_DEFECT, "the look under the lock gave %zu results", results.count);
+    read_turn(&results.list[at], turn);
+    if (read_look(run, db, &results, at + 2, look, err) != 0)
+        return -1;
+    if (turn->had && run->report->state == STATE_FRESH)
+        warn_expiry(run, &results.list[at + 1]);
+    return 0;
 }
 
 /* A server on a platform that can't watch its sockets refuses client_connection_check_interval. */

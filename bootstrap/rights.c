@@ -71,7 +71,7 @@ int rights_check(const struct run *run, const struct look *look, struct err *err
 /* ---- extensions ------------------------------------------------------------------------------ */
 
 /* A row for each wanted extension: name, available, installed, trusted. */
-static void add_extension_query(const struct plan *plan, int server_version, struct buf *out)
+void rights_add_extension_query(const struct plan *plan, int server_version, struct buf *out)
 {
     /* trusted extensions came with 13 */
     const char *trusted = server_version >= 130000 ? "v.trusted OR NOT v.superuser"
@@ -117,23 +117,35 @@ static int check_extension(const struct run *run, const struct look *look,
                   run->place, name, look->user);
 }
 
+static int check_extensions(const struct run *run, const struct look *look,
+                            const struct db_rows *rows, struct err *err)
+{
+    for (size_t i = 0; i < rows->row_count; i++) {
+        if (check_extension(run, look, rows, i, err) != 0)
+            return -1;
+    }
+    return 0;
+}
+
+/* A round trip of its own only where the SQL was not known when the transaction began: emit. */
 int rights_check_extensions(struct run *run, struct db *db, const struct look *look,
                             struct err *err)
 {
     if (run->plan.extensions.count == 0)
         return 0;
+    if (run->extensions_at > 0)
+        return check_extensions(run, look, &run->begun.list[run->extensions_at], err);
     AUTO_BUF sql = BUF_INIT(OWN_SQL_MAX_BYTES);
     struct db_info info;
     db_info(db, &info);
-    add_extension_query(&run->plan, info.server_version, &sql);
+    rights_add_extension_query(&run->plan, info.server_version, &sql);
     if (buf_check(&sql, ERR_FILE, "the extensions' names", err) != 0)
         return -1;
     struct db_results results;
     if (db_query(db, buf_text(&sql), run_deadline(run, 1), &results, NULL, err) != 0)
         return -1;
-    int rc = 0;
-    for (size_t i = 0; rc == 0 && results.count == 1 && i < results.list[0].row_count; i++)
-        rc = check_extension(run, look, &results.list[0], i, err);
+    int rc = results.count == 1 ? check_extensions(run, look, &results.list[0], err)
+                                : err_set(err, ERR_DEFECT, "the look at extensions gave no result");
     db_results_free(&results);
     return rc;
 }
