@@ -77,8 +77,8 @@ static int append(struct reader *r, const struct sql_statement *statement, struc
     return 0;
 }
 
-/* A transaction statement is never left to the server, whatever follows its first word: it could end
- * the transaction that everything runs in. */
+/* A transaction statement is never left to the server, whatever follows its first word: it could
+ * end the transaction that everything runs in. */
 static bool is_transaction_word(enum sql_word word)
 {
     return word == WORD_BEGIN || word == WORD_START || word == WORD_COMMIT || word == WORD_END ||

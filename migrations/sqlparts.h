@@ -18,17 +18,14 @@
 /* ---- words --------------------------------------------------------------------------------------
  * The words on which a statement's class can depend. A statement in whose tokens none of them
  * occurs is plain whatever its grammar, and needs no parser. */
-#define SQL_WORDS(X)                                                                             \
-    X(ABORT)                                                                                     \
-    X(ALTER)                                                                                     \
-    X(ATOMIC)                                                                                    \
-    X(BEGIN)                                                                                     \
-    X(CASE)                                                                                      \
-    X(CLUSTER)                                                                                   \
-    X(COMMENT) X(COMMIT) X(CONCURRENTLY) X(COPY) X(CREATE) X(DATABASE) X(DISCARD) X(DROP) X(END) \
-        X(EXTENSION) X(FROM) X(FUNCTION) X(OWNER) X(PREPARE) X(PROCEDURE) X(REINDEX) X(RELEASE)  \
-            X(RESET) X(ROLLBACK) X(SAVEPOINT) X(SET) X(SET_CONFIG) X(START) X(STDIN)             \
-                X(SUBSCRIPTION) X(SYSTEM) X(TABLESPACE) X(VACUUM)
+/* A list, not code: */
+/* clang-format off */
+#define SQL_WORDS(X)                                                                               \
+    X(ABORT) X(ALTER) X(ATOMIC) X(BEGIN) X(CASE) X(CLUSTER) X(COMMENT) X(COMMIT) X(CONCURRENTLY)   \
+    X(COPY) X(CREATE) X(DATABASE) X(DISCARD) X(DROP) X(END) X(EXTENSION) X(FROM) X(FUNCTION)       \
+    X(OWNER) X(PREPARE) X(PROCEDURE) X(REINDEX) X(RELEASE) X(RESET) X(ROLLBACK) X(SAVEPOINT)       \
+    X(SET) X(SET_CONFIG) X(START) X(STDIN) X(SUBSCRIPTION) X(SYSTEM) X(TABLESPACE) X(VACUUM)
+/* clang-format on */
 
 enum sql_word {
     WORD_OTHER,
@@ -76,7 +73,7 @@ int sql_error_at(const struct sql_cutter *c, struct err *err, size_t offset, con
 /* Where the first token of a SQL text is, behind white space and comments, and the first word. */
 size_t sql_skip_blank(const char *text, size_t at, size_t length);
 
-/* ---- sqltree.c -----------------------------------------------------------------------------------
+/* ---- sqltree.c ----------------------------------------------------------------------------------
  * A value is a pointer at its first byte in the JSON text; NULL is "not there" and is passed
  * through by all of these. The text is libpg_query's own and well-formed. */
 const char *sql_tree_member(const char *object, const char *name);

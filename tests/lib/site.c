@@ -155,3 +155,35 @@ const char *site_ask(const struct site *site, const struct pg *pg, const char *s
     free(url);
     return answer;
 }
+
+void site_is_made(struct site *site)
+{
+    AUTO_REPORT report = REPORT_INIT;
+    struct err err = ERR_INIT;
+    if (bootstrap_run(&site->settings, false, &report, &err) != 0)
+        fail_msg("%s (hint: %s)", err.text, err.hint);
+    assert_true(report.created);
+    assert_true(report.verified);
+    assert_int_equal(report.state, STATE_CURRENT);
+    assert_int_equal(report.state_before, STATE_FRESH);
+}
+
+void site_is_refused(struct site *site, enum err_kind kind, const char *part, struct err *err)
+{
+    AUTO_REPORT report = REPORT_INIT;
+    *err = ERR_INIT;
+    if (bootstrap_run(&site->settings, false, &report, err) == 0)
+        fail_msg("not refused: %s", part);
+    if (err->kind != kind)
+        fail_msg("kind %s in place of %s: %s", err_word(err->kind), err_word(kind), err->text);
+    assert_text_has(err->text, part);
+    assert_false(report.created);
+}
+
+static const char count_relations[] =
+    "SELECT count(*) FROM pg_class WHERE relnamespace = 'public'::regnamespace";
+
+void site_is_untouched(const struct site *site, const struct pg *pg)
+{
+    assert_string_equal(site_ask(site, pg, count_relations), "0");
+}

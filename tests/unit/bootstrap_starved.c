@@ -1,7 +1,11 @@
-/* tests/unit/bootstrap_starved.c: bootstrap_run when memory runs out, at one place after the other. */
+/* tests/unit/bootstrap_starved.c: bootstrap_run and memory: how much, and when it runs out. */
 #include "tests/lib/unit.h"
 
+#include <stdio.h>
 #include <string.h>
+#include <sys/resource.h>
+#include <sys/wait.h>
+#include <unistd.h>
 
 #include "bootstrap/bootstrap.h"
 #include "tests/lib/heap.h"
@@ -61,9 +65,46 @@ static void no_memory_leaves_all_or_nothing_and_an_error(void **state)
     site_close(&site);
 }
 
+static void a_big_file_costs_little_more_than_its_size(void **state)
+{
+    (void)state;
+    enum { SIZE = 50 * 1000 * 1000, ROW = 1000 };
+    struct site site;
+    char path[128], row[ROW + 1];
+    site_open(&site, pg, "big");
+    site_sql(&site, "schema.sql", "CREATE TABLE t (a text);");
+    memset(row, 'x', sizeof(row));
+    (void)snprintf(row, sizeof(row), "INSERT INTO t VALUES ('%0*d');\n", ROW - 27, 7);
+    (void)snprintf(path, sizeof(path), "%s/data.sql", site.folder);
+    FILE *file = fopen(path, "w");
+    assert_non_null(file);
+    for (size_t i = 0; i < SIZE / ROW; i++)
+        assert_true(fputs(row, file) >= 0);
+    assert_int_equal(fclose(file), 0);
+    site_sql(&site, "data.sql", NULL);
+    pid_t child = fork();
+    if (child == 0) {
+        AUTO_REPORT report = REPORT_INIT;
+        struct err err = ERR_INIT;
+        struct rusage usage;
+        if (bootstrap_run(&site.settings, false, &report, &err) != 0 ||
+            getrusage(RUSAGE_SELF, &usage) != 0)
+            _exit(2);
+        _exit(usage.ru_maxrss <= (SIZE + 32 * 1024 * 1024) / 1024 ? 0 : 1);
+    }
+    int status;
+    assert_int_equal(waitpid(child, &status, 0), child);
+    assert_string_equal(site_ask(&site, pg, "SELECT count(*) FROM t"), "50000");
+#if !defined(__SANITIZE_ADDRESS__) /* its shadow and redzones are memory too */
+    assert_int_equal(status, 0);
+#endif
+    site_close(&site);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(a_big_file_costs_little_more_than_its_size),
         cmocka_unit_test(no_memory_leaves_all_or_nothing_and_an_error),
     };
     return cmocka_run_group_tests(tests, start_server, stop_server);

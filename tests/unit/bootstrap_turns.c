@@ -5,7 +5,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/resource.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -353,6 +352,20 @@ static void a_herd_with_a_command_takes_turns(void **state)
     site_close(&site);
 }
 
+/* A process that has the lock of SITE's database, and sleeps in its transaction. */
+static pid_t start_holder(struct site *slow, const struct site *site)
+{
+    slow->settings.url = site->settings.url;
+    site_sql(slow, "slow.sql", "CREATE TABLE t (a int); SELECT pg_sleep(300);");
+    pid_t holder = start_one(slow);
+    while (strcmp(site_ask(site, pg,
+                           "SELECT count(*) FROM pg_stat_activity WHERE wait_event = "
+                           "'PgSleep'"),
+                  "1") != 0)
+        clock_sleep_ms(20);
+    return holder;
+}
+
 static void the_lock_of_a_killed_holder_is_free(void **state)
 {
     (void)state;
@@ -361,14 +374,7 @@ static void the_lock_of_a_killed_holder_is_free(void **state)
     site_open(&site, pg, "killed");
     site_open(&slow, pg, "killed_2");
     site_sql(&site, "schema.sql", schema);
-    slow.settings.url = site.settings.url;
-    site_sql(&slow, "slow.sql", "CREATE TABLE t (a int); SELECT pg_sleep(300);");
-    pid_t holder = start_one(&slow);
-    while (strcmp(site_ask(&site, pg,
-                           "SELECT count(*) FROM pg_stat_activity WHERE wait_event = "
-                           "'PgSleep'"),
-                  "1") != 0)
-        clock_sleep_ms(20);
+    pid_t holder = start_holder(&slow, &site);
     assert_int_equal(kill(holder, SIGKILL), 0);
     assert_int_equal(end_of(holder), -SIGKILL);
     runs(&site, &report);
@@ -388,14 +394,7 @@ static void a_turn_that_does_not_come_names_the_holder(void **state)
     site_open(&slow, pg, "lock_wait_2");
     site_sql(&site, "schema.sql", schema);
     site.settings.lock_wait_ms = 500;
-    slow.settings.url = site.settings.url;
-    site_sql(&slow, "slow.sql", "CREATE TABLE t (a int); SELECT pg_sleep(300);");
-    pid_t holder = start_one(&slow);
-    while (strcmp(site_ask(&site, pg,
-                           "SELECT count(*) FROM pg_stat_activity WHERE wait_event = "
-                           "'PgSleep'"),
-                  "1") != 0)
-        clock_sleep_ms(20);
+    pid_t holder = start_holder(&slow, &site);
     assert_int_equal(run(&site, &report, &err), -1);
     assert_int_equal(err.kind, ERR_DB_LOCK);
     assert_int_equal(err_exit_code(err.kind), 5);
@@ -407,7 +406,7 @@ static void a_turn_that_does_not_come_names_the_holder(void **state)
     site_close(&site);
 }
 
-/* ---- death at each message ---------------------------------------------------------------------------- */
+/* ---- death at each message ------------------------------------------------------------------- */
 
 /* Tables if and only if a stamp; and what a next run makes of it. */
 static void leaves_all_or_nothing(struct site *site, bool committed)
@@ -443,43 +442,6 @@ static void a_process_killed_at_any_message_leaves_all_or_nothing(void **state)
     }
 }
 
-/* ---- memory ---------------------------------------------------------------------------------- */
-
-static void a_big_file_costs_little_more_than_its_size(void **state)
-{
-    (void)state;
-    enum { SIZE = 50 * 1000 * 1000, ROW = 1000 };
-    struct site site;
-    char path[128], row[ROW + 1];
-    site_open(&site, pg, "big");
-    site_sql(&site, "schema.sql", "CREATE TABLE t (a text);");
-    memset(row, 'x', sizeof(row));
-    (void)snprintf(row, sizeof(row), "INSERT INTO t VALUES ('%0*d');\n", ROW - 27, 7);
-    (void)snprintf(path, sizeof(path), "%s/data.sql", site.folder);
-    FILE *file = fopen(path, "w");
-    assert_non_null(file);
-    for (size_t i = 0; i < SIZE / ROW; i++)
-        assert_true(fputs(row, file) >= 0);
-    assert_int_equal(fclose(file), 0);
-    site_sql(&site, "data.sql", NULL);
-    pid_t child = fork();
-    if (child == 0) {
-        AUTO_REPORT report = REPORT_INIT;
-        struct err err;
-        struct rusage usage;
-        if (run(&site, &report, &err) != 0 || getrusage(RUSAGE_SELF, &usage) != 0)
-            _exit(2);
-        _exit(usage.ru_maxrss <= (SIZE + 32 * 1024 * 1024) / 1024 ? 0 : 1);
-    }
-    int code = end_of(child);
-    assert_string_equal(site_ask(&site, pg, "SELECT count(*) FROM t"), "50000");
-#if !defined(__SANITIZE_ADDRESS__) /* its shadow and redzones are memory too */
-    assert_int_equal(code, 0);
-#endif
-    (void)code;
-    site_close(&site);
-}
-
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -499,7 +461,6 @@ int main(void)
         cmocka_unit_test(the_lock_of_a_killed_holder_is_free),
         cmocka_unit_test(a_turn_that_does_not_come_names_the_holder),
         cmocka_unit_test(a_process_killed_at_any_message_leaves_all_or_nothing),
-        cmocka_unit_test(a_big_file_costs_little_more_than_its_size),
     };
     return cmocka_run_group_tests(tests, start_servers, stop_servers);
 }
