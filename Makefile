@@ -175,7 +175,7 @@ FAULTS := $(patsubst tests/fault/%.c,$(B)/fault/%.so,$(wildcard tests/fault/*.c)
 $(B)/fault/%.so: tests/fault/%.c $(O)/flags
 	@mkdir -p $(@D)
 	@echo "  LINK  $@"
-	$(Q)$(CC) -std=c17 -D_GNU_SOURCE $(WARNINGS) $(if $(WERROR),-Werror) -O2 -g -fPIC -shared -o $@ $< -ldl
+	$(Q)$(CC) -std=c17 -D_GNU_SOURCE $(WARNINGS) $(if $(WERROR),-Werror) -O2 -g -fPIC -shared -o $@ $<
 
 faults: $(FAULTS)
 
