@@ -48,7 +48,6 @@ static const struct sarif_rule rules[RULE_COUNT] = {
 /* One thing to say, for either format. */
 struct finding {
     enum rule rule;
-    enum sarif_level level;
     const char *message, *title;
     const struct revision *revision;     /* where it was made; NULL: not known */
     const struct difference *difference; /* NULL: it is about a path */
@@ -66,7 +65,7 @@ static void add_to_sarif(const struct format *format, const struct finding *f, c
     const struct difference *d = f->difference;
     const struct sarif_finding finding = {
         .rule = f->rule,
-        .level = f->level,
+        .level = rules[f->rule].level,
         .message = f->message,
         .file = file,
         .line = f->revision ? f->revision->line : 0,
@@ -82,7 +81,7 @@ static void add_to_github(const struct format *format, const struct finding *f, 
     if (f->difference && f->difference->ignored)
         return; /* nobody needs to look at it */
     const struct annotation annotation = {
-        .level = f->level == SARIF_ERROR ? ANNOTATION_ERROR : ANNOTATION_WARNING,
+        .level = rules[f->rule].level == SARIF_ERROR ? ANNOTATION_ERROR : ANNOTATION_WARNING,
         .file = file,
         .line = f->revision ? f->revision->line : 0,
         .title = f->title,
@@ -123,7 +122,6 @@ static void add_difference(const struct format *format, const struct difference 
                                           ? graph_find(format->graph, d->revision)
                                           : NULL;
     add_finding(format, &(struct finding){.rule = (enum rule)d->class_,
-                                          .level = rules[d->class_].level,
                                           .message = buf_text(&message),
                                           .title = buf_text(&title),
                                           .revision = revision,
@@ -131,14 +129,11 @@ static void add_difference(const struct format *format, const struct difference 
 }
 
 /* A finding that is about a path; MESSAGE is whole or has failed. */
-static void add_plain(const struct format *format, enum rule rule, enum sarif_level level,
-                      const struct buf *message)
+static void add_plain(const struct format *format, enum rule rule, const struct buf *message)
 {
     guard_pass_failure(format->out, message);
-    add_finding(format, &(struct finding){.rule = rule,
-                                          .level = level,
-                                          .message = buf_text(message),
-                                          .title = "agent guard"});
+    add_finding(format, &(struct finding){
+                            .rule = rule, .message = buf_text(message), .title = "agent guard"});
 }
 
 static void add_path(const struct format *format, const struct guard_path *path, char name)
@@ -151,12 +146,12 @@ static void add_path(const struct format *format, const struct guard_path *path,
             buf_addf(&message, ": %s", path->error);
         if (path->output && *path->output)
             buf_addf(&message, "\nIts commands printed:\n%s", path->output);
-        add_plain(format, RULE_PATH, SARIF_ERROR, &message);
+        add_plain(format, RULE_PATH, &message);
     } else if (path->idempotent_known && !path->idempotent) {
         buf_addf(&message, "path %c: migrating again changed the database", name);
         if (path->error)
             buf_addf(&message, ": %s", path->error);
-        add_plain(format, RULE_AGAIN, SARIF_ERROR, &message);
+        add_plain(format, RULE_AGAIN, &message);
     }
 }
 
@@ -170,7 +165,7 @@ static void add_stamps(const struct format *format, const struct guard_report *r
     guard_add_stamp(&r->a, &message);
     buf_adds(&message, "; after path B: ");
     guard_add_stamp(&r->b, &message);
-    add_plain(format, RULE_STAMP, SARIF_ERROR, &message);
+    add_plain(format, RULE_STAMP, &message);
 }
 
 static void add_findings(const struct format *format, const struct guard_report *r)
@@ -184,8 +179,7 @@ static void add_findings(const struct format *format, const struct guard_report 
         AUTO_BUF message = BUF_INIT(format->out->max);
         buf_addf(&message, "%s failed%s%s", r->extras[i].name, r->extras[i].error ? ": " : "",
                  r->extras[i].error ? r->extras[i].error : "");
-        /* A way that nobody asked for may fail while the gate is open. */
-        add_plain(format, RULE_ALSO, r->equal ? SARIF_WARNING : SARIF_ERROR, &message);
+        add_plain(format, RULE_ALSO, &message);
     }
     for (size_t i = 0; i < r->differences.count; i++)
         add_difference(format, &r->differences.list[i]);

@@ -155,7 +155,8 @@ static void add_causes(const struct guard_report *r, struct buf *out)
         if (r->extras[i].ok)
             continue;
         begin_cause(out, &any);
-        buf_addf(out, "%s failed", r->extras[i].name);
+        str_add_sanitised(out, r->extras[i].name, strlen(r->extras[i].name));
+        buf_adds(out, " failed");
     }
 }
 

@@ -103,7 +103,8 @@ static void add_extras(const struct page *page, const struct guard_report *r)
     for (size_t i = 0; i < r->extra_count; i++) {
         const struct guard_extra *extra = &r->extras[i];
         add_label(page, i == 0 ? "also" : "");
-        buf_addf(page->out, "%s: %s", extra->name, extra->ok ? "ok" : "failed");
+        add_foreign(page->out, extra->name);
+        buf_adds(page->out, extra->ok ? ": ok" : ": failed");
         if (extra->error) {
             buf_adds(page->out, ": ");
             add_block(page->out, extra->error, LABEL_INDENT);
@@ -235,6 +236,13 @@ static void add_class_head(const struct page *page, enum difference_class class_
     buf_addf(page->out, ": %s\n", class_meanings[class_]);
 }
 
+static void add_kind(const struct page *page, const char *kind)
+{
+    buf_adds(page->out, "  ");
+    add_foreign(page->out, kind);
+    buf_addc(page->out, '\n');
+}
+
 static void add_differences(const struct page *page, const struct differences *differences)
 {
     const struct difference *last = NULL;
@@ -244,7 +252,7 @@ static void add_differences(const struct page *page, const struct differences *d
         if (new_class)
             add_class_head(page, d->class_);
         if (new_class || !str_eq(last->kind, d->kind))
-            buf_addf(page->out, "  %s\n", d->kind);
+            add_kind(page, d->kind);
         add_difference(page, d);
         last = d;
     }
