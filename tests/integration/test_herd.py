@@ -104,7 +104,7 @@ def test_fifty_starts_at_once_all_start(case: Case) -> None:
 @alone
 def test_those_who_wait_say_for_whom(case: Case) -> None:
     database, project = case.database(), Project(case)
-    project.folder.write("schema.sql", "SELECT pg_sleep(3);\n" + SCHEMA)
+    project.folder.write("schema.sql", "SELECT pg_sleep(6);\n" + SCHEMA)
     project.database_contract()
     agent, env = case.make_agent(), {"DATABASE_URL": database.url()}
     first = agent.start("bootstrap", "--json", env=env)
