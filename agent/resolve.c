@@ -1,8 +1,8 @@
 /* agent/resolve.c: job_resolve: every wanted variable from its source, in one go. */
 #include "agent/job.h"
+#include "agent/mask.h"
 #include "base/log.h"
 #include "base/mem.h"
-#include "base/redact.h"
 
 /* One variable on its way: its requests are a run of the common array. */
 struct wanted {
@@ -216,7 +216,7 @@ static int assemble(struct resolution *r, const struct wanted *wanted, struct er
     value->resolved = result == 0;
     job->has_unchecked = true;
     if (result == 0 && variable->secret && secret_is_set(&value->bytes))
-        result = redact_register(&value->bytes, err);
+        result = mask_value(&value->bytes, parts, variable->part_count, err);
     free(parts);
     return result;
 }
