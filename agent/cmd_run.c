@@ -110,16 +110,25 @@ static int resolve_inline(struct job *job, struct err *err)
     return result;
 }
 
+/* What is asked for and can't be had without a contract must not be passed over in silence. */
+static int do_without_contract(struct job *job, struct err *err)
+{
+    const char *option = with_bootstrap              ? "--bootstrap"
+                         : only_contract             ? "--only-contract"
+                         : job->call->common.profile ? "--profile"
+                                                     : NULL;
+
+    if (!option)
+        return resolve_inline(job, err);
+    err_set(err, ERR_USAGE, "%s needs a contract, and there is no '%s'", option,
+            job_contract_path(job->call));
+    return err_hint(err, "Name it with --contract FILE or AGENT_CONTRACT.");
+}
+
 static int prepare(struct job *job, struct err *err)
 {
-    if (!job_has_contract(job->call)) {
-        if (with_bootstrap) {
-            err_set(err, ERR_USAGE, "--bootstrap needs a contract, and there is no '%s'",
-                    job_contract_path(job->call));
-            return err_hint(err, "Name it with --contract FILE or AGENT_CONTRACT.");
-        }
-        return resolve_inline(job, err);
-    }
+    if (!job_has_contract(job->call))
+        return do_without_contract(job, err);
     if (job_load(job, err) != 0)
         return -1;
     if (only_contract)

@@ -219,6 +219,8 @@ def test_agents_own_failures_are_125_and_say_their_code(case: Case) -> None:
                         ("run", "true"): ["'true' stands before '--'"],
                         ("run", "--supervise", "--", "true"): ["--supervise", "not in this version"],
                         ("run", "--bootstrap", "--", "true"): ["--bootstrap needs a contract"],
+                        ("run", "--only-contract", "--", "true"): ["--only-contract needs a contract"],
+                        ("run", "--profile=dev", "--", "true"): ["--profile needs a contract"],
                         ("run", "--bootstrp", "--", "true"): ["--bootstrp", "--bootstrap"]}.items():
         said = case.agent(*call).expect(125)
         assert not lacks(said.stderr, ["not started (code 2)", *words]), said
