@@ -22,6 +22,8 @@ enum {
     PROGRESS_FIRST_MS = 2000,
     PROGRESS_AGAIN_MS = 10000,
     PROGRESS_TERMINAL_MS = 100, /* between two rewrites of the line */
+    ERR_TRIES = 2,              /* of a line that memory runs out for */
+    BARE_LINE_BYTES = 512,      /* of an error that no memory is left for */
 };
 
 #define CLEAR_LINE "\r\033[K"
@@ -79,8 +81,9 @@ static bool put(const char *bytes, size_t length)
     return done == length;
 }
 
-/* Every byte that this file puts out goes through here. */
-static void sink(const struct buf *line)
+/* Every byte that this file puts out goes through here, except for texts that are our own constants.
+ * False: there was no memory for the line. One that stderr does not take is counted, and that is all. */
+static bool sink(const struct buf *line)
 {
     AUTO_BUF out = BUF_INIT(LINE_BYTES_MAX + sizeof(CLEAR_LINE) + 1);
 
@@ -91,12 +94,12 @@ static void sink(const struct buf *line)
         log_state.on_terminal_line = false;
     }
     redact_add(&out, line->data, line->len);
-    if (line->no_memory || line->too_long || out.no_memory || out.too_long || out.len == 0 ||
-        !put(out.data, out.len)) {
+    bool whole = !line->no_memory && !line->too_long && !out.no_memory && !out.too_long;
+    if (whole && out.len > 0 && put(out.data, out.len))
+        log_state.dropped = 0;
+    else
         log_state.dropped++;
-        return;
-    }
-    log_state.dropped = 0;
+    return whole;
 }
 
 /* ---- lines ------------------------------------------------------------------------------- */
@@ -207,7 +210,7 @@ static void report_dropped(void)
     add_number(&line, "count", log_state.dropped);
     finish(&line);
     unsigned before = log_state.dropped;
-    sink(&line);
+    (void)sink(&line);
     if (log_state.dropped > 0)
         log_state.dropped = before; /* the report itself is not one of the lost lines */
 }
@@ -226,7 +229,7 @@ void log_line(enum log_level level, const char *message, ...)
         add_pair(&line, key, va_arg(args, const char *));
     va_end(args);
     finish(&line);
-    sink(&line);
+    (void)sink(&line); /* it is counted among the lost ones */
 }
 
 void log_msg(enum log_level level, const char *format, ...)
@@ -275,6 +278,8 @@ static void add_err_text(struct buf *line, const struct err *err)
     buf_adds(&text, err->text);
     begin(line, LOG_ERROR, buf_text(&text));
     finish(line);
+    if (text.no_memory)
+        line->no_memory = true;
     if (!err->hint[0])
         return;
     buf_adds(line, log_state.color ? "\033[36mhint\033[0m " : "hint ");
@@ -282,15 +287,40 @@ static void add_err_text(struct buf *line, const struct err *err)
     finish(line);
 }
 
+/* An error is never blank, not even where no memory is left to take secrets out of its text: then its
+ * kind is said, in words of ours. */
+static void put_bare_error(const struct err *err, int exit_code)
+{
+    char line[BARE_LINE_BYTES];
+    const char *meaning = err_meaning(err->kind), *word = err_word(err->kind);
+    int length;
+
+    if (log_state.format == LOG_JSON)
+        length = snprintf(line, sizeof line,
+                          "{\"level\":\"error\",\"msg\":\"%s; no memory is left to say more\","
+                          "\"code\":%d,\"kind\":\"%s\"}\n",
+                          meaning, exit_code, word);
+    else
+        length = snprintf(line, sizeof line,
+                          "error %s; no memory is left to say more (exit code %d, %s)\n", meaning,
+                          exit_code, word);
+    if (length > 0 && (size_t)length < sizeof line)
+        (void)put(line, (size_t)length); /* nothing is left to say it with */
+}
+
 void log_err(const struct err *err, int exit_code)
 {
     report_dropped();
-    AUTO_BUF line = BUF_INIT(LINE_BYTES_MAX);
-    if (log_state.format == LOG_JSON)
-        add_err_json(&line, err, exit_code);
-    else
-        add_err_text(&line, err);
-    sink(&line);
+    for (int tries = 0; tries < ERR_TRIES; tries++) {
+        AUTO_BUF line = BUF_INIT(LINE_BYTES_MAX);
+        if (log_state.format == LOG_JSON)
+            add_err_json(&line, err, exit_code);
+        else
+            add_err_text(&line, err);
+        if (sink(&line))
+            return;
+    }
+    put_bare_error(err, exit_code);
 }
 
 /* ---- progress ---------------------------------------------------------------------------- */
@@ -325,7 +355,7 @@ void log_progress(struct log_progress *p, const char *format, ...)
     AUTO_BUF line = BUF_INIT(LINE_BYTES_MAX);
     buf_adds(&line, CLEAR_LINE);
     clean(&line, buf_text(&message));
-    sink(&line);
+    (void)sink(&line); /* the next one says more */
     log_state.on_terminal_line = true;
     p->on_line = true;
 }

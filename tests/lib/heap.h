@@ -14,6 +14,9 @@
 /* How many allocations succeed before one fails; negative: all do. After the failure: all do. */
 static long heap_successes = -1;
 
+/* Whether those behind a failure fail, too. */
+static bool heap_stays_empty;
+
 /* Blocks given back with heap_canary in them. */
 static const char *heap_canary;
 static unsigned heap_leaks;
@@ -21,6 +24,14 @@ static unsigned heap_leaks;
 static inline void heap_fail_after(long successes)
 {
     heap_successes = successes;
+    heap_stays_empty = false;
+}
+
+/* As heap_fail_after, and from there on all fail, until heap_fail_after(-1). */
+static inline void heap_fail_from(long successes)
+{
+    heap_successes = successes;
+    heap_stays_empty = true;
 }
 
 static inline void heap_watch(const char *canary)
@@ -49,6 +60,8 @@ static inline bool heap_fails(void)
 {
     if (heap_successes < 0 || heap_successes-- > 0)
         return false;
+    if (heap_stays_empty)
+        heap_successes = 0;
     errno = ENOMEM;
     return true;
 }

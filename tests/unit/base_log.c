@@ -12,6 +12,7 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/redact.h"
+#include "tests/lib/heap.h"
 
 enum { TEXT_BYTES = 256 * 1024, PATIENCE_MS = 60 * 1000 };
 
@@ -141,6 +142,53 @@ static void an_error_in_json_has_code_kind_and_where(void **state)
                          "\"sqlstate\":\"42601\",\"file\":\"schema.sql\",\"line\":3}\n");
     assert_text_lacks(out, "hint");
     assert_text_lacks(out, "column");
+}
+
+static void an_error_is_never_blank_whatever_memory_is_left(void **state)
+{
+    (void)state;
+    NEEDS_HEAP();
+    struct err err = ERR_INIT;
+    (void)err_set(&err, ERR_DB_SQL, "the text of the error");
+    (void)err_hint(&err, "A hint.");
+    static const enum log_format formats[] = {LOG_TEXT, LOG_JSON};
+    for (size_t i = 0; i < ARRAY_LEN(formats); i++) {
+        log_setup(formats[i], LOG_INFO, false);
+        long left = -1;
+        for (long k = 0; left < 0; k++) { /* one allocation fails: the line is put together again */
+            capture();
+            heap_fail_after(k);
+            log_err(&err, 6);
+            left = heap_successes;
+            heap_fail_after(-1);
+            assert_text_has(logged(), "the text of the error");
+        }
+    }
+}
+
+static void without_memory_the_kind_of_an_error_is_said(void **state)
+{
+    (void)state;
+    NEEDS_HEAP();
+    struct err err = ERR_INIT;
+    (void)err_set(&err, ERR_DB_SQL, "canary");
+    log_setup(LOG_TEXT, LOG_INFO, false);
+    capture();
+    heap_fail_from(0);
+    log_err(&err, 6);
+    heap_fail_after(-1);
+    assert_string_equal(logged(),
+                        "error the database answered a statement with an error; no memory "
+                        "is left to say more (exit code 6, sql)\n");
+    log_setup(LOG_JSON, LOG_INFO, false);
+    capture();
+    heap_fail_from(0);
+    log_err(&err, 6);
+    heap_fail_after(-1);
+    assert_string_equal(logged(),
+                        "{\"level\":\"error\",\"msg\":\"the database answered a statement "
+                        "with an error; no memory is left to say more\",\"code\":6,"
+                        "\"kind\":\"sql\"}\n");
 }
 
 static void secrets_are_taken_out_even_where_escapes_take_them_apart(void **state)
@@ -310,6 +358,8 @@ int main(void)
         CAPTURED(color_is_for_the_level_alone_and_only_when_asked_for),
         CAPTURED(an_error_has_its_place_and_its_hint_on_a_line_of_its_own),
         CAPTURED(an_error_in_json_has_code_kind_and_where),
+        CAPTURED(an_error_is_never_blank_whatever_memory_is_left),
+        CAPTURED(without_memory_the_kind_of_an_error_is_said),
         CAPTURED(secrets_are_taken_out_even_where_escapes_take_them_apart),
         CAPTURED(a_long_value_is_cut_but_no_secret_with_it),
         CAPTURED(a_full_pipe_drops_lines_and_says_how_many),
