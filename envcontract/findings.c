@@ -19,6 +19,13 @@ static const char *keep(struct findings *f, const char *text)
     return copy;
 }
 
+/* Of a text that each finding has: without memory another one, so that showing it needs no look. */
+static const char *keep_always(struct findings *f, const char *text)
+{
+    const char *copy = keep(f, text);
+    return copy ? copy : "no memory is left to say what";
+}
+
 /* Most findings are of the same file as the one before: its name is kept once. */
 static const char *keep_file(struct findings *f, const char *file)
 {
@@ -38,8 +45,8 @@ void findings_add(struct findings *f, const struct finding *finding)
     f->list[f->count] = (struct finding){
         .severity = finding->severity,
         .variable = keep(f, finding->variable),
-        .rule = keep(f, finding->rule),
-        .message = keep(f, finding->message),
+        .rule = keep_always(f, finding->rule),
+        .message = keep_always(f, finding->message),
         .hint = keep(f, finding->hint),
         .file = keep_file(f, finding->file),
         .pointer = keep(f, finding->pointer),

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "envcontract/internal.h"
+#include "tests/lib/heap.h"
 
 static void add(struct findings *f, const char *file, unsigned line, unsigned column,
                 const char *message)
@@ -85,6 +86,26 @@ static void no_memory_is_an_error_and_not_no_problem(void **state)
     assert_int_equal(err.kind, ERR_RESOURCE);
 }
 
+static void a_finding_that_memory_ran_out_for_can_still_be_shown(void **state)
+{
+    const struct finding finding = {
+        .variable = "V", .rule = "type", .message = "m", .hint = "h", .file = "f", .pointer = "/p"};
+    long left = -1;
+
+    (void)state;
+    NEEDS_HEAP();
+    for (long k = 0; left < 0; k++) {
+        AUTO_FINDINGS f = FINDINGS_INIT;
+        AUTO_BUF text = BUF_INIT(4096);
+        heap_fail_from(k);
+        findings_add(&f, &finding);
+        heap_fail_after(-1);
+        left = f.no_memory ? -1 : 0;
+        findings_write_text(&f, false, &text);
+        assert_true(text.len > 0);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -92,6 +113,7 @@ int main(void)
         cmocka_unit_test(a_finding_keeps_copies),
         cmocka_unit_test(a_long_message_is_cut_and_a_blank_hint_is_none),
         cmocka_unit_test(no_memory_is_an_error_and_not_no_problem),
+        cmocka_unit_test(a_finding_that_memory_ran_out_for_can_still_be_shown),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
