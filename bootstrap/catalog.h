@@ -66,8 +66,8 @@ struct compare_options {
 
 /* Matched by definition first and by name second where names are automatic. What belongs to a table
  * that one side does not have is part of that table's text, not a difference of its own. *out is
- * the caller's (differences_release), untouched on failure; its texts live as long as both
- * catalogs. Errors: ERR_RESOURCE. */
+ * the caller's (differences_release), untouched on failure; its texts are its own. Errors:
+ * ERR_RESOURCE. */
 MUST_USE int catalog_compare(const struct catalog *a, const struct catalog *b,
                              const struct compare_options *options, struct differences *out,
                              struct err *err);
