@@ -221,5 +221,12 @@ MUST_USE int command_create(struct run *run, struct db **db, enum outcome *outco
                             struct err *err);
 MUST_USE int command_migrate(struct run *run, struct db **db, enum outcome *outcome,
                              struct err *err);
+/* The stamp in one transaction on the session that holds the lock; LOOK is how it was found. Not
+ * looked at again: commit_verify. The hint of a failure is the caller's. */
+MUST_USE int command_stamp(struct run *run, struct db **db, const struct look *look,
+                           enum outcome *outcome, struct err *err);
+/* A session lock needs a session: ERR_DB_REFUSED behind a pooler. */
+MUST_USE int command_refuse_pooler(const struct run *run, const struct db *db, const char *what,
+                                   struct err *err);
 
 #endif

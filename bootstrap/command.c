@@ -49,15 +49,13 @@ static int explain_failure(struct run *run, struct db *db, struct err *err)
                     "bootstrap --adopt`.");
 }
 
-/* The stamp in one transaction, on the connection that holds the lock. */
-static int stamp(struct run *run, struct db **db, const struct look *look, enum outcome *outcome,
-                 struct err *err)
+int command_stamp(struct run *run, struct db **db, const struct look *look, enum outcome *outcome,
+                  struct err *err)
 {
     char xid[XID_BYTES] = "";
     if (look->rows.count > 0)
         return err_set(err, ERR_DB_STATE,
-                       "%s: create.command left rows in the version table that are "
-                       "not the heads: %s",
+                       "%s: there are rows in the version table that are not the heads: %s",
                        run->place, run->report->why ? run->report->why : "");
     if (begin(run, *db, err) != 0)
         return -1;
@@ -70,6 +68,14 @@ static int stamp(struct run *run, struct db **db, const struct look *look, enum 
     struct err undo = ERR_INIT;
     run_append(err, lock_rollback(run, *db, &undo) == 0 ? "the stamp was rolled back"
                                                         : "the stamp was not committed");
+    return -1;
+}
+
+static int stamp_made(struct run *run, struct db **db, const struct look *look,
+                      enum outcome *outcome, struct err *err)
+{
+    if (command_stamp(run, db, look, outcome, err) == 0)
+        return 0;
     return err_hint(err,
                     "What create.command made is there: drop it and run bootstrap again, or, when "
                     "the schema is whole, `agent bootstrap --adopt`.");
@@ -99,7 +105,7 @@ static int run_create(struct run *run, struct db **db, const struct look *look,
         return db_is_lost(*db) ? commit_try_again(run, true, outcome, err) : -1;
     }
     /* it may have stamped by itself */
-    if (run->report->state != STATE_CURRENT && stamp(run, db, &after, outcome, err) != 0)
+    if (run->report->state != STATE_CURRENT && stamp_made(run, db, &after, outcome, err) != 0)
         return -1;
     if (*outcome != OUTCOME_DONE)
         return 0;
@@ -108,8 +114,11 @@ static int run_create(struct run *run, struct db **db, const struct look *look,
     return commit_verify(run, db, err);
 }
 
-static int refuse_pooler(const struct run *run, const char *what, struct err *err)
+int command_refuse_pooler(const struct run *run, const struct db *db, const char *what,
+                          struct err *err)
 {
+    if (!is_pooled(db))
+        return 0;
     err_set(err, ERR_DB_REFUSED,
             "%s: a pooler is in between, and %s needs a session of the server's "
             "for its lock",
@@ -121,12 +130,12 @@ int command_create(struct run *run, struct db **db, enum outcome *outcome, struc
 {
     struct turn turn;
     AUTO_LOOK look = LOOK_INIT;
-    if (is_pooled(*db))
-        return refuse_pooler(run, "create.command", err);
+    if (command_refuse_pooler(run, *db, "create.command", err) != 0)
+        return -1;
     if (lock_session(run, *db, &turn, &look, err) != 0)
         return -1;
-    if (is_pooled(*db))
-        return refuse_pooler(run, "create.command", err);
+    if (command_refuse_pooler(run, *db, "create.command", err) != 0)
+        return -1;
     *outcome = OUTCOME_DONE;
     if (run->report->state == STATE_CURRENT && !run->command_done) {
         run->report->verified = true;

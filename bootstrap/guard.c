@@ -1,7 +1,4 @@
 /* bootstrap/guard.c: both ways to the schema, held against one another; see guard.h. */
-#include <string.h>
-#include <sys/mman.h>
-
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/mem.h"
@@ -16,11 +13,6 @@ enum {
     PATHS_MAX = 4,
     EXTRAS_MAX = 4,
     JOBS_MAX = 2,
-    SCENE_MS = 60 * 1000, /* for reading catalogs when the ways are gone */
-};
-
-struct guard_memory {
-    struct catalog a, b;
 };
 
 /* The ways of one run, in the order in which they are started. */
@@ -86,12 +78,9 @@ static int plan_ways(const struct guard_settings *settings, struct scratch *scra
 {
     const struct path common = {.guard = settings, .scratch = scratch, .deadline_ms = deadline_ms};
     struct path a = common, b = common, offline = common, stairs = common;
-    ways->outcomes = mmap(NULL, PATHS_MAX * sizeof(*ways->outcomes), PROT_READ | PROT_WRITE,
-                          MAP_SHARED | MAP_ANONYMOUS, -1, 0);
-    if (ways->outcomes == MAP_FAILED) {
-        ways->outcomes = NULL;
-        return err_errno(err, ERR_RESOURCE, "share memory with the paths");
-    }
+    ways->outcomes = outcomes_new(PATHS_MAX, err);
+    if (!ways->outcomes)
+        return -1;
     a.kind = PATH_MIGRATE;
     a.name = "path A";
     b.kind = PATH_CREATE;
@@ -113,12 +102,6 @@ static const struct path *way_of(const struct ways *ways, enum path_kind kind)
         if (ways->list[i].kind == kind)
             return &ways->list[i];
     return NULL;
-}
-
-static void release_ways(struct ways *ways)
-{
-    if (ways->outcomes)
-        (void)munmap(ways->outcomes, PATHS_MAX * sizeof(*ways->outcomes));
 }
 
 /* ---- what came of them, into the report ------------------------------------------------------------------ */
@@ -168,17 +151,6 @@ static int add_extra(struct guard_report *report, const char *name, bool ok, con
 
 /* ---- catalogs -------------------------------------------------------------------------------------------- */
 
-static int read_catalog(const struct path *path, struct catalog *out, struct err *err)
-{
-    AUTO_SCENE scene = {0};
-    struct path later = *path;
-    later.deadline_ms = clock_in_ms(SCENE_MS); /* the ways may have used up all of their time */
-    if (scene_open(&later, path->database, NULL, &scene, err) != 0 ||
-        scene_catalog(&scene, out, err) != 0)
-        return err_wrap(err, "read the catalog of %s", path->name);
-    return 0;
-}
-
 static int compare(const struct guard_settings *settings, const struct ways *ways,
                    struct guard_report *report, struct err *err)
 {
@@ -190,8 +162,8 @@ static int compare(const struct guard_settings *settings, const struct ways *way
     if (!report->memory)
         return err_nomem(err);
     struct guard_memory *m = report->memory;
-    if (read_catalog(way_of(ways, PATH_MIGRATE), &m->a, err) != 0 ||
-        read_catalog(way_of(ways, PATH_CREATE), &m->b, err) != 0)
+    if (path_catalog(way_of(ways, PATH_MIGRATE), &m->a, err) != 0 ||
+        path_catalog(way_of(ways, PATH_CREATE), &m->b, err) != 0)
         return -1;
     return catalog_compare(&m->a, &m->b, &options, &report->differences, err);
 }
@@ -212,7 +184,7 @@ static int take_offline(const struct guard_settings *settings, const struct ways
     }
     if (!offline->outcome->ok)
         return add_extra(report, offline->name, false, &offline->outcome->err, err);
-    if (read_catalog(offline, &catalog, err) != 0)
+    if (path_catalog(offline, &catalog, err) != 0)
         return -1;
     bool equal = scene_compare(&report->memory->a, &catalog, "it differs from path A", &why) == 0;
     if (!equal && why.kind != ERR_VIOLATION) {
@@ -290,7 +262,7 @@ static int try_ways(const struct guard_settings *settings, struct scratch *scrat
         result = workers_run(ways.list, ways.count, jobs, deadline_ms, err);
     if (result == 0)
         result = take_all(settings, &ways, report, err);
-    release_ways(&ways);
+    outcomes_free(ways.outcomes, PATHS_MAX);
     return result;
 }
 

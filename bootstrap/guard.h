@@ -115,17 +115,22 @@ void guard_write_text(const struct guard_report *report, bool color, struct buf 
 void guard_write_json(const struct guard_report *report, struct json *json); /* members */
 void guard_write_sarif(const struct guard_report *report, struct buf *out);
 void guard_write_github(const struct guard_report *report, struct buf *out);
+/* The same with the revisions' files: GRAPH is borrowed. */
+void guard_write_sarif_located(const struct guard_report *report, const struct graph *graph,
+                               struct buf *out);
+void guard_write_github_located(const struct guard_report *report, const struct graph *graph,
+                                struct buf *out);
 void guard_write_html(const struct guard_report *report,
                       struct buf *out); /* one self-contained page */
 
 /* ---- with the same means --------------------------------------------------------------------------- */
 
 /* `unstamped` and `lost-stamp`: the expected schema is made in a scratch database, compared, and when
- * equal stamped in one transaction; otherwise *differences says why not, and -1 (ERR_VIOLATION). With
- * TRUST nothing is compared: the expected tables are enough. */
+ * equal stamped in one transaction; otherwise guard->differences (A: the database, B: the schema that
+ * is expected) says why not, and -1 (ERR_VIOLATION). With TRUST nothing is compared: the expected
+ * tables are enough. `current` is 0 and nothing is done. */
 MUST_USE int adopt_run(const struct guard_settings *settings, bool trust,
-                       struct database_report *report, struct differences *differences,
-                       struct err *err);
+                       struct database_report *report, struct guard_report *guard, struct err *err);
 
 /* The catalog of the contract's database as text (`agent verify --schema`). */
 MUST_USE int verify_schema(const struct database_settings *settings, struct buf *out,

@@ -6,12 +6,12 @@
 #include "base/stop.h"
 #include "base/str.h"
 #include "bootstrap/apply.h"
-#include "bootstrap/catalog.h"
 #include "bootstrap/paths.h"
 
 enum {
     TRANSCRIPT_MAX_BYTES = 1024 * 1024, /* of all commands of a way; the end of it is kept */
     SHOWN_DIFFERENCES = 3,
+    SCENE_MS = 60 * 1000, /* for reading catalogs when the ways are gone */
 };
 
 /* ---- a database and its settings -------------------------------------------------------------------- */
@@ -65,6 +65,17 @@ int scene_catalog(const struct scene *scene, struct catalog *out, struct err *er
         0)
         return -1;
     return catalog_read(db, &scene->settings, statement_deadline(scene), out, err);
+}
+
+int path_catalog(const struct path *path, struct catalog *out, struct err *err)
+{
+    AUTO_SCENE scene = {0};
+    struct path later = *path;
+    later.deadline_ms = clock_in_ms(SCENE_MS); /* the ways may have used up all of their time */
+    if (scene_open(&later, path->database, NULL, &scene, err) != 0 ||
+        scene_catalog(&scene, out, err) != 0)
+        return err_wrap(err, "read the catalog of %s", path->name);
+    return 0;
 }
 
 static const char *change_of(const struct difference *d)
@@ -292,7 +303,7 @@ static int run(struct path *path, struct buf *transcript, struct err *err)
         return -1;
     if (path->copy && stamp_in_copy(path, transcript, &outcome->stamp_err) != 0)
         mask(&outcome->stamp_err);
-    if (path->kind == PATH_MIGRATE || path->kind == PATH_CREATE)
+    if (!path->only_make && (path->kind == PATH_MIGRATE || path->kind == PATH_CREATE))
         return again(&scene, outcome, err);
     return 0;
 }

@@ -9,7 +9,13 @@
 #ifndef BOOTSTRAP_PATHS_H
 #define BOOTSTRAP_PATHS_H
 
+#include "bootstrap/catalog.h"
 #include "bootstrap/scratch.h"
+
+/* What the differences of a report point into. */
+struct guard_memory {
+    struct catalog a, b;
+};
 
 enum {
     PATH_OUTPUT_BYTES = 64 * 1024, /* the end of what its commands wrote */
@@ -43,11 +49,16 @@ struct path {
     const char *name;     /* "path A", for messages */
     const char *database; /* its scratch database, reserved */
     const char *copy;     /* for the project's stamp, reserved; NULL: none */
+    bool only_make;       /* nothing is proved afterwards */
     const struct guard_settings *guard;
     struct scratch *scratch;
     int64_t deadline_ms;
     struct path_outcome *outcome;
 };
+
+/* For COUNT ways, in memory that is shared with what is forked from now on; NULL: *err. */
+MUST_USE struct path_outcome *outcomes_new(size_t count, struct err *err);
+void outcomes_free(struct path_outcome *outcomes, size_t count); /* NULL is fine */
 
 /* In the worker. */
 void path_run(struct path *path);
@@ -71,8 +82,9 @@ MUST_USE int scene_open(const struct path *path, const char *database, struct bu
 /* From a new connection. REPORT and LOOK may be NULL. */
 MUST_USE int scene_look(const struct scene *scene, struct database_report *report,
                         struct look *look, struct err *err);
-struct catalog;
 MUST_USE int scene_catalog(const struct scene *scene, struct catalog *out, struct err *err);
+/* Of a way that is gone, in a time of its own. */
+MUST_USE int path_catalog(const struct path *path, struct catalog *out, struct err *err);
 /* 0 when nothing at all differs; -1, ERR_VIOLATION, with what does, after WHAT. */
 MUST_USE int scene_compare(const struct catalog *a, const struct catalog *b, const char *what,
                            struct err *err);

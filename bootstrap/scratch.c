@@ -258,18 +258,23 @@ static int explain_create(const struct scratch *scratch, const char *name, const
     return -1;
 }
 
-static void add_comment(struct buf *sql, const char *name)
+/* One text for all databases of a run, so that it is no difference between them. */
+static void set_comment(struct scratch *scratch)
 {
     char now[CLOCK_RFC3339_BYTES], host[HOST_BYTES] = "";
-    AUTO_BUF text = BUF_INIT(SQL_BYTES);
     clock_rfc3339(clock_unix_seconds(), now);
     (void)gethostname(host, sizeof(host) - 1);
-    buf_addf(&text, COMMENT_PREFIX "a scratch database, made at %s by process %ld on %s", now,
-             (long)getpid(), host);
+    (void)snprintf(scratch->comment, sizeof(scratch->comment),
+                   COMMENT_PREFIX "a scratch database, made at %s by process %ld on %s", now,
+                   (long)getpid(), host);
+}
+
+static void add_comment(const struct scratch *scratch, const char *name, struct buf *sql)
+{
     buf_adds(sql, "COMMENT ON DATABASE ");
     db_add_identifier(sql, name);
     buf_adds(sql, " IS ");
-    db_add_literal(sql, buf_text(&text));
+    db_add_literal(sql, scratch->comment);
     buf_adds(sql, ";\n");
 }
 
@@ -292,7 +297,7 @@ int scratch_create(struct scratch *scratch, const char *name, const char *templa
         if (strcmp(err->sqlstate, "55006") != 0 || attempt == COPY_ATTEMPTS ||
             !backoff_wait(&backoff, 0, deadline_ms))
             return explain_create(scratch, name, template, err);
-    add_comment(&mark, name);
+    add_comment(scratch, name, &mark);
     if (owner) { /* as a login does that Vault makes: its sessions start as the owner */
         buf_adds(&mark, "ALTER DATABASE ");
         db_add_identifier(&mark, name);
@@ -337,6 +342,7 @@ int scratch_open(const struct guard_settings *settings, int64_t deadline_ms, str
                             .ephemeral = {.lock = -1, .server = PROC_CHILD_INIT}};
     struct err second = ERR_INIT;
     int result = 0;
+    set_comment(out);
     if (getrandom(&out->number, sizeof(out->number), 0) != (ssize_t)sizeof(out->number))
         result = err_errno(err, ERR_RESOURCE, "draw a random number");
     if (result == 0)

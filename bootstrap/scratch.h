@@ -18,7 +18,8 @@
 #include "bootstrap/internal.h"
 
 enum {
-    SCRATCH_NAME_BYTES = 64,      /* PostgreSQL's own limit, with the NUL */
+    SCRATCH_NAME_BYTES = 64, /* PostgreSQL's own limit, with the NUL */
+    SCRATCH_COMMENT_BYTES = 256,
     SCRATCH_CLEAN_MS = 30 * 1000, /* for dropping all */
     SCRATCH_CONNECT_MS = 10 * 1000,
     SCRATCH_STATEMENT_MS = 120 * 1000, /* CREATE DATABASE waits for a checkpoint on older servers */
@@ -41,9 +42,10 @@ struct scratch {
     struct secret url;       /* of the server, what scratch_url starts from */
     struct db_target target; /* the same */
     struct db *admin;
-    uint32_t number;        /* of this run */
-    struct names databases; /* that may be there */
-    struct names leftovers; /* of other runs, "database 'x'", "folder '/tmp/y'" */
+    uint32_t number;                     /* of this run */
+    char comment[SCRATCH_COMMENT_BYTES]; /* that marks its databases */
+    struct names databases;              /* that may be there */
+    struct names leftovers;              /* of other runs, "database 'x'", "folder '/tmp/y'" */
 };
 
 /* Connect to settings->server_url, or start a server of our own, and look for leftovers. Until

@@ -8,6 +8,7 @@
 #include <limits.h>
 #include <poll.h>
 #include <signal.h>
+#include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -26,6 +27,22 @@ struct worker {
     pid_t pid; /* 0: none runs */
     int end;   /* readable when it has ended; -1: none */
 };
+
+struct path_outcome *outcomes_new(size_t count, struct err *err)
+{
+    struct path_outcome *outcomes = mmap(NULL, count * sizeof(*outcomes), PROT_READ | PROT_WRITE,
+                                         MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+    if (outcomes != MAP_FAILED)
+        return outcomes;
+    err_errno(err, ERR_RESOURCE, "share memory with the paths");
+    return NULL;
+}
+
+void outcomes_free(struct path_outcome *outcomes, size_t count)
+{
+    if (outcomes)
+        (void)munmap(outcomes, count * sizeof(*outcomes));
+}
 
 NORETURN static void work(struct path *path, pid_t parent)
 {
