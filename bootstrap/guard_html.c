@@ -78,9 +78,9 @@ static void add_head(const struct guard_report *r, struct buf *out)
     AUTO_BUF verdict = BUF_INIT(out->max);
     guard_add_verdict(r, &verdict);
     guard_pass_failure(out, &verdict);
-    buf_addf(out, "<p class=\"verdict %s\"><strong>", r->equal ? "equal" : "unequal");
+    buf_addf(out, "<p class=\"verdict %s\">", r->equal ? "equal" : "unequal");
     add_text(out, buf_text(&verdict));
-    buf_adds(out, "</strong></p>\n");
+    buf_adds(out, "</p>\n");
 }
 
 /* ---- the paths --------------------------------------------------------------------------------------- */
@@ -131,10 +131,12 @@ static void add_again_cell(const struct guard_path *path, struct buf *out)
 
 static void add_paths(const struct guard_report *r, struct buf *out)
 {
-    buf_adds(out, "<table class=\"paths\">\n<colgroup><col><col><col></colgroup>\n"
-                  "<thead><tr><td></td><th scope=\"col\">Path A: migrations on an empty database"
-                  "</th><th scope=\"col\">Path B: created, then stamped</th></tr></thead>\n"
-                  "<tbody>\n");
+    buf_adds(
+        out,
+        "<table class=\"paths\" aria-label=\"The paths\">\n<colgroup><col><col><col></colgroup>\n"
+        "<thead><tr><td></td><th scope=\"col\">Path A: migrations on an empty database"
+        "</th><th scope=\"col\">Path B: created, then stamped</th></tr></thead>\n"
+        "<tbody>\n");
     begin_row(out, "Result");
     add_result_cell(&r->a, out);
     add_result_cell(&r->b, out);
@@ -250,23 +252,35 @@ static size_t add_class(const struct differences *d, size_t first, struct buf *o
     while (end < d->count && d->list[end].class_ == class_)
         end++;
     const char *word = guard_class_word(class_);
+    size_t ignored = 0;
+    for (size_t i = first; i < end; i++)
+        ignored += d->list[i].ignored;
+    buf_addf(out, "<section class=\"%s\" data-differences>\n<h2 id=\"h-%s\"><b>%c%s</b> <small>%zu",
+             word, word, word[0] - 'a' + 'A', word + 1, end - first - ignored);
+    if (ignored > 0)
+        buf_addf(out, " and %zu ignored", ignored);
     buf_addf(out,
-             "<section class=\"%s\" data-differences aria-labelledby=\"h-%s\">\n"
-             "<h2 id=\"h-%s\"><b>%c%s</b> <small>%zu: %s</small></h2>\n"
-             "<table class=\"found\">\n<colgroup><col><col><col></colgroup>\n"
+             ": %s</small></h2>\n<table class=\"found\" aria-labelledby=\"h-%s\">\n"
+             "<colgroup><col><col><col></colgroup>\n"
              "<thead><tr><th scope=\"col\">Object</th><th scope=\"col\">Path A</th>"
              "<th scope=\"col\">Path B</th></tr></thead>\n<tbody>\n",
-             word, word, word, word[0] - 'a' + 'A', word + 1, end - first, class_meanings[class_]);
+             class_meanings[class_], word);
     for (size_t i = first; i < end; i++)
         add_difference(&d->list[i], out);
     buf_adds(out, "</tbody>\n</table>\n</section>\n");
     return end;
 }
 
-static void add_differences(const struct differences *d, struct buf *out)
+static void add_differences(const struct guard_report *r, struct buf *out)
 {
-    if (d->count == 0)
+    const struct differences *d = &r->differences;
+    if (d->count == 0) {
+        buf_adds(out,
+                 r->a.ok && r->b.ok
+                     ? "<p>No object differs.</p>\n"
+                     : "<p>The schemas were not compared: a path did not come to its end.</p>\n");
         return;
+    }
     add_filter(d, out);
     for (size_t i = 0; i < d->count;)
         i = add_class(d, i, out);
@@ -300,6 +314,6 @@ void guard_write_html(const struct guard_report *report, struct buf *out)
 {
     add_head(report, out);
     add_paths(report, out);
-    add_differences(&report->differences, out);
+    add_differences(report, out);
     add_foot(report, out);
 }

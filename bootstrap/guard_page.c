@@ -5,7 +5,7 @@
  * The texts that the hashes are of: all lines, each with its line feed. */
 #include "bootstrap/guard_report.h"
 
-const char guard_page_style_hash[] = "WAROCjf8uHlL56lhAcRwq76/5aKVIAuRaIXnSv680zk=";
+const char guard_page_style_hash[] = "mNSiNGstnqIHk9j9GG72Q3cefE7pu8wQGRHDJcI8Hbo=";
 const char guard_page_script_hash[] = "xylrADKlaw5Xn5YsMSqaEAhl0iDCp8Ycv5u0k3/uPCE=";
 
 const char *const guard_page_style[] = {
@@ -25,6 +25,7 @@ const char *const guard_page_style[] = {
     "h2 small{font-weight:400;color:var(--soft);font-size:.875rem}",
     "code,pre,td.side{font-family:ui-monospace,'DejaVu Sans Mono',monospace;font-size:.8125rem}",
     ".verdict{padding:.875rem 1rem;border-left:.3rem solid;border-radius:.25rem;margin:0 0 1.5rem}",
+    ".verdict::first-letter{text-transform:uppercase}.verdict{font-weight:600}",
     ".verdict.equal{color:var(--good);background:var(--good-band)}",
     ".verdict.unequal{color:var(--bad);background:var(--bad-band)}",
     ".good{color:var(--good)}.bad{color:var(--bad);font-weight:600}",
@@ -45,7 +46,7 @@ const char *const guard_page_style[] = {
     "mark{color:inherit;border-radius:.15rem;text-decoration:underline;",
     "text-decoration-thickness:1px;text-underline-offset:.2em}",
     "mark.a{background:var(--a)}mark.b{background:var(--b)}",
-    "tr.ignored td,tr.ignored th{opacity:.65}",
+    "tr.ignored td,tr.ignored th{color:var(--soft);background:var(--band)}",
     "pre{margin:.5rem 0 0;padding:.75rem;background:var(--band);border:1px solid var(--line);",
     "border-radius:.25rem;white-space:pre-wrap;overflow-wrap:anywhere;max-height:30rem;overflow:"
     "auto}",
