@@ -259,6 +259,7 @@ void opt_help(struct buf *out, const struct opt *table)
     for (const struct opt *option = table; option->name; option++) {
         AUTO_BUF left = BUF_INIT(HELP_COLUMNS);
         add_left(&left, option);
+        out->no_memory = out->no_memory || left.no_memory; /* the column would be another one */
         if (left.len <= HELP_LEFT_MOST && left.len > widest)
             widest = left.len;
     }
