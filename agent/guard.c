@@ -209,12 +209,22 @@ static int fill(struct job *job, const struct guard_options *options, struct gua
     return set_ignore(from, g, err);
 }
 
-int job_guard_beside(struct job *job, const struct guard_options *options, struct guard_job *out,
-                     struct err *err)
+int job_adopt(struct job *job, const struct guard_options *options, bool trust,
+              struct guard_job *out, struct err *err)
 {
-    if (check_options(job, options, err) != 0 || resolve(job, options, err) != 0)
+    const struct contract_database *database = &job->contract->database;
+    struct guard_options chosen = *options;
+
+    out->settings.database = &out->database.settings;
+    if (trust)
+        return job_database(job, &out->database, err);
+    out->database.more_names = job->contract->guard.env;
+    if (!server_of(job, options) && !is_ephemeral(job, options))
+        chosen.server = database->admin_url ? database->admin_url : database->url;
+    if (job_resolve_for_database(job, err) != 0 || check_options(job, &chosen, err) != 0 ||
+        resolve(job, &chosen, err) != 0 || job_database(job, &out->database, err) != 0)
         return -1;
-    return fill(job, options, out, err);
+    return fill(job, &chosen, out, err);
 }
 
 int job_guard(struct job *job, const struct guard_options *options, struct guard_job *out,

@@ -12,7 +12,6 @@ struct guard_options {
     const char *ephemeral_user;
     const char *jobs; /* "1", "2" or NULL */
     bool ephemeral, strict, strict_order, stairway;
-    int64_t timeout_ms; /* 0: unsaid */
 };
 
 /* Everything that guard_settings points at. */
@@ -31,8 +30,9 @@ void guard_job_release(struct guard_job *g);
 MUST_USE int job_guard(struct job *job, const struct guard_options *options, struct guard_job *out,
                        struct err *err);
 
-/* The same for a database that is known already (adopt): OUT->database is filled. */
-MUST_USE int job_guard_beside(struct job *job, const struct guard_options *options,
-                              struct guard_job *out, struct err *err);
+/* For `bootstrap --adopt`: as job_database, and a place for the expected schema: where nobody names one,
+ * the server of database.admin_url, else the database's own. With TRUST none is needed. */
+MUST_USE int job_adopt(struct job *job, const struct guard_options *options, bool trust,
+                       struct guard_job *out, struct err *err);
 
 #endif

@@ -43,6 +43,8 @@ struct differences {
     struct arena *arena;                         /* opaque: owns the texts */
 };
 void differences_release(struct differences *d);
+void differences_write_text(const struct differences *d, bool color, struct buf *out);
+void differences_write_json(const struct differences *d, struct json *json); /* the member */
 
 /* One entry of guard.ignore; expired ones count again and are said. */
 struct guard_ignore {

@@ -210,6 +210,14 @@ static void add_difference_json(struct json *json, const struct difference *d)
     json_end_object(json);
 }
 
+void differences_write_json(const struct differences *differences, struct json *json)
+{
+    json_begin_array(json, "differences");
+    for (size_t i = 0; i < differences->count; i++)
+        add_difference_json(json, &differences->list[i]);
+    json_end_array(json);
+}
+
 /* null: not tried, because something before it failed. */
 static void add_idempotent(struct json *json, const char *key, const struct guard_path *path)
 {
@@ -239,10 +247,7 @@ void guard_write_json(const struct guard_report *r, struct json *json)
     add_path_json(json, "a", &r->a);
     add_path_json(json, "b", &r->b);
     json_end_object(json);
-    json_begin_array(json, "differences");
-    for (size_t i = 0; i < r->differences.count; i++)
-        add_difference_json(json, &r->differences.list[i]);
-    json_end_array(json);
+    differences_write_json(&r->differences, json);
     json_begin_object(json, "stamp");
     add_list(json, "a", r->a.stamp);
     add_list(json, "b", r->b.stamp);

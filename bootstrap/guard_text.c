@@ -269,6 +269,12 @@ static void add_closing_line(const struct page *page, const char *label, const c
     buf_addc(page->out, '\n');
 }
 
+static void add_coverage(const struct page *page, const struct differences *differences)
+{
+    add_closing_line(page, "compared", differences->compared);
+    add_closing_line(page, "not compared", differences->not_compared);
+}
+
 void guard_write_text(const struct guard_report *report, bool color, struct buf *out)
 {
     const struct page page = {.out = out, .color = color};
@@ -283,6 +289,12 @@ void guard_write_text(const struct guard_report *report, bool color, struct buf 
     add_differences(&page, &report->differences);
     for (size_t i = 0; report->leftovers && report->leftovers[i]; i++)
         add_closing_line(&page, i == 0 ? "left over" : "", report->leftovers[i]);
-    add_closing_line(&page, "compared", report->differences.compared);
-    add_closing_line(&page, "not compared", report->differences.not_compared);
+    add_coverage(&page, &report->differences);
+}
+
+void differences_write_text(const struct differences *d, bool color, struct buf *out)
+{
+    const struct page page = {.out = out, .color = color};
+    add_differences(&page, d);
+    add_coverage(&page, d);
 }
