@@ -1,5 +1,6 @@
 /* bootstrap/guard_findings.c: what a guard found, for code scanning (SARIF) and beside the code of a
  * pull request (GitHub's annotations). */
+#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -185,10 +186,19 @@ static void add_findings(const struct format *format, const struct guard_report 
         add_difference(format, &r->differences.list[i]);
 }
 
+/* The working directory, or NULL where it has none (it was removed): files keep their whole names. */
+static char *working_folder(struct buf *out)
+{
+    char *folder = getcwd(NULL, 0);
+    if (!folder && errno == ENOMEM)
+        out->no_memory = true;
+    return folder;
+}
+
 void guard_write_sarif_located(const struct guard_report *report, const struct graph *graph,
                                struct buf *out)
 {
-    AUTO_FREE char *folder = getcwd(NULL, 0);
+    AUTO_FREE char *folder = working_folder(out);
     const struct sarif_run run = {.command = "guard", .rules = rules, .rule_count = RULE_COUNT};
     struct sarif sarif;
     sarif_begin(&sarif, out, &run);
@@ -201,7 +211,7 @@ void guard_write_sarif_located(const struct guard_report *report, const struct g
 void guard_write_github_located(const struct guard_report *report, const struct graph *graph,
                                 struct buf *out)
 {
-    AUTO_FREE char *folder = getcwd(NULL, 0);
+    AUTO_FREE char *folder = working_folder(out);
     const struct format format = {.graph = graph, .folder = folder, .out = out};
     AUTO_BUF verdict = BUF_INIT(out->max);
     guard_add_verdict(report, &verdict);

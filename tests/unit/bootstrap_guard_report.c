@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "tests/lib/guard_sample.h"
+#include "tests/lib/heap.h"
 
 static void say(const char *sample, const char *format, struct buf *out)
 {
@@ -377,6 +378,33 @@ static void a_full_buffer_is_an_error_and_no_shorter_report(void **state)
     }
 }
 
+/* The k-th allocation fails, for every k: the report is whole, or an error; never a shorter one. */
+static void no_memory_is_an_error_and_no_shorter_report(void **state)
+{
+    (void)state;
+    NEEDS_HEAP();
+    static const char *const formats[] = {"color", "json", "sarif", "github", "html"};
+    for (size_t i = 0; i < ARRAY_LEN(formats); i++) {
+        AUTO_SAMPLE report = sample_report("different");
+        AUTO_BUF whole = BUF_INIT(SAMPLE_OUTPUT_BYTES);
+        assert_true(sample_write(&report, formats[i], NULL, &whole));
+        bool ended = false;
+        for (long k = 0; !ended; k++) {
+            AUTO_BUF out = BUF_INIT(SAMPLE_OUTPUT_BYTES);
+            struct err err = ERR_INIT;
+            heap_fail_after(k);
+            (void)sample_write(&report, formats[i], NULL, &out);
+            ended = heap_successes >= 0; /* it never came to the failure */
+            heap_fail_after(-1);
+            if (buf_check(&out, ERR_DEFECT, "the report", &err) == 0)
+                assert_string_equal(buf_text(&out), buf_text(&whole));
+            else
+                assert_int_equal(err.kind, ERR_RESOURCE);
+        }
+        assert_true(whole.len > 0);
+    }
+}
+
 int main(int argc, char **argv)
 {
     const struct CMUnitTest tests[] = {
@@ -400,6 +428,7 @@ int main(int argc, char **argv)
         cmocka_unit_test(page_holds_foreign_text_as_text),
         cmocka_unit_test(hostile_text_stays_on_its_line),
         cmocka_unit_test(a_full_buffer_is_an_error_and_no_shorter_report),
+        cmocka_unit_test(no_memory_is_an_error_and_no_shorter_report),
     };
     if (argc > 2)
         return sample_main(argc, argv);
