@@ -17,6 +17,7 @@ clang-tidy --quiet --warnings-as-errors='*' \
     --checks='-*,bugprone-*,cert-*,clang-analyzer-*,-bugprone-easily-swappable-parameters,-bugprone-reserved-identifier,-cert-dcl37-c,-cert-dcl51-cpp,-clang-analyzer-security.insecureAPI.DeprecatedOrUnsafeBufferHandling,-bugprone-assignment-in-if-condition,-bugprone-narrowing-conversions' \
     "${files[@]}" -- "${flags[@]}" "${packages[@]}" || failed=1
 echo 'tidy: cppcheck'
-cppcheck --quiet --std=c11 --enable=warning,portability --inline-suppr --error-exitcode=1 \
+# varFuncNullUB: a NULL that is an int; POSIX has it as a pointer, and SENTINEL is checked by gcc.
+cppcheck --quiet --suppress=varFuncNullUB --std=c11 --enable=warning,portability --inline-suppr --error-exitcode=1 \
     -D_GNU_SOURCE -DAGENT_VERSION='"0"' -I. "${files[@]}" || failed=1
 exit "$failed"
