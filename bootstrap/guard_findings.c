@@ -8,6 +8,7 @@
 #include "base/sarif.h"
 #include "base/str.h"
 #include "bootstrap/guard_report.h"
+#include "migrations/graph.h"
 
 /* The first three in the order of enum difference_class. */
 enum rule {

@@ -1,5 +1,4 @@
-/* bootstrap/guard_report.h: what the files that write a guard's report share; of this folder alone,
- * but for the two writers that know where revisions' files are.
+/* bootstrap/guard_report.h: what the files that write a guard's report share; of this folder alone.
  *
  *   guard_report.c    release, the verdict in words, JSON
  *   guard_text.c      text
@@ -17,7 +16,6 @@
 
 #include "base/buf.h"
 #include "bootstrap/guard.h"
-#include "migrations/graph.h"
 
 enum {
     GUARD_TEXT_BYTES = 1024 * 1024, /* of one definition, error or output; longer ones are cut */
@@ -47,15 +45,6 @@ bool guard_stamps_equal(const struct guard_report *report);
 /* A piece of text that is not whole fails the whole: OUT fails where PART has. */
 void guard_pass_failure(struct buf *out, const struct buf *part);
 void guard_add_buf(struct buf *out, const struct buf *part); /* the same, and PART's bytes */
-
-/* ---- guard_findings.c ------------------------------------------------------------------------------ */
-
-/* guard_write_sarif and guard_write_github with the revisions' files: GRAPH is borrowed; NULL: no
- * finding has a file. Files below the working directory are named from there. */
-void guard_write_sarif_located(const struct guard_report *report, const struct graph *graph,
-                               struct buf *out);
-void guard_write_github_located(const struct guard_report *report, const struct graph *graph,
-                                struct buf *out);
 
 /* ---- guard_words.c --------------------------------------------------------------------------------- */
 
