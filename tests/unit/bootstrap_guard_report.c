@@ -273,6 +273,29 @@ static void json_has_the_fields_of_the_specification(void **state)
     assert_text_has(buf_text(&out), "\"output\":\"Traceback");
 }
 
+static void differences_alone_are_written_as_in_the_report(void **state)
+{
+    (void)state;
+    AUTO_SAMPLE report = sample_report("different");
+    AUTO_BUF text = BUF_INIT(SAMPLE_OUTPUT_BYTES), whole = BUF_INIT(SAMPLE_OUTPUT_BYTES);
+    differences_write_text(&report.differences, false, &text);
+    guard_write_text(&report, false, &whole);
+    assert_int_equal(strncmp(buf_text(&text), "\nsemantic: ", 11), 0);
+    const char *closing = strstr(buf_text(&text), "\ncompared");
+    assert_non_null(closing);
+    assert_non_null(strstr(buf_text(&whole), closing));
+    buf_clear(&text);
+    buf_clear(&whole);
+    struct json json = JSON_INIT(&text);
+    json_begin_object(&json, NULL);
+    differences_write_json(&report.differences, &json);
+    json_end_object(&json);
+    assert_true(sample_write(&report, "json", NULL, &whole));
+    assert_text_has(buf_text(&text), "{\"differences\":[{\"kind\":\"column\"");
+    *strrchr(text.data, '}') = '\0';
+    assert_text_has(buf_text(&whole), buf_text(&text) + 1);
+}
+
 /* ---- SARIF and GitHub ------------------------------------------------------------------------------ */
 
 static void sarif_has_a_result_for_each_finding(void **state)
@@ -421,6 +444,7 @@ int main(int argc, char **argv)
         cmocka_unit_test(the_verdict_names_stamps_that_differ_or_are_not_there),
         cmocka_unit_test(stamps_are_compared_without_their_order),
         cmocka_unit_test(json_has_the_fields_of_the_specification),
+        cmocka_unit_test(differences_alone_are_written_as_in_the_report),
         cmocka_unit_test(sarif_has_a_result_for_each_finding),
         cmocka_unit_test(annotations_begin_with_the_verdict_and_leave_ignored_ones_out),
         cmocka_unit_test(foreign_text_cannot_begin_another_command),
