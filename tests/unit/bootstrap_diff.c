@@ -1,0 +1,818 @@
+/* tests/unit/bootstrap_diff.c: two real databases, compared.
+ *
+ * The planted set: each case has a schema of its own, in both databases made by the same DDL, and then
+ * one thing more by DDL on side B. Exactly that is to be found, under its kind, name and class. */
+#include "tests/lib/unit.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/resource.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "base/clock.h"
+#include "base/str.h"
+#include "bootstrap/catalog.h"
+#include "migrations/graph.h"
+#include "tests/lib/pg.h"
+
+enum { SCRIPT_BYTES = 4 * 1024 * 1024, URL_BYTES = 512, NAME_BYTES = 16 };
+
+static struct pg *server;
+
+static int set_up(void **state)
+{
+    (void)state;
+    server = pg_start("wal_level = logical\n");
+    pg_sql(server, "postgres", "CREATE ROLE app_ro; CREATE ROLE app_rw;");
+    return 0;
+}
+
+static int tear_down(void **state)
+{
+    (void)state;
+    pg_stop(server);
+    return 0;
+}
+
+static void make(const char *database, const char *sql)
+{
+    AUTO_BUF create = BUF_INIT(URL_BYTES);
+    buf_addf(&create, "CREATE DATABASE %s TEMPLATE template0", database);
+    pg_sql(server, "postgres", buf_text(&create));
+    pg_sql(server, database, sql);
+}
+
+static void read_catalog(const char *database, struct catalog *out)
+{
+    struct err err = ERR_INIT;
+    AUTO_DB db = NULL;
+    AUTO_FREE char *url = pg_socket_url(server, "postgres", database);
+    const struct secret secret = secret_borrow(url, strlen(url));
+    const struct database_settings settings = {.url = &secret,
+                                               .url_variable = "DATABASE_URL",
+                                               .table = "alembic_version",
+                                               .schema = "public",
+                                               .statement_timeout_ms = 60000,
+                                               .lock_timeout_ms = 10000};
+    struct db_target target = {0};
+    assert_int_equal(db_target_parse(&secret, "DATABASE_URL", &target, &err), 0);
+    int result = db_connect(&target, clock_in_ms(60000), &db, &err);
+    db_target_release(&target);
+    if (result != 0 || catalog_read(db, &settings, clock_in_ms(60000), out, &err) != 0)
+        fail_msg("%s: %s", database, err.text);
+}
+
+/* Each pair has databases of its own: one with a subscription can't be dropped. */
+static void compare_scripts(const char *a_sql, const char *b_sql,
+                            const struct compare_options *options, struct differences *out)
+{
+    static unsigned pairs;
+    struct err err = ERR_INIT;
+    char a_name[NAME_BYTES], b_name[NAME_BYTES];
+    AUTO_CATALOG a = CATALOG_INIT, b = CATALOG_INIT;
+    pairs++;
+    (void)snprintf(a_name, sizeof(a_name), "a%u", pairs);
+    (void)snprintf(b_name, sizeof(b_name), "b%u", pairs);
+    make(a_name, a_sql);
+    make(b_name, b_sql);
+    read_catalog(a_name, &a);
+    read_catalog(b_name, &b);
+    if (catalog_compare(&a, &b, options, out, &err) != 0)
+        fail_msg("%s", err.text);
+}
+
+static void show(const struct differences *d)
+{
+    static const char *const words[] = {"semantic", "textual", "cosmetic"};
+    for (size_t i = 0; i < d->count; i++)
+        print_message("%s %s %s\n  A %s\n  B %s\n", words[d->list[i].class_], d->list[i].kind,
+                      d->list[i].object, d->list[i].a ? d->list[i].a : "(not there)",
+                      d->list[i].b ? d->list[i].b : "(not there)");
+}
+
+/* ---- the planted set ------------------------------------------------------------------------------ */
+
+/* `@` is the case's schema. */
+struct planted {
+    const char *base, *plant, *kind, *object;
+    enum difference_class class_;
+};
+
+#define TABLE "CREATE TABLE @.t (id int NOT NULL, name varchar(20), age int, tags text[]);"
+#define TRIGGER_FUNCTION \
+    "CREATE FUNCTION @.f() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN RETURN NEW; END';"
+#define EVENT_FUNCTION \
+    "CREATE FUNCTION @.e() RETURNS event_trigger LANGUAGE plpgsql AS 'BEGIN END';"
+#define S DIFFERENCE_SEMANTIC
+#define T DIFFERENCE_TEXTUAL
+#define C DIFFERENCE_COSMETIC
+
+static const struct planted planted[] = {
+    /* schemas, owners, rights */
+    {"", "CREATE SCHEMA @_more", "schema", "@_more", S},
+    {"", "ALTER SCHEMA @ OWNER TO app_rw", "schema", "@", S},
+    {"", "GRANT USAGE ON SCHEMA @ TO app_ro", "grant", "schema @ to app_ro", S},
+    {"", "COMMENT ON SCHEMA @ IS 'ours'", "comment", "schema @", C},
+    {TABLE, "ALTER TABLE @.t OWNER TO app_rw", "table", "@.t", S},
+    {TABLE, "GRANT SELECT ON @.t TO app_ro", "grant", "table @.t to app_ro", S},
+    {TABLE "GRANT SELECT ON @.t TO app_ro;", "GRANT SELECT ON @.t TO app_ro WITH GRANT OPTION",
+     "grant", "table @.t to app_ro", S},
+    {TABLE, "REVOKE TRUNCATE ON @.t FROM postgres", "grant", "table @.t to its owner", S},
+    {TABLE, "GRANT UPDATE (name) ON @.t TO app_ro", "grant", "column @.t.name to app_ro", S},
+    {"CREATE FUNCTION @.f() RETURNS int LANGUAGE sql AS 'SELECT 1';",
+     "REVOKE EXECUTE ON FUNCTION @.f() FROM PUBLIC", "grant", "function @.f() to PUBLIC", S},
+    {"CREATE TYPE @.m AS ENUM ('a');", "REVOKE USAGE ON TYPE @.m FROM PUBLIC", "grant",
+     "type @.m to PUBLIC", S},
+    {"CREATE TABLE @.t (id serial);", "GRANT USAGE ON SEQUENCE @.t_id_seq TO app_ro", "grant",
+     "sequence of @.t.id to app_ro", S},
+    {"", "ALTER DEFAULT PRIVILEGES IN SCHEMA @ GRANT SELECT ON TABLES TO app_ro",
+     "default privileges", "of (own login) in schema @ on tables", S},
+    /* tables */
+    {"", "CREATE TABLE @.more (id int)", "table", "@.more", S},
+    {"CREATE TABLE @.t (id int) PARTITION BY RANGE (id);",
+     "DROP TABLE @.t; CREATE TABLE @.t (id int) PARTITION BY LIST (id)", "table", "@.t", S},
+    {TABLE, "ALTER TABLE @.t SET UNLOGGED", "table", "@.t", S},
+    {TABLE, "ALTER TABLE @.t SET (fillfactor = 70)", "table", "@.t", S},
+    {TABLE, "ALTER TABLE @.t SET (toast.autovacuum_enabled = off)", "table", "@.t", S},
+    {TABLE, "ALTER TABLE @.t ENABLE ROW LEVEL SECURITY", "table", "@.t", S},
+    {TABLE "ALTER TABLE @.t ENABLE ROW LEVEL SECURITY;", "ALTER TABLE @.t FORCE ROW LEVEL SECURITY",
+     "table", "@.t", S},
+    {TABLE, "ALTER TABLE @.t REPLICA IDENTITY FULL", "table", "@.t", S},
+    {TABLE, "COMMENT ON TABLE @.t IS 'people'", "comment", "table @.t", C},
+    /* columns */
+    {TABLE, "ALTER TABLE @.t ADD more int", "column", "@.t.more", S},
+    {TABLE, "ALTER TABLE @.t DROP age", "column", "@.t.age", S},
+    {TABLE, "ALTER TABLE @.t ALTER age TYPE bigint", "column", "@.t.age", S},
+    {TABLE, "ALTER TABLE @.t ALTER name TYPE varchar(30)", "column", "@.t.name", S},
+    {TABLE, "ALTER TABLE @.t ALTER id DROP NOT NULL", "column", "@.t.id", S},
+    {TABLE, "ALTER TABLE @.t ALTER age SET DEFAULT 7", "column", "@.t.age", S},
+    {"CREATE TABLE @.t (id serial);", "ALTER TABLE @.t ALTER id DROP DEFAULT", "column", "@.t.id",
+     S},
+    {"CREATE TABLE @.t (id int NOT NULL GENERATED BY DEFAULT AS IDENTITY);",
+     "ALTER TABLE @.t ALTER id SET GENERATED ALWAYS", "column", "@.t.id", S},
+    {"CREATE TABLE @.t (a int, b int GENERATED ALWAYS AS (a + 1) STORED);",
+     "ALTER TABLE @.t ALTER b DROP EXPRESSION", "column", "@.t.b", S},
+    {"CREATE TABLE @.t (a int, b int GENERATED ALWAYS AS (a + 1) STORED);",
+     "ALTER TABLE @.t DROP b, ADD b int GENERATED ALWAYS AS (a + 2) STORED", "column", "@.t.b", S},
+    {TABLE, "ALTER TABLE @.t ALTER name TYPE varchar(20) COLLATE \"POSIX\"", "column", "@.t.name",
+     S},
+    {TABLE, "ALTER TABLE @.t ALTER name SET STORAGE EXTERNAL", "column", "@.t.name", S},
+    {TABLE, "ALTER TABLE @.t ALTER name SET COMPRESSION pglz", "column", "@.t.name", S},
+    {TABLE, "ALTER TABLE @.t ALTER name SET STATISTICS 500", "column", "@.t.name", S},
+    {TABLE, "ALTER TABLE @.t ALTER age SET (n_distinct = 5)", "column", "@.t.age", S},
+    {TABLE, "COMMENT ON COLUMN @.t.age IS 'years'", "comment", "column @.t.age", C},
+    /* constraints */
+    {TABLE, "ALTER TABLE @.t ADD PRIMARY KEY (id)", "constraint", "@.t.t_pkey", S},
+    {TABLE, "ALTER TABLE @.t ADD UNIQUE (name)", "constraint", "@.t.t_name_key", S},
+    {TABLE "ALTER TABLE @.t ADD UNIQUE (name);", "ALTER TABLE @.t ADD UNIQUE (name)", "constraint",
+     "@.t.t_name_key1", S},
+    {TABLE "ALTER TABLE @.t ADD CONSTRAINT u UNIQUE (name);",
+     "ALTER TABLE @.t DROP CONSTRAINT u, ADD CONSTRAINT u UNIQUE NULLS NOT DISTINCT (name)",
+     "constraint", "@.t.u", S},
+    {TABLE, "ALTER TABLE @.t ADD CHECK (age > 0)", "constraint", "@.t.t_age_check", S},
+    {TABLE "ALTER TABLE @.t ADD CHECK (age > 0);",
+     "ALTER TABLE @.t DROP CONSTRAINT t_age_check, ADD CHECK (age >= 0)", "constraint",
+     "@.t.t_age_check", S},
+    {TABLE "ALTER TABLE @.t ADD CHECK (age > 0);",
+     "ALTER TABLE @.t DROP CONSTRAINT t_age_check, ADD CHECK (age > 0) NOT VALID", "constraint",
+     "@.t.t_age_check", S},
+    {TABLE "ALTER TABLE @.t ADD CHECK (age > 0);",
+     "ALTER TABLE @.t DROP CONSTRAINT t_age_check, ADD CHECK (age > 0) NO INHERIT", "constraint",
+     "@.t.t_age_check", S},
+    {TABLE "ALTER TABLE @.t ADD CONSTRAINT adult CHECK (age > 0);",
+     "ALTER TABLE @.t RENAME CONSTRAINT adult TO grown_up", "constraint", "@.t.adult", S},
+    {TABLE "ALTER TABLE @.t ADD CHECK (age > 0);",
+     "ALTER TABLE @.t RENAME CONSTRAINT t_age_check TO t_age_check1", "constraint",
+     "@.t.t_age_check", C},
+    {"CREATE TABLE @.p (id int PRIMARY KEY); CREATE TABLE @.t (p_id int REFERENCES @.p);",
+     "ALTER TABLE @.t DROP CONSTRAINT t_p_id_fkey, ADD FOREIGN KEY (p_id) REFERENCES @.p"
+     " ON DELETE CASCADE",
+     "constraint", "@.t.t_p_id_fkey", S},
+    {"CREATE TABLE @.p (id int PRIMARY KEY); CREATE TABLE @.t (p_id int REFERENCES @.p);",
+     "ALTER TABLE @.t ALTER CONSTRAINT t_p_id_fkey DEFERRABLE INITIALLY DEFERRED", "constraint",
+     "@.t.t_p_id_fkey", S},
+    {"CREATE TABLE @.p (id int PRIMARY KEY); CREATE TABLE @.t (p_id int, CONSTRAINT k FOREIGN KEY"
+     " (p_id) REFERENCES @.p ON DELETE SET NULL);",
+     "ALTER TABLE @.t DROP CONSTRAINT k, ADD CONSTRAINT k FOREIGN KEY (p_id) REFERENCES @.p"
+     " ON DELETE SET NULL (p_id)",
+     "constraint", "@.t.k", S},
+    {"CREATE TABLE @.t (r int4range, CONSTRAINT x EXCLUDE USING gist (r WITH &&));",
+     "ALTER TABLE @.t DROP CONSTRAINT x, ADD CONSTRAINT x EXCLUDE USING gist (r WITH =)",
+     "constraint", "@.t.x", S},
+    {TABLE "ALTER TABLE @.t ADD PRIMARY KEY (id);", "ALTER INDEX @.t_pkey SET (fillfactor = 60)",
+     "constraint", "@.t.t_pkey", S},
+    {TABLE "ALTER TABLE @.t ADD CHECK (age > 0);",
+     "COMMENT ON CONSTRAINT t_age_check ON @.t IS 'no'", "comment", "constraint @.t.t_age_check",
+     C},
+    /* indexes */
+    {TABLE, "CREATE INDEX ON @.t (age)", "index", "@.t_age_idx", S},
+    {TABLE "CREATE INDEX ix ON @.t (age);", "DROP INDEX @.ix; CREATE UNIQUE INDEX ix ON @.t (age)",
+     "index", "@.ix", S},
+    {TABLE "CREATE INDEX ix ON @.t (age);", "DROP INDEX @.ix; CREATE INDEX ix ON @.t (age DESC)",
+     "index", "@.ix", S},
+    {TABLE "CREATE INDEX ix ON @.t (age);",
+     "DROP INDEX @.ix; CREATE INDEX ix ON @.t USING hash (age)", "index", "@.ix", S},
+    {TABLE "CREATE INDEX ix ON @.t (age);",
+     "DROP INDEX @.ix; CREATE INDEX ix ON @.t (age) INCLUDE (id)", "index", "@.ix", S},
+    {TABLE "CREATE INDEX ix ON @.t (age) WHERE age > 1;",
+     "DROP INDEX @.ix; CREATE INDEX ix ON @.t (age) WHERE age > 2", "index", "@.ix", S},
+    {TABLE "CREATE INDEX ix ON @.t (lower(name));",
+     "DROP INDEX @.ix; CREATE INDEX ix ON @.t (upper(name))", "index", "@.ix", S},
+    {TABLE "CREATE INDEX ix ON @.t (name);",
+     "DROP INDEX @.ix; CREATE INDEX ix ON @.t (name varchar_pattern_ops)", "index", "@.ix", S},
+    {TABLE "CREATE INDEX ix ON @.t (name);",
+     "DROP INDEX @.ix; CREATE INDEX ix ON @.t (name COLLATE \"POSIX\")", "index", "@.ix", S},
+    {TABLE "CREATE UNIQUE INDEX ix ON @.t (age);",
+     "DROP INDEX @.ix; CREATE UNIQUE INDEX ix ON @.t (age) NULLS NOT DISTINCT", "index", "@.ix", S},
+    {TABLE "CREATE INDEX ix ON @.t (age);", "ALTER INDEX @.ix SET (fillfactor = 60)", "index",
+     "@.ix", S},
+    {TABLE "CREATE INDEX ix ON @.t (age);", "ALTER INDEX @.ix RENAME TO iy", "index", "@.ix", S},
+    {TABLE "CREATE INDEX ix ON @.t (age);", "ALTER TABLE @.t CLUSTER ON ix", "index", "@.ix", S},
+    {TABLE "CREATE INDEX ix ON @.t ((age + 1));", "ALTER INDEX @.ix ALTER 1 SET STATISTICS 300",
+     "index", "@.ix", S},
+    {TABLE "CREATE INDEX ix ON @.t (age);",
+     "UPDATE pg_index SET indisvalid = false WHERE indexrelid = '@.ix'::regclass", "index", "@.ix",
+     S},
+    {TABLE "CREATE INDEX ix ON @.t (age);"
+           "UPDATE pg_index SET indisvalid = false WHERE indexrelid = '@.ix'::regclass;",
+     "", "index", "@.ix", S},
+    /* sequences */
+    {"", "CREATE SEQUENCE @.s", "sequence", "@.s", S},
+    {"CREATE SEQUENCE @.s;", "ALTER SEQUENCE @.s INCREMENT 5", "sequence", "@.s", S},
+    {"CREATE SEQUENCE @.s;", "ALTER SEQUENCE @.s CACHE 20 CYCLE", "sequence", "@.s", S},
+    {"CREATE SEQUENCE @.s;", "ALTER SEQUENCE @.s AS integer", "sequence", "@.s", S},
+    {"CREATE SEQUENCE @.s;" TABLE, "ALTER SEQUENCE @.s OWNED BY @.t.id", "sequence", "@.s", S},
+    {"CREATE TABLE @.t (id int GENERATED ALWAYS AS IDENTITY);",
+     "ALTER TABLE @.t ALTER id SET START 100", "sequence", "@.t_id_seq", S},
+    /* views and rules */
+    {TABLE "CREATE VIEW @.v AS SELECT id FROM @.t;",
+     "CREATE OR REPLACE VIEW @.v AS SELECT id FROM @.t WHERE age > 1", "view", "@.v", S},
+    {TABLE "CREATE VIEW @.v AS SELECT id FROM @.t;", "ALTER VIEW @.v SET (security_barrier = true)",
+     "view", "@.v", S},
+    {TABLE "CREATE VIEW @.v AS SELECT id FROM @.t;", "ALTER VIEW @.v ALTER id SET DEFAULT 3",
+     "column", "@.v.id", S},
+    {TABLE "CREATE MATERIALIZED VIEW @.v AS SELECT id FROM @.t WITH NO DATA;",
+     "REFRESH MATERIALIZED VIEW @.v", "materialized view", "@.v", S},
+    {TABLE "CREATE MATERIALIZED VIEW @.v AS SELECT id FROM @.t;", "CREATE INDEX ON @.v (id)",
+     "index", "@.v_id_idx", S},
+    {TABLE, "CREATE RULE r AS ON DELETE TO @.t DO INSTEAD NOTHING", "rule", "@.t.r", S},
+    /* functions */
+    {"", "CREATE FUNCTION @.f() RETURNS int LANGUAGE sql AS 'SELECT 1'", "function", "@.f()", S},
+    {"CREATE FUNCTION @.f() RETURNS int LANGUAGE sql AS 'SELECT 1';",
+     "CREATE OR REPLACE FUNCTION @.f() RETURNS int LANGUAGE sql AS 'SELECT 2'", "function", "@.f()",
+     S},
+    {"CREATE FUNCTION @.f() RETURNS int LANGUAGE sql AS 'SELECT 1';", "ALTER FUNCTION @.f() STABLE",
+     "function", "@.f()", S},
+    {"CREATE FUNCTION @.f() RETURNS int LANGUAGE sql AS 'SELECT 1';",
+     "ALTER FUNCTION @.f() SECURITY DEFINER SET search_path = pg_catalog", "function", "@.f()", S},
+    {"CREATE FUNCTION @.f() RETURNS int LANGUAGE sql AS 'SELECT 1';",
+     "ALTER FUNCTION @.f() PARALLEL SAFE COST 7 LEAKPROOF", "function", "@.f()", S},
+    {"CREATE FUNCTION @.f() RETURNS int LANGUAGE sql AS E'SELECT 1\\n';",
+     "CREATE OR REPLACE FUNCTION @.f() RETURNS int LANGUAGE sql AS E'SELECT 1  \\r\\n'", "function",
+     "@.f()", T},
+    {"CREATE PROCEDURE @.p() LANGUAGE sql AS 'SELECT 1';",
+     "CREATE OR REPLACE PROCEDURE @.p() LANGUAGE sql AS 'SELECT 2'", "procedure", "@.p()", S},
+    {"CREATE AGGREGATE @.g(int) (sfunc = int4pl, stype = int, initcond = '0');",
+     "CREATE OR REPLACE AGGREGATE @.g(int) (sfunc = int4pl, stype = int, initcond = '1')",
+     "aggregate", "@.g(integer)", S},
+    /* triggers and policies */
+    {TABLE TRIGGER_FUNCTION,
+     "CREATE TRIGGER g BEFORE INSERT ON @.t FOR EACH ROW EXECUTE FUNCTION @.f()", "trigger",
+     "@.t.g", S},
+    {TABLE TRIGGER_FUNCTION
+     "CREATE TRIGGER g BEFORE INSERT ON @.t FOR EACH ROW EXECUTE FUNCTION @.f();",
+     "ALTER TABLE @.t DISABLE TRIGGER g", "trigger", "@.t.g", S},
+    {TABLE TRIGGER_FUNCTION
+     "CREATE CONSTRAINT TRIGGER g AFTER INSERT ON @.t FOR EACH ROW EXECUTE FUNCTION @.f();",
+     "DROP TRIGGER g ON @.t; CREATE CONSTRAINT TRIGGER g AFTER INSERT ON @.t DEFERRABLE"
+     " FOR EACH ROW EXECUTE FUNCTION @.f()",
+     "trigger", "@.t.g", S},
+    {TABLE TRIGGER_FUNCTION "CREATE TRIGGER g AFTER INSERT ON @.t REFERENCING NEW TABLE AS n"
+                            " FOR EACH STATEMENT EXECUTE FUNCTION @.f();",
+     "DROP TRIGGER g ON @.t; CREATE TRIGGER g AFTER INSERT ON @.t REFERENCING NEW TABLE AS m"
+     " FOR EACH STATEMENT EXECUTE FUNCTION @.f()",
+     "trigger", "@.t.g", S},
+    {EVENT_FUNCTION, "CREATE EVENT TRIGGER @_e ON sql_drop EXECUTE FUNCTION @.e()", "event trigger",
+     "@_e", S},
+    {TABLE "CREATE POLICY p ON @.t USING (age > 1);", "ALTER POLICY p ON @.t USING (age > 2)",
+     "policy", "@.t.p", S},
+    {TABLE "CREATE POLICY p ON @.t TO app_ro;", "ALTER POLICY p ON @.t TO app_ro, app_rw", "policy",
+     "@.t.p", S},
+    {TABLE "CREATE POLICY p ON @.t FOR SELECT USING (true);",
+     "DROP POLICY p ON @.t; CREATE POLICY p ON @.t AS RESTRICTIVE FOR SELECT USING (true)",
+     "policy", "@.t.p", S},
+    /* types */
+    {"CREATE TYPE @.m AS ENUM ('a', 'c');", "ALTER TYPE @.m ADD VALUE 'b' BEFORE 'c'", "type",
+     "@.m", S},
+    {"CREATE DOMAIN @.d AS int;", "ALTER DOMAIN @.d SET NOT NULL", "type", "@.d", S},
+    {"CREATE DOMAIN @.d AS int;", "ALTER DOMAIN @.d SET DEFAULT 3", "type", "@.d", S},
+    {"CREATE DOMAIN @.d AS int;", "ALTER DOMAIN @.d ADD CHECK (VALUE > 0)", "constraint",
+     "@.d.d_check", S},
+    {"CREATE TYPE @.k AS (a int, b int);", "DROP TYPE @.k; CREATE TYPE @.k AS (b int, a int)",
+     "type", "@.k", S},
+    {"CREATE TYPE @.r AS RANGE (subtype = float8);",
+     "DROP TYPE @.r; CREATE TYPE @.r AS RANGE (subtype = float8, subtype_diff = float8mi)", "type",
+     "@.r", S},
+    {"", "CREATE TYPE @.shell", "type", "@.shell", S},
+    {"", "CREATE COLLATION @.l (provider = icu, locale = 'de', deterministic = false)", "collation",
+     "@.l", S},
+    /* partitions and inheritance */
+    {"CREATE TABLE @.w (id int) PARTITION BY RANGE (id);"
+     "CREATE TABLE @.w1 PARTITION OF @.w FOR VALUES FROM (1) TO (5);",
+     "ALTER TABLE @.w DETACH PARTITION @.w1;"
+     "ALTER TABLE @.w ATTACH PARTITION @.w1 FOR VALUES FROM (1) TO (9)",
+     "partition", "@.w1", S},
+    {"CREATE TABLE @.w (id int) PARTITION BY RANGE (id);"
+     "CREATE TABLE @.w1 PARTITION OF @.w FOR VALUES FROM (1) TO (5);",
+     "ALTER TABLE @.w DETACH PARTITION @.w1; ALTER TABLE @.w ATTACH PARTITION @.w1 DEFAULT",
+     "partition", "@.w1", S},
+    {"CREATE TABLE @.o (id int); CREATE TABLE @.i (id int) INHERITS (@.o);",
+     "ALTER TABLE @.i NO INHERIT @.o", "inheritance", "@.i", S},
+    {"CREATE TABLE @.o (id int); CREATE TABLE @.i (id int) INHERITS (@.o);",
+     "DROP TABLE @.i; CREATE TABLE @.i () INHERITS (@.o)", "column", "@.i.id", S},
+    /* of the whole database */
+    {TABLE, "CREATE STATISTICS @.st ON id, age FROM @.t", "statistics", "@.st", S},
+    {TABLE "CREATE STATISTICS @.st ON id, age FROM @.t;", "ALTER STATISTICS @.st SET STATISTICS 99",
+     "statistics", "@.st", S},
+    {TABLE "CREATE PUBLICATION @_p FOR TABLE @.t;", "ALTER PUBLICATION @_p SET TABLE @.t (id)",
+     "publication", "@_p", S},
+    {TABLE "CREATE PUBLICATION @_p FOR TABLE @.t;",
+     "ALTER PUBLICATION @_p SET (publish = 'insert')", "publication", "@_p", S},
+    {"CREATE SUBSCRIPTION @_s CONNECTION 'dbname=x' PUBLICATION p WITH (connect = false);",
+     "ALTER SUBSCRIPTION @_s SET PUBLICATION q WITH (refresh = false)", "subscription", "@_s", S},
+    {"", "CREATE FOREIGN DATA WRAPPER @_w", "foreign data wrapper", "@_w", S},
+    {"CREATE FOREIGN DATA WRAPPER @_w; CREATE SERVER @_v FOREIGN DATA WRAPPER @_w;",
+     "ALTER SERVER @_v OPTIONS (host 'h')", "foreign server", "@_v", S},
+    {"CREATE FOREIGN DATA WRAPPER @_w; CREATE SERVER @_v FOREIGN DATA WRAPPER @_w;",
+     "CREATE USER MAPPING FOR app_ro SERVER @_v OPTIONS (password 'canary')", "user mapping",
+     "@_v for app_ro", S},
+    {"CREATE FOREIGN DATA WRAPPER @_w; CREATE SERVER @_v FOREIGN DATA WRAPPER @_w;"
+     "CREATE FOREIGN TABLE @.ft (a int) SERVER @_v;",
+     "ALTER FOREIGN TABLE @.ft OPTIONS (table_name 'z')", "foreign table", "@.ft", S},
+    {"CREATE FOREIGN DATA WRAPPER @_w; CREATE SERVER @_v FOREIGN DATA WRAPPER @_w;",
+     "GRANT USAGE ON FOREIGN SERVER @_v TO app_ro", "grant", "foreign server @_v to app_ro", S},
+};
+
+static void case_name(size_t i, char out[static NAME_BYTES])
+{
+    (void)snprintf(out, NAME_BYTES, "c%03zu", i);
+}
+
+static void add_replaced(struct buf *out, const char *text, const char *name)
+{
+    for (; *text; text++)
+        if (*text == '@')
+            buf_adds(out, name);
+        else
+            buf_addc(out, *text);
+}
+
+static void planted_script(bool with_plant, struct buf *out)
+{
+    char name[NAME_BYTES];
+    for (size_t i = 0; i < ARRAY_LEN(planted); i++) {
+        case_name(i, name);
+        buf_addf(out, "CREATE SCHEMA %s;\n", name);
+        add_replaced(out, planted[i].base, name);
+        buf_adds(out, ";\n");
+    }
+    for (size_t i = 0; with_plant && i < ARRAY_LEN(planted); i++) {
+        case_name(i, name);
+        add_replaced(out, planted[i].plant, name);
+        buf_adds(out, ";\n");
+    }
+}
+
+/* How many differences are about the case; *first is the first of them. */
+static size_t of_case(const struct differences *d, const char *name,
+                      const struct difference **first)
+{
+    size_t count = 0;
+    for (size_t i = 0; i < d->count; i++)
+        if (strstr(d->list[i].object, name) && ++count == 1)
+            *first = &d->list[i];
+    return count;
+}
+
+static void each_planted_difference_is_found_and_named(void **state)
+{
+    (void)state;
+    AUTO_BUF a = BUF_INIT(SCRIPT_BYTES), b = BUF_INIT(SCRIPT_BYTES);
+    struct differences d = {0};
+    size_t bad = 0;
+    planted_script(false, &a);
+    planted_script(true, &b);
+    compare_scripts(buf_text(&a), buf_text(&b), &(struct compare_options){0}, &d);
+    for (size_t i = 0; i < ARRAY_LEN(planted); i++) {
+        const struct planted *p = &planted[i];
+        const struct difference *found = NULL;
+        char name[NAME_BYTES];
+        AUTO_BUF object = BUF_INIT(URL_BYTES);
+        case_name(i, name);
+        add_replaced(&object, p->object, name);
+        size_t count = of_case(&d, name, &found);
+        if (count != 1 || strcmp(found->kind, p->kind) != 0 || found->class_ != p->class_ ||
+            strcmp(found->object, buf_text(&object)) != 0) {
+            print_message("case %zu: %zu differences for %s %s: %s\n", i, count, p->kind,
+                          buf_text(&object), p->plant);
+            bad++;
+        }
+    }
+    if (bad > 0)
+        show(&d);
+    assert_int_equal(bad, 0);
+    assert_true(ARRAY_LEN(planted) >= 60);
+    print_message("%zu planted differences\n", ARRAY_LEN(planted));
+    differences_release(&d);
+}
+
+/* ---- what is equal -------------------------------------------------------------------------------- */
+
+static void equal_databases_made_in_other_orders_show_no_semantic_difference(void **state)
+{
+    (void)state;
+    static const char models[] =
+        "CREATE TYPE mood AS ENUM ('sad', 'meh', 'ok');"
+        "CREATE FUNCTION touch() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN RETURN NEW; END';"
+        "CREATE TABLE teams (id serial PRIMARY KEY, title text NOT NULL UNIQUE);"
+        "CREATE TABLE users (id serial PRIMARY KEY, email varchar(200) NOT NULL, m mood,"
+        " team_id int REFERENCES teams ON DELETE CASCADE, age int CHECK (age > 0),"
+        " visits bigint NOT NULL DEFAULT 0, at timestamptz DEFAULT now(),"
+        " up text GENERATED ALWAYS AS (upper(email)) STORED, UNIQUE (email, team_id));"
+        "CREATE INDEX ON users (lower(email), age) INCLUDE (id) WITH (fillfactor = 70,"
+        " deduplicate_items = off);"
+        "CREATE VIEW adults AS SELECT id, email FROM users WHERE age > 17;"
+        "CREATE TRIGGER t BEFORE UPDATE ON users FOR EACH ROW EXECUTE FUNCTION touch();"
+        "CREATE TABLE log (id bigint, at date) PARTITION BY RANGE (at);"
+        "CREATE TABLE log_1 PARTITION OF log FOR VALUES FROM ('2026-01-01') TO ('2027-01-01');"
+        "CREATE INDEX ON log (at);"
+        "ALTER TABLE users ENABLE ROW LEVEL SECURITY;"
+        "CREATE POLICY p ON users TO app_ro, app_rw USING (age > 3);"
+        "GRANT SELECT, INSERT ON users TO app_rw; GRANT SELECT ON users TO app_ro;"
+        "CREATE TABLE items (id int GENERATED ALWAYS AS IDENTITY PRIMARY KEY, kind text)"
+        " WITH (fillfactor = 50, autovacuum_enabled = off);";
+    static const char migrations[] =
+        "CREATE TABLE items (gone int, kind text, id int)"
+        " WITH (autovacuum_enabled = off, fillfactor = 50);"
+        "ALTER TABLE items ALTER id SET NOT NULL, ALTER id ADD GENERATED ALWAYS AS IDENTITY;"
+        "ALTER TABLE items DROP gone, ADD PRIMARY KEY (id);"
+        "CREATE TABLE log (at date, id bigint) PARTITION BY RANGE (at);"
+        "CREATE INDEX ON log (at);"
+        "CREATE TABLE log_1 (id bigint, at date);"
+        "ALTER TABLE log ATTACH PARTITION log_1 FOR VALUES FROM ('2026-01-01') TO ('2027-01-01');"
+        "CREATE TABLE people (email varchar(100), age int, at timestamptz, id serial);"
+        "ALTER TABLE people ADD PRIMARY KEY (id), ADD CHECK (age > 0), ALTER at SET DEFAULT now();"
+        "CREATE INDEX ON people (lower(email), age) INCLUDE (id) WITH (deduplicate_items = off,"
+        " fillfactor = 70);"
+        "ALTER TABLE people RENAME TO users;"
+        "ALTER TABLE users ALTER email TYPE varchar(200), ALTER email SET NOT NULL;"
+        "CREATE TYPE mood AS ENUM ('sad', 'ok'); ALTER TYPE mood ADD VALUE 'meh' BEFORE 'ok';"
+        "CREATE TABLE teams (title text NOT NULL, id serial);"
+        "ALTER TABLE teams ADD PRIMARY KEY (id); ALTER TABLE teams ADD UNIQUE (title);"
+        "ALTER TABLE users ADD team_id int, ADD visits int DEFAULT 0, ADD m mood;"
+        "ALTER TABLE users ALTER visits TYPE bigint, ALTER visits SET NOT NULL;"
+        "ALTER TABLE users ADD FOREIGN KEY (team_id) REFERENCES teams ON DELETE CASCADE,"
+        " ADD UNIQUE (email, team_id), ADD up text GENERATED ALWAYS AS (upper(email)) STORED;"
+        "CREATE VIEW adults AS SELECT id, email FROM users WHERE age > 17;"
+        "CREATE FUNCTION touch() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN RETURN NEW; END';"
+        "CREATE TRIGGER t BEFORE UPDATE ON users FOR EACH ROW EXECUTE FUNCTION touch();"
+        "GRANT SELECT ON users TO app_ro; GRANT INSERT ON users TO app_rw;"
+        "GRANT SELECT ON users TO app_rw;"
+        "CREATE POLICY p ON users TO app_rw, app_ro USING (age > 3);"
+        "ALTER TABLE users ENABLE ROW LEVEL SECURITY;"
+        "CREATE TABLE alembic_version (version_num varchar(32) NOT NULL);";
+    struct differences d = {0};
+    compare_scripts(models, migrations, &(struct compare_options){0}, &d);
+    if (d.semantic + d.textual > 0)
+        show(&d);
+    assert_int_equal(d.semantic, 0);
+    assert_int_equal(d.textual, 0);
+    assert_true(d.cosmetic > 0); /* people_pkey and users_pkey */
+    for (size_t i = 0; i < d.count; i++)
+        assert_text_has(d.list[i].a, "users_");
+    assert_text_has(d.compared, "5 tables");
+    assert_string_equal(d.not_compared, "");
+    differences_release(&d);
+}
+
+/* The same checks on columns that were varchar(10) from the start, and that became it. */
+static void the_history_of_a_column_makes_a_textual_difference(void **state)
+{
+    (void)state;
+    static const char from_start[] =
+        "CREATE TABLE t (s varchar(10) DEFAULT 'x', n bigint DEFAULT '0', k varchar(10),"
+        " CONSTRAINT c CHECK (s IN ('x', 'y')), CONSTRAINT e CHECK (k <> 'it''s'),"
+        " CONSTRAINT g CHECK (n > 0));"
+        "CREATE INDEX ix ON t (s) WHERE s IN ('x', 'y');"
+        "CREATE DOMAIN d AS varchar(10) CONSTRAINT dc CHECK (VALUE IN ('a', 'b'));";
+    static const char altered[] =
+        "CREATE TABLE t (s text DEFAULT 'x', n int DEFAULT '0', k text,"
+        " CONSTRAINT c CHECK (s IN ('x', 'y')), CONSTRAINT e CHECK (k <> 'it''s'),"
+        " CONSTRAINT g CHECK (n > 0));"
+        "CREATE INDEX ix ON t (s) WHERE s IN ('x', 'y');"
+        "ALTER TABLE t ALTER s TYPE varchar(10), ALTER n TYPE bigint, ALTER k TYPE varchar(10);"
+        "CREATE DOMAIN d AS varchar(10) CONSTRAINT dc CHECK (VALUE::text = ANY"
+        " (ARRAY['a'::text, 'b'::text]));";
+    struct differences d = {0};
+    compare_scripts(from_start, altered, &(struct compare_options){0}, &d);
+    if (d.semantic > 0 || d.textual < 4)
+        show(&d);
+    assert_int_equal(d.semantic, 0);
+    assert_true(d.textual >= 4);
+    differences_release(&d);
+}
+
+/* Casts that do matter stay. */
+static void a_cast_with_a_meaning_is_not_taken_for_history(void **state)
+{
+    (void)state;
+    static const char a[] = "CREATE TABLE t (i int, j int, s text, b bpchar, n numeric,"
+                            " CONSTRAINT c1 CHECK (i < j), CONSTRAINT c2 CHECK (i / 2 > 1),"
+                            " CONSTRAINT c3 CHECK (s = 'abc'), CONSTRAINT c4 CHECK (b = 'a'),"
+                            " CONSTRAINT c5 CHECK (s > '5'), CONSTRAINT c6 CHECK (i IN (1, 2)),"
+                            " CONSTRAINT c7 CHECK ((i + 1) * 2 > 3));";
+    static const char b[] =
+        "CREATE TABLE t (i int, j int, s text, b bpchar, n numeric,"
+        " CONSTRAINT c1 CHECK (i::text < j::text), CONSTRAINT c2 CHECK (i / 2::numeric > 1),"
+        " CONSTRAINT c3 CHECK (s::varchar(2) = 'abc'), CONSTRAINT c4 CHECK (b::text = 'a'),"
+        " CONSTRAINT c5 CHECK (s > '5 '), CONSTRAINT c6 CHECK (i IN (1, 3)),"
+        " CONSTRAINT c7 CHECK (i + (1 * 2) > 3));";
+    struct differences d = {0};
+    compare_scripts(a, b, &(struct compare_options){0}, &d);
+    if (d.semantic != 7)
+        show(&d);
+    assert_int_equal(d.semantic, 7);
+    assert_int_equal(d.textual, 0);
+    differences_release(&d);
+}
+
+/* ---- names ------------------------------------------------------------------------------------------ */
+
+static void constraints_are_matched_by_what_they_are_and_not_by_their_number(void **state)
+{
+    (void)state;
+    static const char a[] = "CREATE TABLE t (a int, b int); ALTER TABLE t ADD CHECK (a < b);"
+                            "ALTER TABLE t ADD CHECK (a > 5 AND b > 5);";
+    static const char b[] =
+        "CREATE TABLE t (a int, b int); ALTER TABLE t ADD CHECK (a > 5 AND b > 5);"
+        "ALTER TABLE t ADD CHECK (a < b); ALTER TABLE t ADD CHECK (a <> b);";
+    struct differences d = {0};
+    compare_scripts(a, b, &(struct compare_options){0}, &d);
+    assert_int_equal(d.semantic, 1);
+    assert_int_equal(d.cosmetic, 2);
+    assert_string_equal(d.list[0].object, "public.t.t_check2");
+    assert_null(d.list[0].a);
+    assert_string_equal(d.list[1].a, "t_check: CHECK ((a < b))");
+    assert_string_equal(d.list[1].b, "t_check1: CHECK ((a < b))");
+    differences_release(&d);
+}
+
+static void what_belongs_to_a_missing_table_is_told_with_it(void **state)
+{
+    (void)state;
+    static const char a[] = "CREATE TABLE t (id serial PRIMARY KEY, age int CHECK (age > 0));"
+                            "CREATE INDEX ON t (age); GRANT SELECT ON t TO app_ro;"
+                            "COMMENT ON COLUMN t.age IS 'years';";
+    struct differences d = {0};
+    compare_scripts(a, "", &(struct compare_options){0}, &d);
+    assert_int_equal(d.count, 1);
+    assert_string_equal(d.list[0].kind, "table");
+    assert_null(d.list[0].b);
+    assert_text_has(d.list[0].a, "\ncolumn age: integer");
+    assert_text_has(d.list[0].a, "\nconstraint t_age_check: CHECK ((age > 0))");
+    assert_text_has(d.list[0].a, "\nindex t_age_idx: on public.t USING btree (age)");
+    assert_text_has(d.list[0].a, "\nsequence t_id_seq: ");
+    assert_text_has(d.list[0].a, "\ngrant table public.t to app_ro: SELECT");
+    assert_text_has(d.compared, "1 and 0 tables");
+    differences_release(&d);
+}
+
+/* ---- options ---------------------------------------------------------------------------------------- */
+
+static void the_order_of_columns_counts_when_it_is_asked_for(void **state)
+{
+    (void)state;
+    static const char a[] =
+        "CREATE TABLE t (a int, gone int, b int, c int); ALTER TABLE t DROP gone;";
+    static const char b[] = "CREATE TABLE t (a int, c int, b int); CREATE TABLE u (x int);";
+    struct differences d = {0};
+    compare_scripts(a, b, &(struct compare_options){0}, &d);
+    assert_int_equal(d.count, 1);
+    differences_release(&d);
+    compare_scripts(a, b, &(struct compare_options){.strict_order = true}, &d);
+    assert_int_equal(d.count, 2);
+    assert_string_equal(d.list[0].kind, "column order");
+    assert_string_equal(d.list[0].object, "public.t");
+    assert_string_equal(d.list[0].a, "a, b, c");
+    assert_string_equal(d.list[0].b, "a, c, b");
+    differences_release(&d);
+}
+
+static void known_differences_are_ignored_until_their_day(void **state)
+{
+    (void)state;
+    static const char b[] = "CREATE TABLE one (id int); CREATE TABLE two (id int);"
+                            "CREATE VIEW three AS SELECT 1 AS x;";
+    static const struct guard_ignore ignore[] = {
+        {.kind = "table", .object = "public.o*", .until = "2999-12-31", .why = "later"},
+        {.kind = "table", .object = "public.two", .until = "2001-01-31", .why = "too long"},
+        {.kind = "*", .object = "*.nothing", .until = "2999-12-31", .why = "no such"},
+    };
+    const struct compare_options options = {.ignore = ignore, .ignore_count = ARRAY_LEN(ignore)};
+    struct differences d = {0};
+    compare_scripts("", b, &options, &d);
+    assert_int_equal(d.count, 3);
+    assert_int_equal(d.ignored, 1);
+    assert_int_equal(d.semantic, 2);
+    for (size_t i = 0; i < d.count; i++)
+        assert_int_equal(d.list[i].ignored, str_eq(d.list[i].object, "public.one"));
+    assert_text_has(d.compared, "guard.ignore of table 'public.two' has expired (2001-01-31)");
+    differences_release(&d);
+}
+
+/* ---- revisions -------------------------------------------------------------------------------------- */
+
+static void write_revision(const char *folder, const char *id, const char *parent, const char *body)
+{
+    char path[URL_BYTES];
+    (void)snprintf(path, sizeof(path), "%s/%s.py", folder, id);
+    FILE *file = fopen(path, "we");
+    assert_non_null(file);
+    (void)fprintf(file, "revision = '%s'\ndown_revision = %s%s%s\n\ndef upgrade():\n    %s\n", id,
+                  parent ? "'" : "", parent ? parent : "None", parent ? "'" : "", body);
+    assert_int_equal(fclose(file), 0);
+}
+
+static const char *revision_of(const struct differences *d, const char *object)
+{
+    for (size_t i = 0; i < d->count; i++)
+        if (str_eq(d->list[i].object, object))
+            return d->list[i].revision ? d->list[i].revision : "(none)";
+    fail_msg("no difference of %s", object);
+    return "";
+}
+
+static void load_graph(const char *folder, struct graph **out)
+{
+    struct err err = ERR_INIT;
+    const struct graph_settings settings = {
+        .path = folder, .versions = folder, .working_folder = "/"};
+    write_revision(folder, "aa", NULL, "op.create_table('users', sa.Column('email', sa.Text()))");
+    write_revision(folder, "bb", "aa",
+                   "op.execute(\"ALTER TABLE users ADD age int CHECK (age > 0)\")");
+    write_revision(folder, "cc", "bb", "op.create_table('odd name')");
+    write_revision(folder, "dd", "cc", "op.alter_column('users', 'emails')");
+    if (graph_load(&settings, out, &err) != 0)
+        fail_msg("%s", err.text);
+}
+
+static void a_difference_names_the_revision_that_touched_it_last(void **state)
+{
+    (void)state;
+    char folder[] = "/tmp/agent-diff-XXXXXX", path[URL_BYTES];
+    struct graph *graph = NULL;
+    struct differences d = {0};
+    assert_non_null(mkdtemp(folder));
+    load_graph(folder, &graph);
+    compare_scripts("CREATE TABLE users (email text, age int CHECK (age > 0));"
+                    "CREATE TABLE \"odd name\" (x int); CREATE TABLE untold (x int);",
+                    "CREATE TABLE users (email varchar(9), age int);",
+                    &(struct compare_options){.graph = graph}, &d);
+    assert_string_equal(revision_of(&d, "public.users.email"), "aa");
+    assert_string_equal(revision_of(&d, "public.users.users_age_check"), "bb");
+    assert_string_equal(revision_of(&d, "public.\"odd name\""), "cc");
+    assert_string_equal(revision_of(&d, "public.untold"), "(none)");
+    differences_release(&d);
+    graph_free(graph);
+    for (const char *id = "aabbccdd"; *id; id += 2) {
+        (void)snprintf(path, sizeof(path), "%s/%.2s.py", folder, id);
+        assert_int_equal(unlink(path), 0);
+    }
+    assert_int_equal(rmdir(folder), 0);
+}
+
+/* ---- the whole database ----------------------------------------------------------------------------- */
+
+static void what_is_not_compared_is_counted(void **state)
+{
+    (void)state;
+    static const char a[] =
+        "CREATE TYPE m AS ENUM ('x'); CREATE FUNCTION g(m) RETURNS int LANGUAGE sql AS 'SELECT 1';"
+        "CREATE CAST (m AS int) WITH FUNCTION g(m);"
+        "CREATE TEXT SEARCH CONFIGURATION c (COPY = simple);"
+        "CREATE OPERATOR <#> (leftarg = int, rightarg = int, function = int4pl);"
+        "CREATE TYPE r AS RANGE (subtype = float8);" /* makes a cast, a part of it */
+        "SELECT lo_create(0); CREATE EXTENSION pg_trgm;";
+    struct differences d = {0};
+    compare_scripts(a, a, &(struct compare_options){0}, &d);
+    show(&d);
+    assert_int_equal(d.count, 0);
+    assert_string_equal(d.not_compared,
+                        "1 cast, 1 large object, 1 operator, 1 text search configuration");
+    assert_text_has(d.compared, "2 extensions");
+    differences_release(&d);
+    compare_scripts(a, "", &(struct compare_options){0}, &d);
+    assert_text_has(d.not_compared, "A has 1 cast, ");
+    assert_text_has(d.not_compared, "; B has nothing");
+    differences_release(&d);
+}
+
+static void another_version_of_an_extension_is_textual(void **state)
+{
+    (void)state;
+    struct differences d = {0};
+    compare_scripts("CREATE EXTENSION pg_trgm;", "CREATE EXTENSION pg_trgm VERSION '1.3';",
+                    &(struct compare_options){0}, &d);
+    assert_int_equal(d.count, 1);
+    assert_int_equal(d.textual, 1);
+    assert_string_equal(d.list[0].object, "pg_trgm");
+    differences_release(&d);
+    compare_scripts("CREATE EXTENSION pg_trgm;",
+                    "CREATE SCHEMA x; CREATE EXTENSION pg_trgm SCHEMA x;",
+                    &(struct compare_options){0}, &d);
+    assert_int_equal(d.semantic, 2); /* the schema, too */
+    differences_release(&d);
+}
+
+static void settings_of_the_database_are_told_without_the_values_of_an_application(void **state)
+{
+    (void)state;
+    static const char b[] =
+        "DO $$BEGIN EXECUTE format('ALTER DATABASE %I SET work_mem = 9999', current_database());"
+        " EXECUTE format('ALTER DATABASE %I SET app.key = %L', current_database(),"
+        " 'canary-setting'); END$$;";
+    struct differences d = {0};
+    compare_scripts("", b, &(struct compare_options){0}, &d);
+    assert_int_equal(d.semantic + d.textual, 0);
+    assert_int_equal(d.cosmetic, 1);
+    assert_string_equal(d.list[0].kind, "database");
+    assert_text_has(d.list[0].b, "work_mem=9999");
+    assert_text_has(d.list[0].b, "app.key (not shown)");
+    assert_text_lacks(d.list[0].b, "canary-setting");
+    assert_text_has(d.not_compared, "1 application's setting");
+    differences_release(&d);
+}
+
+/* ---- size ------------------------------------------------------------------------------------------- */
+
+enum { MAX_KIB = 64 * 1024 };
+
+static void a_thousand_tables_fit_into_64_mib(void **state)
+{
+    (void)state;
+    struct err err = ERR_INIT;
+    AUTO_CATALOG a = CATALOG_INIT, b = CATALOG_INIT;
+    struct differences d = {0};
+    struct rusage usage;
+    make("big", "");
+    for (int i = 0; i < 10; i++) /* each transaction holds a lock on each of its tables */
+        pg_sql(server, "big",
+               "DO $$DECLARE first int := (SELECT count(*) FROM pg_class WHERE relkind = 'r'"
+               " AND relnamespace = 'public'::regnamespace); BEGIN FOR i IN first..first + 99"
+               " LOOP EXECUTE format('CREATE TABLE t%s (id serial PRIMARY KEY, a text NOT NULL,"
+               " b int DEFAULT 7, c varchar(20) CHECK (c IN (''x'', ''y'')), d timestamptz"
+               " DEFAULT now(), e bool, f numeric(10, 2), g jsonb, h uuid UNIQUE,"
+               " parent_id int REFERENCES t%s)', i, greatest(i - 1, 0));"
+               " EXECUTE format('CREATE INDEX ON t%s (a)', i); END LOOP; END$$;");
+    int64_t start = clock_now_ms();
+    read_catalog("big", &a);
+    int64_t one = clock_now_ms();
+    read_catalog("big", &b);
+    int64_t both = clock_now_ms();
+    if (catalog_compare(&a, &b, &(struct compare_options){0}, &d, &err) != 0)
+        fail_msg("%s", err.text);
+    int64_t end = clock_now_ms();
+    assert_int_equal(d.count, 0);
+    assert_int_equal(getrusage(RUSAGE_SELF, &usage), 0);
+    print_message("%zu objects: read in %lld and %lld ms, compared in %lld ms, %ld KiB\n", a.count,
+                  (long long)(one - start), (long long)(both - one), (long long)(end - both),
+                  usage.ru_maxrss);
+#ifndef __SANITIZE_ADDRESS__ /* which has its own ideas of memory */
+    assert_true(usage.ru_maxrss <= MAX_KIB);
+#endif
+    assert_text_has(d.compared, "1000 tables");
+    assert_text_has(d.compared, "10000 columns");
+    differences_release(&d);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(a_thousand_tables_fit_into_64_mib),
+        cmocka_unit_test(each_planted_difference_is_found_and_named),
+        cmocka_unit_test(equal_databases_made_in_other_orders_show_no_semantic_difference),
+        cmocka_unit_test(the_history_of_a_column_makes_a_textual_difference),
+        cmocka_unit_test(a_cast_with_a_meaning_is_not_taken_for_history),
+        cmocka_unit_test(constraints_are_matched_by_what_they_are_and_not_by_their_number),
+        cmocka_unit_test(what_belongs_to_a_missing_table_is_told_with_it),
+        cmocka_unit_test(the_order_of_columns_counts_when_it_is_asked_for),
+        cmocka_unit_test(known_differences_are_ignored_until_their_day),
+        cmocka_unit_test(a_difference_names_the_revision_that_touched_it_last),
+        cmocka_unit_test(what_is_not_compared_is_counted),
+        cmocka_unit_test(another_version_of_an_extension_is_textual),
+        cmocka_unit_test(settings_of_the_database_are_told_without_the_values_of_an_application),
+    };
+    return cmocka_run_group_tests(tests, set_up, tear_down);
+}
