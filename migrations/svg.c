@@ -104,6 +104,7 @@ static void add_xml(struct buf *out, const char *text, size_t most)
     }
     AUTO_BUF clean = BUF_INIT(shown * STR_PIECE_BYTES + 1);
     str_add_sanitised(&clean, text, shown);
+    out->no_memory = out->no_memory || clean.no_memory; /* a picture without a name is none */
     for (const char *c = buf_text(&clean); *c; c++) {
         if (*c == '<')
             buf_adds(out, "&lt;");
