@@ -108,31 +108,51 @@ static void hint_at_rights(const struct run *run, struct err *err)
                  run->target.database, role);
 }
 
-static int send_script(struct run *run, struct db *db, bool *table_made, struct err *err)
+/* One message of the script; with the last one goes the stamp. */
+static int send_message(struct run *run, struct db *db, const struct message *m, size_t last,
+                        struct db_results *results, struct err *err)
+{
+    struct db_failure failure = {0};
+    if (db_execute_last(db, buf_text(&m->text), m->text.len, m->copies, m->copy_count, last,
+                        run_deadline(run, m->statements), results, &failure, err) == 0)
+        return 0;
+    if (failure.connection_lost)
+        return -1;
+    hint_at_rights(run, err);
+    return message_explain(&run->plan, m, &failure, err);
+}
+
+static int add_stamp(struct run *run, struct db *db, bool table_made, struct message *message,
+                     struct stamp_indexes *at, struct err *err)
+{
+    AUTO_BUF sql = BUF_INIT(OWN_SQL_MAX_BYTES);
+    if (commit_add_stamp(run, db, table_made, &sql, at, err) != 0)
+        return -1;
+    return message_add_ours(message, "stamp", buf_text(&sql), at->count, err);
+}
+
+/* The script, the stamp and the checks: what is left is COMMIT. */
+static int send_script(struct run *run, struct db *db, bool table_made, char *xid, struct err *err)
 {
     AUTO_MESSAGE message = MESSAGE_INIT;
-    struct message_cursor cursor = {.version_table_made = *table_made};
+    struct message_cursor cursor = {.version_table_made = table_made};
+    struct stamp_indexes at;
     size_t sent = 0;
-    for (;;) {
-        bool more;
-        struct db_failure failure = {0};
+    for (bool more = true; more; sent += message.statements) {
+        struct db_results results;
         if (message_next(run->settings, &run->plan, &cursor, &message, &more, err) != 0)
             return -1;
-        if (!more)
-            break;
+        if (!more && add_stamp(run, db, cursor.version_table_made, &message, &at, err) != 0)
+            return -1;
         log_progress(&run->progress, "running the schema: %zu of %zu statements are done", sent,
                      run->plan.statements);
-        if (db_execute_copies(db, buf_text(&message.text), message.text.len, message.copies,
-                              message.copy_count, run_deadline(run, message.statements), NULL,
-                              &failure, err) == 0)
-            continue;
-        if (failure.connection_lost)
+        if (send_message(run, db, &message, more ? 1 : at.count, &results, err) != 0)
             return -1;
-        hint_at_rights(run, err);
-        return message_explain(&run->plan, &message, &failure, err);
-        sent += message.statements;
+        int rc = more ? 0 : commit_check_stamp(run, &results, &at, xid, err);
+        db_results_free(&results);
+        if (rc != 0)
+            return -1;
     }
-    *table_made = cursor.version_table_made;
     return 0;
 }
 
@@ -151,12 +171,10 @@ static int fill(struct run *run, struct db *db, const struct look *look, char *x
         width = look->version_width;
     if (run->plan.version_width != SQL_WIDTH_UNSAID)
         width = (size_t)run->plan.version_width;
-    bool table_made = look->version_exists;
     if (rights_check(run, look, err) != 0 || stamp_check_width(s, width, err) != 0 ||
-        rights_check_extensions(run, db, look, err) != 0 ||
-        send_script(run, db, &table_made, err) != 0)
+        rights_check_extensions(run, db, look, err) != 0)
         return -1;
-    return commit_stamp(run, db, table_made, xid, err);
+    return send_script(run, db, look->version_exists, xid, err);
 }
 
 static int make(struct run *run, struct db **db, const struct look *look, enum outcome *outcome,

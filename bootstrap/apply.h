@@ -21,8 +21,8 @@ enum {
     PLAN_OUTPUT_MAX_BYTES = SQL_FILE_MAX_BYTES, /* what an emit command may print */
     /* a script longer than this costs a round trip for each such piece, and no more memory */
     MESSAGE_BYTES = 4 * 1024 * 1024,
-    MESSAGE_MAX_BYTES = SQL_FILE_MAX_BYTES + 4096, /* one statement can be longer */
-    OWN_SQL_MAX_BYTES = 1024 * 1024,               /* looks, stamp, settings */
+    OWN_SQL_MAX_BYTES = 1024 * 1024,                            /* looks, stamp, settings */
+    MESSAGE_MAX_BYTES = SQL_FILE_MAX_BYTES + OWN_SQL_MAX_BYTES, /* one statement can be longer */
     POLL_BASE_MS = 50,           /* between two tries for lock or connection; short, so that the */
     POLL_CAP_MS = 400,           /* last of a herd ends soon */
     POLLS_A_HOLDER = 8,          /* every so many polls the holder is asked for again */
@@ -75,7 +75,8 @@ enum plan_action plan_action_of(const struct database_settings *settings, const 
 struct message_part {
     size_t start;           /* byte in the text */
     size_t first_statement; /* of the message, from 0 */
-    size_t source, entry;   /* SIZE_MAX: a statement of ours */
+    size_t source, entry;   /* SIZE_MAX: statements of ours */
+    const char *what;       /* they are, for messages */
     bool verbatim;          /* bytes stand as in the source */
 };
 
@@ -96,10 +97,14 @@ struct message_cursor {
     bool begun, version_table_made;
 };
 
-/* The next message of the plan; *more is false (and the message empty) when there is none left. */
+/* The next message of the plan, which may be empty; *more is false when it is the last one. */
 MUST_USE int message_next(const struct database_settings *settings, const struct plan *plan,
                           struct message_cursor *cursor, struct message *message, bool *more,
                           struct err *err);
+
+/* Statements of ours behind those of the script; WHAT (static) they are, for messages. */
+MUST_USE int message_add_ours(struct message *message, const char *what, const char *sql,
+                              size_t statements, struct err *err);
 
 /* Put the place in the source before an error of sending MESSAGE. */
 int message_explain(const struct plan *plan, const struct message *message,
@@ -197,7 +202,16 @@ MUST_USE int rights_check_owners(const struct run *run, const struct db_rows *ro
 
 /* ---- commit.c -------------------------------------------------------------------------------- */
 /* Version table, rows, and the checks, in the open transaction: afterwards nothing but COMMIT is
- * missing. MADE: the script made the version table. XID (XID_BYTES) is the transaction's id. */
+ * missing. commit_add_stamp gives the SQL, whose last AT->count results are what commit_check_stamp
+ * reads. TABLE_MADE: the version table is there. XID (XID_BYTES) is the transaction's id. */
+struct stamp_indexes {
+    size_t owners, xid, look, count; /* places of the results; owners: SIZE_MAX without an owner */
+};
+MUST_USE int commit_add_stamp(const struct run *run, const struct db *db, bool table_made,
+                              struct buf *sql, struct stamp_indexes *at, struct err *err);
+MUST_USE int commit_check_stamp(struct run *run, const struct db_results *results,
+                                const struct stamp_indexes *at, char *xid, struct err *err);
+/* The same as a message of its own, behind what is not a script. */
 MUST_USE int commit_stamp(struct run *run, struct db *db, bool made, char *xid, struct err *err);
 /* COMMIT, and what became of it. DONE: committed (not yet looked at again). A connection that broke
  * is closed: *db is NULL then. */

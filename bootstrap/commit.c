@@ -8,10 +8,6 @@
 
 /* ---- the stamp, and the checks before COMMIT ------------------------------------------------- */
 
-struct stamp_indexes {
-    size_t owners, xid, look, count; /* places of the results; owners: SIZE_MAX without an owner */
-};
-
 static void add_role(struct buf *sql, const char *role, size_t *count)
 {
     buf_adds(sql, "SET LOCAL ROLE ");
@@ -23,11 +19,13 @@ static void add_role(struct buf *sql, const char *role, size_t *count)
     ++*count;
 }
 
-static void add_stamp(const struct run *run, int server_version, bool table_made, struct buf *sql,
-                      struct stamp_indexes *at)
+int commit_add_stamp(const struct run *run, const struct db *db, bool table_made, struct buf *sql,
+                     struct stamp_indexes *at, struct err *err)
 {
     const struct database_settings *s = run->settings;
+    struct db_info info;
     size_t count = 0;
+    db_info(db, &info);
     if (s->owner)
         add_role(sql, s->owner, &count);
     if (!table_made) {
@@ -43,13 +41,14 @@ static void add_stamp(const struct run *run, int server_version, bool table_made
         rights_add_owner_query(s, sql);
         at->owners = count++;
     }
-    buf_adds(sql, server_version >= XACT_ID_LEAST
+    buf_adds(sql, info.server_version >= XACT_ID_LEAST
                       ? "SELECT pg_catalog.pg_current_xact_id_if_assigned()::text;\n"
                       : "SELECT pg_catalog.txid_current_if_assigned()::text;\n");
     at->xid = count++;
     at->look = count;
     at->count = count + LOOK_RESULTS;
     state_look_sql(s, sql);
+    return buf_check(sql, ERR_CONTRACT, "the names in the contract", err);
 }
 
 static void add_list(struct buf *out, char *const *list)
@@ -87,28 +86,30 @@ static int check_made(struct run *run, const struct db_results *results,
     return 0;
 }
 
+int commit_check_stamp(struct run *run, const struct db_results *results,
+                       const struct stamp_indexes *at, char *xid, struct err *err)
+{
+    if (results->count != at->count)
+        return err_set(err, ERR_DEFECT, "the stamp gave %zu results, not %zu", results->count,
+                       at->count);
+    if (at->owners != SIZE_MAX && rights_check_owners(run, &results->list[at->owners], err) != 0)
+        return -1;
+    if (check_made(run, results, at, err) != 0)
+        return -1;
+    (void)snprintf(xid, XID_BYTES, "%s", db_cell(&results->list[at->xid], 0, 0));
+    return 0;
+}
+
 int commit_stamp(struct run *run, struct db *db, bool made, char *xid, struct err *err)
 {
     AUTO_BUF sql = BUF_INIT(OWN_SQL_MAX_BYTES);
     struct stamp_indexes at;
-    struct db_info info;
     struct db_results results;
-    db_info(db, &info);
-    add_stamp(run, info.server_version, made, &sql, &at);
-    if (buf_check(&sql, ERR_CONTRACT, "the names in the contract", err) != 0)
+    if (commit_add_stamp(run, db, made, &sql, &at, err) != 0)
         return -1;
     if (db_query(db, buf_text(&sql), run_deadline(run, at.count), &results, NULL, err) != 0)
         return err_wrap(err, "stamp");
-    int rc = 0;
-    if (results.count != at.count)
-        rc = err_set(err, ERR_DEFECT, "the stamp gave %zu results, not %zu", results.count,
-                     at.count);
-    if (rc == 0 && at.owners != SIZE_MAX)
-        rc = rights_check_owners(run, &results.list[at.owners], err);
-    if (rc == 0)
-        rc = check_made(run, &results, &at, err);
-    if (rc == 0)
-        (void)snprintf(xid, XID_BYTES, "%s", db_cell(&results.list[at.xid], 0, 0));
+    int rc = commit_check_stamp(run, &results, &at, xid, err);
     db_results_free(&results);
     return rc;
 }

@@ -21,8 +21,8 @@ struct exchange {
     const struct db_copy_data *copies;
     size_t copy_count, copies_done;
     struct db_results *results; /* NULL: rows are dropped */
-    size_t capacity;
-    struct db_gather *gather; /* rows one by one, at most gather_max */
+    size_t capacity, last;      /* LAST > 0: no more results than that are kept, the last ones */
+    struct db_gather *gather;   /* rows one by one, at most gather_max */
     size_t gather_max;
     struct db_failure *failed;
     bool has_failed;
@@ -185,9 +185,18 @@ static int fail_result(struct exchange *x, const PGresult *result)
 
 /* ---- results --------------------------------------------------------------------------------------- */
 
+static void drop_first(struct db_results *results)
+{
+    db_rows_free(&results->list[0]);
+    results->count--;
+    memmove(results->list, results->list + 1, results->count * sizeof(*results->list));
+}
+
 static int keep_rows(struct exchange *x, PGresult *result)
 {
     struct db_rows rows;
+    if (x->last > 0 && x->results->count == x->last)
+        drop_first(x->results);
     if (pq.PQntuples(result) > DB_QUERY_MAX_ROWS)
         err_set(x->err, ERR_DB_SQL, "%s: %s: more than %d rows", x->db->place, x->phase,
                 DB_QUERY_MAX_ROWS);
@@ -394,11 +403,28 @@ int db_query_one(struct db *db, const char *sql, size_t max_rows, int64_t deadli
     return 0;
 }
 
+/* SQL is copied where no NUL is behind it. */
+static int run_copies(struct exchange *x, const char *sql, size_t length)
+{
+    AUTO_FREE char *copy = NULL;
+    if (sql[length] != '\0') {
+        copy = mem_dup_n(sql, length);
+        if (!copy)
+            return err_nomem(x->err);
+        sql = copy;
+    }
+    if (exchange_run(x, sql) != 0)
+        return -1;
+    if (x->copies_done == x->copy_count)
+        return 0;
+    return err_set(x->err, ERR_DEFECT, "%zu of %zu COPY data blocks were asked for", x->copies_done,
+                   x->copy_count);
+}
+
 int db_execute_copies(struct db *db, const char *sql, size_t length,
                       const struct db_copy_data *copies, size_t copy_count, int64_t deadline_ms,
                       size_t *completed, struct db_failure *failed, struct err *err)
 {
-    AUTO_FREE char *copy = NULL;
     struct exchange x = {.db = db,
                          .deadline_ms = deadline_ms,
                          .phase = "query",
@@ -406,19 +432,33 @@ int db_execute_copies(struct db *db, const char *sql, size_t length,
                          .copy_count = copy_count,
                          .failed = failed,
                          .err = err};
-    if (sql[length] != '\0') {
-        copy = mem_dup_n(sql, length);
-        if (!copy)
-            return err_nomem(err);
-        sql = copy;
-    }
-    int result = exchange_run(&x, sql);
-    if (result == 0 && x.copies_done < copy_count)
-        result = err_set(err, ERR_DEFECT, "%zu of %zu COPY data blocks were asked for",
-                         x.copies_done, copy_count);
+    int result = run_copies(&x, sql, length);
     if (completed)
         *completed = x.completed;
     return result;
+}
+
+int db_execute_last(struct db *db, const char *sql, size_t length,
+                    const struct db_copy_data *copies, size_t copy_count, size_t last,
+                    int64_t deadline_ms, struct db_results *out, struct db_failure *failed,
+                    struct err *err)
+{
+    struct db_results results = {0};
+    struct exchange x = {.db = db,
+                         .deadline_ms = deadline_ms,
+                         .phase = "query",
+                         .copies = copies,
+                         .copy_count = copy_count,
+                         .results = &results,
+                         .last = last,
+                         .failed = failed,
+                         .err = err};
+    if (run_copies(&x, sql, length) != 0) {
+        db_results_free(&results);
+        return -1;
+    }
+    *out = results;
+    return 0;
 }
 
 int db_execute(struct db *db, const char *sql, size_t length, int64_t deadline_ms,

@@ -111,6 +111,13 @@ MUST_USE int db_execute_copies(struct db *db, const char *sql, size_t length,
                                int64_t deadline_ms, size_t *completed, struct db_failure *failed,
                                struct err *err);
 
+/* As db_execute_copies, where the statements behind the others are ours: *out has the results of the
+ * LAST ones (of fewer, where there were no more); the caller's, db_results_free. */
+MUST_USE int db_execute_last(struct db *db, const char *sql, size_t length,
+                             const struct db_copy_data *copies, size_t copy_count, size_t last,
+                             int64_t deadline_ms, struct db_results *out, struct db_failure *failed,
+                             struct err *err);
+
 /* One COPY ... FROM stdin with its data. */
 MUST_USE int db_copy(struct db *db, const char *sql, const char *data, size_t length,
                      int64_t deadline_ms, struct db_failure *failed, struct err *err);

@@ -30,8 +30,7 @@ static int add_statements(struct run *run, bool *table_made, struct buf *out, st
     for (bool more = true; more;) {
         if (message_next(run->settings, &run->plan, &cursor, &message, &more, err) != 0)
             return -1;
-        if (more)
-            add_script(&run->plan, &message, out);
+        add_script(&run->plan, &message, out);
     }
     *table_made = cursor.version_table_made;
     return 0;

@@ -34,13 +34,15 @@ static int begin_part(struct message *m, size_t source, size_t entry, bool verba
     return 0;
 }
 
-static int add_ours(struct message *m, const char *sql, size_t statements, struct err *err)
+int message_add_ours(struct message *m, const char *what, const char *sql, size_t statements,
+                     struct err *err)
 {
     if (begin_part(m, SIZE_MAX, 0, false, err) != 0)
         return -1;
+    m->parts[m->part_count - 1].what = what;
     buf_adds(&m->text, sql);
     m->statements += statements;
-    return 0;
+    return buf_check(&m->text, ERR_FILE, "a statement", err);
 }
 
 static int add_role(struct message *m, const char *role, struct err *err)
@@ -54,7 +56,7 @@ static int add_role(struct message *m, const char *role, struct err *err)
     buf_adds(&sql, ";\n");
     if (buf_check(&sql, ERR_CONTRACT, "database.owner", err) != 0)
         return -1;
-    return add_ours(m, buf_text(&sql), 1, err);
+    return message_add_ours(m, "database.owner", buf_text(&sql), 1, err);
 }
 
 static int add_copy(struct message *m, const struct sql_script *script,
@@ -92,7 +94,7 @@ static int add_version_table(const struct database_settings *settings, const str
     stamp_add_table(settings, plan->version_width, &sql);
     if (buf_check(&sql, ERR_CONTRACT, "the version table's name", err) != 0)
         return -1;
-    return add_ours(m, buf_text(&sql), 1, err);
+    return message_add_ours(m, "the version table", buf_text(&sql), 1, err);
 }
 
 static int add_entry(const struct database_settings *settings, const struct plan *plan,
@@ -121,6 +123,7 @@ int message_next(const struct database_settings *settings, const struct plan *pl
                  struct message_cursor *cursor, struct message *message, bool *more,
                  struct err *err)
 {
+    *more = false;
     message_clear(message);
     if (!cursor->begun && settings->owner && add_role(message, settings->owner, err) != 0)
         return -1;
@@ -138,7 +141,6 @@ int message_next(const struct database_settings *settings, const struct plan *pl
                 return -1;
         }
     }
-    *more = message->part_count > 0;
     return 0;
 }
 
@@ -189,7 +191,7 @@ int message_explain(const struct plan *plan, const struct message *message,
     size_t byte = failure->position ? byte_of(&message->text, failure->position) : 0;
     const struct message_part *part = part_at(message, failure, byte);
     if (!part || part->source == SIZE_MAX)
-        return err_wrap(err, "bootstrap's own statement");
+        return err_wrap(err, "%s", part ? part->what : "bootstrap's own statement");
     const struct plan_source *source = &plan->sources[part->source];
     const struct sql_statement *entry = &source->script.statements[part->entry];
     bool placed = failure->position && part->verbatim;
