@@ -116,12 +116,10 @@ static void mark_edits(const struct middle *m, int32_t *rows, int32_t d)
     }
 }
 
-static void mark_all(const struct middle *m)
+static void mark_all(struct guard_word *words, size_t count)
 {
-    for (int32_t i = 0; i < m->a_count; i++)
-        m->a[i].differs = true;
-    for (int32_t i = 0; i < m->b_count; i++)
-        m->b[i].differs = true;
+    for (size_t i = 0; i < count; i++)
+        words[i].differs = true;
 }
 
 /* Rows grow as they are needed: most texts differ in a few words. */
@@ -132,7 +130,8 @@ static int mark_middle(const struct middle *m)
     int result = 0;
     for (int32_t d = 0;; d++) {
         if (d > GUARD_WORDS_MAX_EDITS) {
-            mark_all(m);
+            mark_all(m->a, (size_t)m->a_count);
+            mark_all(m->b, (size_t)m->b_count);
             break;
         }
         while (capacity < row_start(d + 1) && result == 0)
@@ -162,6 +161,11 @@ static void join_marks(struct guard_words *words)
 
 static int compare(struct guard_words *a, struct guard_words *b)
 {
+    if (!a->list || !b->list) { /* an empty text: all of the other one is new */
+        mark_all(a->list, a->count);
+        mark_all(b->list, b->count);
+        return 0;
+    }
     size_t head = 0, tail = 0;
     size_t least = a->count < b->count ? a->count : b->count;
     while (head < least && same(&a->list[head], &b->list[head]))
@@ -170,8 +174,6 @@ static int compare(struct guard_words *a, struct guard_words *b)
            same(&a->list[a->count - 1 - tail], &b->list[b->count - 1 - tail]))
         tail++;
     size_t a_count = a->count - head - tail, b_count = b->count - head - tail;
-    if (a_count + b_count == 0)
-        return 0;
     if (a_count > INT32_MAX / 2 || b_count > INT32_MAX / 2)
         return 0; /* more words than a definition can have bytes: shown without marks */
     const struct middle middle = {.a = a->list + head,
