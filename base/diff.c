@@ -96,13 +96,21 @@ static int reach(const struct problem *p, int d, int diagonal)
     return diagonal < -d || diagonal > d ? -1 : row[diagonal + d];
 }
 
+/* Whether the last of D edits that lead to DIAGONAL adds a line; else it takes one away. */
+static bool is_added(const struct problem *p, int d, int diagonal)
+{
+    if (diagonal == -d || diagonal == d)
+        return diagonal == -d;
+    return reach(p, d - 1, diagonal - 1) < reach(p, d - 1, diagonal + 1);
+}
+
 /* Where a path of D edits comes to on DIAGONAL before it follows equal lines. */
 static int start_of(const struct problem *p, int d, int diagonal)
 {
     if (d == 0)
         return 0;
-    int down = reach(p, d - 1, diagonal + 1), right = reach(p, d - 1, diagonal - 1);
-    return diagonal == -d || (diagonal != d && right < down) ? down : right + 1;
+    return is_added(p, d, diagonal) ? reach(p, d - 1, diagonal + 1)
+                                    : reach(p, d - 1, diagonal - 1) + 1;
 }
 
 /* Fill row D. Whether it reaches the end of both; -1: no memory. */
@@ -137,14 +145,10 @@ static int trace(const struct problem *p, size_t before, struct script *out, str
                 return -1;
         if (d == 0)
             break;
-        bool removes = start > 0 && reach(p, d - 1, x - y - 1) == start - 1 &&
-                       !(x - y == -d ||
-                         (x - y != d && reach(p, d - 1, x - y - 1) < reach(p, d - 1, x - y + 1)));
-        if (removes)
-            x--;
-        else
-            y--;
-        if (push(out, removes ? '-' : '+', before + (size_t)x, before + (size_t)y, err) != 0)
+        bool added = is_added(p, d, x - y);
+        x -= !added;
+        y -= added;
+        if (push(out, added ? '+' : '-', before + (size_t)x, before + (size_t)y, err) != 0)
             return -1;
     }
     return 0;
@@ -244,11 +248,12 @@ static void add_hunk(const struct script *s, size_t from, size_t to, const struc
     }
 }
 
-/* The end of the hunk that begins at an edit at FROM: until twice the context is equal. */
+/* The end of the hunk that begins at an edit at FROM: until more lines are equal than the
+ * contexts of two edits hold. */
 static size_t hunk_end(const struct script *s, size_t from)
 {
     size_t last = from;
-    for (size_t i = from; i < s->count && i <= last + DIFF_CONTEXT_LINES * 2; i++)
+    for (size_t i = from; i < s->count && i - last <= DIFF_CONTEXT_LINES * 2 + 1; i++)
         last = s->list[i].mark != ' ' ? i : last;
     size_t end = last + 1 + DIFF_CONTEXT_LINES;
     return end < s->count ? end : s->count;
