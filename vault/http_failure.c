@@ -23,7 +23,9 @@ static const struct {
     {CURLE_UNSUPPORTED_PROTOCOL, ERR_SOURCE_DATA, "Something that is not Vault listens there."},
     {CURLE_WEIRD_SERVER_REPLY, ERR_SOURCE_DATA, "Something that is not Vault listens there."},
     {CURLE_URL_MALFORMAT, ERR_USAGE, "Look at Vault's address."},
-    {CURLE_OUT_OF_MEMORY, ERR_RESOURCE, ""},
+    /* libcurl gives a header line that is longer than it takes (100 kB) the same code. */
+    {CURLE_OUT_OF_MEMORY, ERR_RESOURCE,
+     "This machine has no memory left, or the answer has a header without end."},
     {CURLE_FAILED_INIT, ERR_RESOURCE, ""},
     {CURLE_NOT_BUILT_IN, ERR_RESOURCE, ""},
     {CURLE_UNKNOWN_OPTION, ERR_RESOURCE, ""},
