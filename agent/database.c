@@ -106,6 +106,8 @@ static int read_graph(const struct job *job, const struct database_job *d, struc
 {
     const struct contract_database *database = &job->contract->database;
 
+    if (database->plain_revision)
+        return graph_from_revision(database->plain_revision, out, err);
     if (database->heads)
         return heads_by_command(job, d, out, err);
     AUTO_FREE char *path = file_join(job->contract->folder, database->alembic);
@@ -198,7 +200,7 @@ int job_database_settings(struct job *job, struct database_job *out, struct err 
     if (require_database(job, err) != 0 || folder_of(job, out, err) != 0 ||
         command_environment(job, out, err) != 0)
         return -1;
-    if ((from->alembic || from->heads) &&
+    if ((from->alembic || from->heads || from->plain_revision) &&
         (read_graph(job, out, &out->graph, err) != 0 || graph_require_sound(out->graph, err) != 0))
         return -1;
     out->settings = (struct database_settings){
@@ -211,6 +213,7 @@ int job_database_settings(struct job *job, struct database_job *out, struct err 
         .command_environment = out->environment_list,
         .table = from->table,
         .schema = from->schema,
+        .plain_stamp = from->plain_revision != NULL,
         .graph = out->graph,
         .migrate = from->migrate,
         .expect = from->expect,

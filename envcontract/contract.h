@@ -111,6 +111,7 @@ struct contract_database {
     const char *const *offline;     /* argv that prints the migrations as SQL, or NULL */
     const char *cwd;                /* from the contract's folder, or NULL: that folder */
     const char *alembic;        /* path of alembic.ini, pyproject.toml or script folder; or NULL */
+    const char *plain_revision; /* stamp.style plain: its revision; NULL: Alembic's style */
     const char *alembic_dir;    /* stamp.dir, or NULL */
     const char *table, *schema; /* alembic_version, public */
     const char *const *heads;   /* argv that asks Alembic, or NULL */

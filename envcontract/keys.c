@@ -13,15 +13,15 @@ static const char *const words_auth_method[] = {"token", "approle", "userpass", 
 static const char *const words_auth_method_later[] = {"kubernetes", "jwt", "cert", NULL};
 static const char *const words_expose[] = {"app", "agent", NULL};
 static const char *const words_empty[] = {"missing", "ok", NULL};
-static const char *const words_stamp_style[] = {"alembic", NULL};
-static const char *const words_stamp_style_later[] = {"plain", NULL};
+static const char *const words_stamp_style[] = {"alembic", "plain", NULL};
 static const char *const words_state[] = {
     "fresh",     "current",    "behind",     "unknown-revision", "lost-stamp", "unstamped",
     "redundant", "stamp-only", "incomplete", "invisible",        NULL};
 
-#define words_expose_later NULL
-#define words_empty_later  NULL
-#define words_state_later  NULL
+#define words_expose_later      NULL
+#define words_empty_later       NULL
+#define words_state_later       NULL
+#define words_stamp_style_later NULL
 
 /* Designated initialisers cannot stand in parentheses. NOLINTBEGIN(bugprone-macro-parentheses) */
 #define NOTHING       .section = NULL

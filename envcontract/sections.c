@@ -292,6 +292,8 @@ static void select_stamp(const struct node *section, struct contract_database *o
     out->table = text_or(at[STAMP_TABLE], "alembic_version");
     out->schema = text_or(at[STAMP_SCHEMA], "public");
     out->heads = node_list(at[STAMP_HEADS]);
+    if (str_eq(node_text(at[STAMP_STYLE]), "plain"))
+        out->plain_revision = node_text(at[STAMP_REVISION]);
 }
 
 static void select_database(struct contract_document *d, const struct node *section,
@@ -359,9 +361,33 @@ static void check_create(struct contract_document *d, const struct node *section
                 "'create.command' without 'expect'");
 }
 
+/* Style plain has a revision of its own and nothing of Alembic's; Alembic's has the heads. */
+static void check_stamp(struct contract_document *d, const struct node *section)
+{
+    const struct node *at[STAMP_KEY_COUNT] = {NULL};
+    static const enum stamp_key alembics[] = {STAMP_ALEMBIC, STAMP_DIR, STAMP_HEADS};
+
+    keys_merge(section, at, STAMP_KEY_COUNT);
+    const char *revision = node_text(at[STAMP_REVISION]);
+    if (!str_eq(node_text(at[STAMP_STYLE]), "plain")) {
+        if (revision && revision[0] && !str_eq(revision, "heads"))
+            problem(d, at[STAMP_REVISION], AT_VALUE, "Use \"heads\".",
+                    "a 'revision' other than heads is not in this version");
+        return;
+    }
+    if (!revision || !revision[0])
+        problem(d, at[STAMP_STYLE], AT_VALUE, "Add \"revision\": the text to stamp with.",
+                "a plain stamp without 'revision'");
+    for (size_t i = 0; i < ARRAY_LEN(alembics); i++) {
+        if (at[alembics[i]])
+            problem(d, at[alembics[i]], AT_KEY, "Take one of the two away.",
+                    "a key of Alembic's in a plain stamp");
+    }
+}
+
 static void check_database(struct contract_document *d, const struct node *section)
 {
-    const struct node *at[DATABASE_KEY_COUNT] = {NULL}, *stamp[STAMP_KEY_COUNT] = {NULL};
+    const struct node *at[DATABASE_KEY_COUNT] = {NULL};
 
     if (!section || section->kind != NODE_OBJECT)
         return;
@@ -372,11 +398,7 @@ static void check_database(struct contract_document *d, const struct node *secti
     sections_check_url_variable(d, at[DATABASE_URL]);
     sections_check_url_variable(d, at[DATABASE_ADMIN_URL]);
     check_create(d, at[DATABASE_CREATE], at[DATABASE_EXPECT]);
-    keys_merge(at[DATABASE_STAMP], stamp, STAMP_KEY_COUNT);
-    const char *revision = node_text(stamp[STAMP_REVISION]);
-    if (revision && revision[0] && !str_eq(revision, "heads"))
-        problem(d, stamp[STAMP_REVISION], AT_VALUE, "Use \"heads\".",
-                "a 'revision' other than heads is not in this version");
+    check_stamp(d, at[DATABASE_STAMP]);
 }
 
 /* ---- all of them ---------------------------------------------------------------------------- */

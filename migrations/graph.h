@@ -75,6 +75,9 @@ MUST_USE int graph_require_sound(const struct graph *graph, struct err *err);
 MUST_USE int graph_from_heads_output(const char *text, size_t length, struct graph **out,
                                      struct err *err);
 
+/* A graph of one revision without files (contract: stamp.style plain). */
+MUST_USE int graph_from_revision(const char *revision, struct graph **out, struct err *err);
+
 /* Questions use the graph's own work space: one at a time. Ids are compared byte by byte. */
 const struct revision *graph_find(const struct graph *graph, const char *id);
 

@@ -126,18 +126,12 @@ static int bad_line(const char *line, size_t length, struct err *err)
                          "'(head)'.");
 }
 
-static int add_head(struct graph_build *b, const char *line, size_t length, bool *effective,
-                    struct err *err)
+/* A revision of which nothing but the id is known. */
+static int add_bare(struct graph_build *b, const char *bytes, size_t length, struct err *err)
 {
-    struct graph_memory *m = b->graph->memory;
-    size_t id_length = head_in(line, length, effective);
-    if (id_length == 0)
-        return bad_line(line, length, err);
-    char *id = arena_dup_n(&m->arena, line, id_length);
+    char *id = arena_dup_n(&b->graph->memory->arena, bytes, length);
     if (!id || mem_grow(&b->sources, b->count, &b->capacity, sizeof *b->sources) < 0)
         return err_nomem(err);
-    if (strpbrk(id, "@-+:"))
-        return bad_line(line, length, err);
     b->sources[b->count] = (struct graph_source){.load_index = b->count,
                                                  .broken = true, /* its parents are not known */
                                                  .revision = {.id = id,
@@ -147,6 +141,27 @@ static int add_head(struct graph_build *b, const char *line, size_t length, bool
                                                               .depends_on = no_names,
                                                               .branch_labels = no_names}};
     b->count++;
+    return 0;
+}
+
+static int add_head(struct graph_build *b, const char *line, size_t length, bool *effective,
+                    struct err *err)
+{
+    size_t id_length = head_in(line, length, effective);
+    if (id_length == 0 || strcspn(line, "@-+:") < id_length)
+        return bad_line(line, length, err);
+    return add_bare(b, line, id_length, err);
+}
+
+int graph_from_revision(const char *revision, struct graph **out, struct err *err)
+{
+    CLEANUP(graph_auto_free) struct graph *graph = graph_new();
+    if (!graph)
+        return err_nomem(err);
+    CLEANUP(graph_build_release) struct graph_build build = {.graph = graph};
+    if (add_bare(&build, revision, strlen(revision), err) < 0 || graph_finish(&build, err) < 0)
+        return -1;
+    *out = TAKE_POINTER(graph);
     return 0;
 }
 
