@@ -56,7 +56,7 @@ static bool wants_json(const struct invocation *call)
     return call->common.json || str_eq(format, "json");
 }
 
-static int show(const struct job *job, const struct guard_report *report)
+static int show(const struct job *job, const struct graph *graph, const struct guard_report *report)
 {
     const struct invocation *call = job->call;
     int code = report->equal ? 0 : err_exit_code(ERR_VIOLATION);
@@ -70,9 +70,9 @@ static int show(const struct job *job, const struct guard_report *report)
         json_end_object(&json);
         buf_addc(&out, '\n');
     } else if (str_eq(format, "sarif")) {
-        guard_write_sarif(report, &out);
+        guard_write_sarif(report, graph, &out);
     } else if (str_eq(format, "github")) {
-        guard_write_github(report, &out);
+        guard_write_github(report, graph, &out);
     } else if (str_eq(format, "html")) {
         guard_write_html(report, &out);
     } else {
@@ -121,7 +121,7 @@ static int compare(const struct job *job, const struct guard_settings *settings)
 
     if (guard_run(settings, &report, &err) != 0)
         return failed(job, &err);
-    return show(job, &report);
+    return show(job, settings->database->graph, &report);
 }
 
 static int refuse_each(struct err *err)

@@ -115,13 +115,11 @@ MUST_USE int guard_selftest(const struct guard_settings *settings, struct buf *t
 
 void guard_write_text(const struct guard_report *report, bool color, struct buf *out);
 void guard_write_json(const struct guard_report *report, struct json *json); /* members */
-void guard_write_sarif(const struct guard_report *report, struct buf *out);
-void guard_write_github(const struct guard_report *report, struct buf *out);
-/* The same with the revisions' files: GRAPH is borrowed. */
-void guard_write_sarif_located(const struct guard_report *report, const struct graph *graph,
-                               struct buf *out);
-void guard_write_github_located(const struct guard_report *report, const struct graph *graph,
-                                struct buf *out);
+/* GRAPH (or NULL) has the revisions' files, where findings are shown. */
+void guard_write_sarif(const struct guard_report *report, const struct graph *graph,
+                       struct buf *out);
+void guard_write_github(const struct guard_report *report, const struct graph *graph,
+                        struct buf *out);
 void guard_write_html(const struct guard_report *report,
                       struct buf *out); /* one self-contained page */
 

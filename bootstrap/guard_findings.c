@@ -196,8 +196,8 @@ static char *working_folder(struct buf *out)
     return folder;
 }
 
-void guard_write_sarif_located(const struct guard_report *report, const struct graph *graph,
-                               struct buf *out)
+void guard_write_sarif(const struct guard_report *report, const struct graph *graph,
+                       struct buf *out)
 {
     AUTO_FREE char *folder = working_folder(out);
     const struct sarif_run run = {.command = "guard", .rules = rules, .rule_count = RULE_COUNT};
@@ -209,8 +209,8 @@ void guard_write_sarif_located(const struct guard_report *report, const struct g
 }
 
 /* GitHub shows the first ten of each level in a step: the verdict goes before all. */
-void guard_write_github_located(const struct guard_report *report, const struct graph *graph,
-                                struct buf *out)
+void guard_write_github(const struct guard_report *report, const struct graph *graph,
+                        struct buf *out)
 {
     AUTO_FREE char *folder = working_folder(out);
     const struct format format = {.graph = graph, .folder = folder, .out = out};
@@ -223,14 +223,4 @@ void guard_write_github_located(const struct guard_report *report, const struct 
                              .message = buf_text(&verdict)},
         out);
     add_findings(&format, report);
-}
-
-void guard_write_sarif(const struct guard_report *report, struct buf *out)
-{
-    guard_write_sarif_located(report, NULL, out);
-}
-
-void guard_write_github(const struct guard_report *report, struct buf *out)
-{
-    guard_write_github_located(report, NULL, out);
 }

@@ -213,9 +213,9 @@ static inline bool sample_write(const struct guard_report *report, const char *f
         guard_write_json(report, &json);
         json_end_object(&json);
     } else if (strcmp(format, "sarif") == 0) {
-        guard_write_sarif_located(report, graph, out);
+        guard_write_sarif(report, graph, out);
     } else if (strcmp(format, "github") == 0) {
-        guard_write_github_located(report, graph, out);
+        guard_write_github(report, graph, out);
     } else if (strcmp(format, "html") == 0) {
         guard_write_html(report, out);
     } else {
