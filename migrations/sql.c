@@ -85,11 +85,18 @@ static bool is_transaction_word(enum sql_word word)
            word == WORD_ROLLBACK || word == WORD_ABORT;
 }
 
-/* What the parser's grammar does not know. Its own lack of memory is an error, not an opinion. */
+/* The parser's own lack of memory is an error, not an opinion on the grammar. */
+static bool is_lack_of_memory(const char *message)
+{
+    return !message || strcasestr(message, "out of memory") ||
+           strcasestr(message, "memory exhausted");
+}
+
+/* What the parser's grammar does not know. */
 static int not_parsed(struct reader *r, const struct sql_piece *piece, const char *message,
                       struct sql_statement *out, struct err *err)
 {
-    if (!message || strcasestr(message, "out of memory") || strcasestr(message, "memory exhausted"))
+    if (is_lack_of_memory(message))
         return err_nomem(err);
     out->class_ = SQL_UNPARSED;
     out->reason = arena_dup(r->context.memory, message);
@@ -117,6 +124,20 @@ static int parse(struct reader *r, const struct sql_piece *piece, struct sql_sta
         rc = sql_classify(&r->context, first, out, more, err);
     else
         rc = not_parsed(r, piece, result.error ? result.error->message : NULL, out, err);
+    pg.pg_query_free_parse_result(result);
+    return rc;
+}
+
+int sql_with_tree(const char *text, sql_take_tree take, void *context, struct err *err)
+{
+    if (open_parser(err) != 0)
+        return -1;
+    PgQueryParseResult result = pg.pg_query_parse(text);
+    const char *first = result.error ? NULL
+                                     : sql_tree_first(sql_tree_member(result.parse_tree, "stmts"));
+    const char *message = result.error ? result.error->message : NULL;
+    int rc = first || !is_lack_of_memory(message) ? take(context, first, message, err)
+                                                  : err_nomem(err);
     pg.pg_query_free_parse_result(result);
     return rc;
 }

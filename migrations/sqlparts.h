@@ -1,5 +1,6 @@
 /* migrations/sqlparts.h: the parts that sql.c is made of; of this folder alone.
  *
+ *   sql.c       the parser itself, and the entries of a script
  *   sqlsplit.c  text → pieces (one statement each), by PostgreSQL's lexical rules
  *   sqltree.c   a look into the parse tree that libpg_query writes as JSON
  *   sqlclass.c  piece and tree → class, rewriting
@@ -86,6 +87,14 @@ size_t sql_tree_number(const char *value); /* 0 when not there: protobuf's defau
 char *sql_tree_text(struct arena *memory,
                     const char *value); /* decoded; NULL: no string, no memory */
 const char *sql_tree_last(const char *array);
+const char *sql_tree_behind(const char *value); /* the place behind it; VALUE is there */
+
+/* ---- sql.c -------------------------------------------------------------------------------------
+ * Parse the one statement of TEXT and hand its `{"stmt": ...}` object to TAKE, or, where the grammar
+ * does not know it, NULL and what the parser said. Both live as long as the call. Returns what TAKE
+ * returns; -1 too where there is no parser or no memory. */
+typedef int (*sql_take_tree)(void *context, const char *node, const char *trouble, struct err *err);
+MUST_USE int sql_with_tree(const char *text, sql_take_tree take, void *context, struct err *err);
 
 /* ---- sqlclass.c ------------------------------------------------------------------------------ */
 bool sql_needs_parser(const struct sql_piece *piece);

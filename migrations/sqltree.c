@@ -40,6 +40,11 @@ static const char *behind_value(const char *p)
     return p;
 }
 
+const char *sql_tree_behind(const char *value)
+{
+    return behind_value(value);
+}
+
 static const char *member_n(const char *object, const char *name, size_t length)
 {
     if (!object || *object != '{')

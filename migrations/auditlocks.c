@@ -1,0 +1,345 @@
+/* migrations/auditlocks.c: what each kind of statement locks, rewrites and loses.
+ *
+ * Every row names the section of PostgreSQL's manual (15) that says so; "Explicit Locking" is its
+ * section on table-level locks. "source code" is where the manual is silent and the server's own
+ * choice was read. The rules' names are squawk's, so that people find what they know; a rule holds
+ * for a table that is in use, never for one that the same revision makes. */
+#include "migrations/auditparts.h"
+
+#include <string.h>
+
+#include "base/str.h"
+
+const char *audit_lock_word(enum audit_lock lock)
+{
+    static const char *const words[] = {
+#define X(name, word, blocks) [name] = word,
+        AUDIT_LOCKS(X)
+#undef X
+    };
+    return words[lock];
+}
+
+const char *audit_lock_blocks(enum audit_lock lock)
+{
+    static const char *const blocked[] = {
+#define X(name, word, blocks) [name] = blocks,
+        AUDIT_LOCKS(X)
+#undef X
+    };
+    return blocked[lock];
+}
+
+const char *audit_answer_word(enum audit_answer answer)
+{
+    return answer == ANSWER_YES ? "yes" : answer == ANSWER_MAYBE ? "maybe" : "no";
+}
+
+/* clang-format off: a table */
+#define NO    ANSWER_NO
+#define MAYBE ANSWER_MAYBE
+#define YES   ANSWER_YES
+const struct audit_kind_row audit_kinds[KIND_COUNT] = {
+    /* word, object, verb, noun, lock, rewrites, loses data, rule, source */
+    [KIND_CREATE_TABLE] = {"create_table", "table", "creates", "table", LOCK_NONE, NO, NO, NULL,
+                           "CREATE TABLE"},
+    [KIND_CREATE_TABLE_AS] = {"create_table_as", "table", "creates", "table", LOCK_NONE, NO, NO,
+                              NULL, "CREATE TABLE AS"},
+    [KIND_DROP_TABLE] = {"drop_table", "table", "drops", "table", LOCK_ACCESS_EXCLUSIVE, NO, YES,
+                         "ban-drop-table", "Explicit Locking"},
+    [KIND_RENAME_TABLE] = {"rename_table", "table", "renames", "table", LOCK_ACCESS_EXCLUSIVE, NO,
+                           NO, "renaming-table", "ALTER TABLE, RENAME"},
+    [KIND_ADD_COLUMN] = {"add_column", "column", "adds", "column", LOCK_ACCESS_EXCLUSIVE, NO, NO,
+                         NULL, "ALTER TABLE, Notes"},
+    [KIND_DROP_COLUMN] = {"drop_column", "column", "drops", "column", LOCK_ACCESS_EXCLUSIVE, NO,
+                          YES, "ban-drop-column", "ALTER TABLE, Notes"},
+    [KIND_RENAME_COLUMN] = {"rename_column", "column", "renames", "column", LOCK_ACCESS_EXCLUSIVE,
+                            NO, NO, "renaming-column", "ALTER TABLE, RENAME"},
+    [KIND_CHANGE_TYPE] = {"change_column_type", "column", "changes the type of", "column",
+                          LOCK_ACCESS_EXCLUSIVE, MAYBE, MAYBE, "changing-column-type",
+                          "ALTER TABLE, Notes"},
+    [KIND_SET_DEFAULT] = {"set_default", "column", "sets the default of", "column",
+                          LOCK_ACCESS_EXCLUSIVE, NO, NO, NULL, "ALTER TABLE, SET DEFAULT"},
+    [KIND_DROP_DEFAULT] = {"drop_default", "column", "drops the default of", "column",
+                           LOCK_ACCESS_EXCLUSIVE, NO, NO, NULL, "ALTER TABLE, DROP DEFAULT"},
+    [KIND_SET_NOT_NULL] = {"set_not_null", "column", "requires a value in", "column",
+                           LOCK_ACCESS_EXCLUSIVE, NO, NO, "adding-not-nullable-field",
+                           "ALTER TABLE, SET NOT NULL"},
+    [KIND_DROP_NOT_NULL] = {"drop_not_null", "column", "allows NULL in", "column",
+                            LOCK_ACCESS_EXCLUSIVE, NO, NO, "ban-drop-not-null",
+                            "ALTER TABLE, DROP NOT NULL"},
+    [KIND_CHANGE_IDENTITY] = {"change_identity", "column", "changes the identity of", "column",
+                              LOCK_ACCESS_EXCLUSIVE, NO, NO, NULL, "ALTER TABLE, ADD GENERATED"},
+    [KIND_DROP_EXPRESSION] = {"drop_expression", "column", "no longer generates", "column",
+                              LOCK_ACCESS_EXCLUSIVE, NO, NO, NULL, "ALTER TABLE, DROP EXPRESSION"},
+    [KIND_TUNE_COLUMN] = {"tune_column", "column", "tunes", "column", LOCK_SHARE_UPDATE_EXCLUSIVE,
+                          NO, NO, NULL, "ALTER TABLE, SET STATISTICS"},
+    [KIND_STORE_COLUMN] = {"set_storage", "column", "changes the storage of", "column",
+                           LOCK_ACCESS_EXCLUSIVE, NO, NO, NULL, "ALTER TABLE, SET STORAGE"},
+    [KIND_ADD_PRIMARY_KEY] = {"add_primary_key", "constraint", "adds", "primary key",
+                              LOCK_ACCESS_EXCLUSIVE, NO, NO, "adding-serial-primary-key-field",
+                              "ALTER TABLE, ADD table_constraint"},
+    [KIND_ADD_UNIQUE] = {"add_unique", "constraint", "adds", "unique constraint",
+                         LOCK_ACCESS_EXCLUSIVE, NO, NO, "disallowed-unique-constraint",
+                         "ALTER TABLE, ADD table_constraint"},
+    [KIND_ADD_CHECK] = {"add_check", "constraint", "adds", "check constraint",
+                        LOCK_ACCESS_EXCLUSIVE, NO, NO, NULL, "ALTER TABLE, ADD table_constraint"},
+    [KIND_ADD_FOREIGN_KEY] = {"add_foreign_key", "constraint", "adds", "foreign key",
+                              LOCK_SHARE_ROW_EXCLUSIVE, NO, NO, "adding-foreign-key-constraint",
+                              "ALTER TABLE, ADD table_constraint"},
+    [KIND_ADD_EXCLUSION] = {"add_exclusion", "constraint", "adds", "exclusion constraint",
+                            LOCK_ACCESS_EXCLUSIVE, NO, NO, NULL,
+                            "ALTER TABLE, ADD table_constraint"},
+    [KIND_VALIDATE_CONSTRAINT] = {"validate_constraint", "constraint", "validates", "constraint",
+                                  LOCK_SHARE_UPDATE_EXCLUSIVE, NO, NO, NULL,
+                                  "ALTER TABLE, VALIDATE CONSTRAINT"},
+    [KIND_ALTER_CONSTRAINT] = {"alter_constraint", "constraint", "alters", "constraint",
+                               LOCK_SHARE_ROW_EXCLUSIVE, NO, NO, NULL, "source code, tablecmds.c"},
+    [KIND_RENAME_CONSTRAINT] = {"rename_constraint", "constraint", "renames", "constraint",
+                                LOCK_ACCESS_EXCLUSIVE, NO, NO, NULL,
+                                "ALTER TABLE, RENAME CONSTRAINT"},
+    [KIND_DROP_CONSTRAINT] = {"drop_constraint", "constraint", "drops", "constraint",
+                              LOCK_ACCESS_EXCLUSIVE, NO, NO, NULL, "ALTER TABLE, DROP CONSTRAINT"},
+    [KIND_CREATE_INDEX] = {"create_index", "index", "creates", "index", LOCK_SHARE, NO, NO,
+                           "require-concurrent-index-creation",
+                           "CREATE INDEX, Building Indexes Concurrently"},
+    [KIND_CREATE_INDEX_CONCURRENTLY] = {"create_index_concurrently", "index", "creates", "index",
+                                        LOCK_SHARE_UPDATE_EXCLUSIVE, NO, NO, NULL,
+                                        "CREATE INDEX, Building Indexes Concurrently"},
+    [KIND_ALTER_INDEX] = {"alter_index", "index", "alters", "index", LOCK_ACCESS_EXCLUSIVE, NO, NO,
+                          NULL, "ALTER INDEX"},
+    [KIND_RENAME_INDEX] = {"rename_index", "index", "renames", "index", LOCK_SHARE_UPDATE_EXCLUSIVE,
+                           NO, NO, NULL, "ALTER INDEX, RENAME"},
+    [KIND_REINDEX] = {"reindex", "index", "rebuilds", "index", LOCK_ACCESS_EXCLUSIVE, NO, NO,
+                      "require-concurrent-reindex", "REINDEX, Notes"},
+    [KIND_REINDEX_CONCURRENTLY] = {"reindex_concurrently", "index", "rebuilds", "index",
+                                   LOCK_SHARE_UPDATE_EXCLUSIVE, NO, NO, NULL,
+                                   "REINDEX, Rebuilding Indexes Concurrently"},
+    [KIND_DROP_INDEX] = {"drop_index", "index", "drops", "index", LOCK_ACCESS_EXCLUSIVE, NO, NO,
+                         "require-concurrent-index-deletion", "DROP INDEX, CONCURRENTLY"},
+    [KIND_DROP_INDEX_CONCURRENTLY] = {"drop_index_concurrently", "index", "drops", "index",
+                                      LOCK_SHARE_UPDATE_EXCLUSIVE, NO, NO, NULL,
+                                      "DROP INDEX, CONCURRENTLY"},
+    [KIND_TUNE_TABLE] = {"tune_table", "table", "tunes", "table", LOCK_SHARE_UPDATE_EXCLUSIVE, NO,
+                         NO, NULL, "ALTER TABLE, SET (storage_parameter)"},
+    [KIND_MOVE_TABLE] = {"set_tablespace", "table", "moves", "table", LOCK_ACCESS_EXCLUSIVE, YES,
+                         NO, NULL, "ALTER TABLE, SET TABLESPACE"},
+    [KIND_CHANGE_PERSISTENCE] = {"set_logged", "table", "changes the persistence of", "table",
+                                 LOCK_ACCESS_EXCLUSIVE, YES, NO, NULL, "ALTER TABLE, SET LOGGED"},
+    [KIND_CHANGE_SCHEMA] = {"set_schema", "table", "moves to another schema", "object",
+                            LOCK_ACCESS_EXCLUSIVE, NO, NO, NULL, "ALTER TABLE, SET SCHEMA"},
+    [KIND_CHANGE_OWNER] = {"change_owner", "table", "changes the owner of", "object",
+                           LOCK_ACCESS_EXCLUSIVE, NO, NO, NULL, "ALTER TABLE, OWNER TO"},
+    [KIND_SWITCH_TRIGGER] = {"switch_trigger", "trigger", "switches", "trigger",
+                             LOCK_SHARE_ROW_EXCLUSIVE, NO, NO, NULL,
+                             "ALTER TABLE, DISABLE TRIGGER"},
+    [KIND_ROW_SECURITY] = {"set_row_security", "table", "switches row security of", "table",
+                           LOCK_ACCESS_EXCLUSIVE, NO, NO, NULL,
+                           "ALTER TABLE, ENABLE ROW LEVEL SECURITY"},
+    [KIND_ATTACH_PARTITION] = {"attach_partition", "table", "attaches", "partition",
+                               LOCK_SHARE_UPDATE_EXCLUSIVE, NO, NO, NULL,
+                               "ALTER TABLE, ATTACH PARTITION"},
+    [KIND_DETACH_PARTITION] = {"detach_partition", "table", "detaches", "partition",
+                               LOCK_ACCESS_EXCLUSIVE, NO, NO, "require-concurrent-partition-detach",
+                               "ALTER TABLE, DETACH PARTITION"},
+    [KIND_DETACH_PARTITION_CONCURRENTLY] = {"detach_partition_concurrently", "table", "detaches",
+                                            "partition", LOCK_SHARE_UPDATE_EXCLUSIVE, NO, NO, NULL,
+                                            "ALTER TABLE, DETACH PARTITION"},
+    [KIND_ALTER_TABLE] = {"alter_table", "table", "alters", "table", LOCK_ACCESS_EXCLUSIVE, NO, NO,
+                          NULL, "ALTER TABLE, Description"},
+    [KIND_CREATE_VIEW] = {"create_view", "view", "creates", "view", LOCK_NONE, NO, NO, NULL,
+                          "CREATE VIEW"},
+    [KIND_REPLACE_VIEW] = {"replace_view", "view", "replaces", "view", LOCK_ACCESS_EXCLUSIVE, NO,
+                           NO, NULL, "source code, view.c"},
+    [KIND_RENAME_VIEW] = {"rename_view", "view", "renames", "view", LOCK_ACCESS_EXCLUSIVE, NO, NO,
+                          NULL, "ALTER VIEW"},
+    [KIND_ALTER_VIEW] = {"alter_view", "view", "alters", "view", LOCK_ACCESS_EXCLUSIVE, NO, NO,
+                         NULL, "ALTER VIEW"},
+    [KIND_DROP_VIEW] = {"drop_view", "view", "drops", "view", LOCK_ACCESS_EXCLUSIVE, NO, NO, NULL,
+                        "source code, tablecmds.c"},
+    [KIND_CREATE_MATERIALIZED_VIEW] = {"create_materialized_view", "materialized view", "creates",
+                                       "materialized view", LOCK_NONE, NO, NO, NULL,
+                                       "CREATE MATERIALIZED VIEW"},
+    [KIND_REFRESH] = {"refresh_materialized_view", "materialized view", "refreshes",
+                      "materialized view", LOCK_ACCESS_EXCLUSIVE, YES, NO, NULL,
+                      "Explicit Locking"},
+    [KIND_REFRESH_CONCURRENTLY] = {"refresh_materialized_view_concurrently", "materialized view",
+                                   "refreshes", "materialized view", LOCK_EXCLUSIVE, NO, NO, NULL,
+                                   "Explicit Locking"},
+    [KIND_DROP_MATERIALIZED_VIEW] = {"drop_materialized_view", "materialized view", "drops",
+                                     "materialized view", LOCK_ACCESS_EXCLUSIVE, NO, NO, NULL,
+                                     "source code, tablecmds.c"},
+    [KIND_CREATE_SEQUENCE] = {"create_sequence", "sequence", "creates", "sequence", LOCK_NONE, NO,
+                              NO, NULL, "CREATE SEQUENCE"},
+    [KIND_ALTER_SEQUENCE] = {"alter_sequence", "sequence", "alters", "sequence",
+                             LOCK_SHARE_ROW_EXCLUSIVE, NO, NO, NULL, "source code, sequence.c"},
+    [KIND_DROP_SEQUENCE] = {"drop_sequence", "sequence", "drops", "sequence", LOCK_ACCESS_EXCLUSIVE,
+                            NO, MAYBE, NULL, "source code, tablecmds.c"},
+    [KIND_CREATE_TYPE] = {"create_type", "type", "creates", "type", LOCK_NONE, NO, NO, NULL,
+                          "CREATE TYPE"},
+    [KIND_ADD_ENUM_VALUE] = {"add_enum_value", "type", "adds a label to", "type", LOCK_NONE, NO, NO,
+                             NULL, "ALTER TYPE, ADD VALUE"},
+    [KIND_RENAME_ENUM_VALUE] = {"rename_enum_value", "type", "renames a label of", "type",
+                                LOCK_NONE, NO, NO, NULL, "ALTER TYPE, RENAME VALUE"},
+    [KIND_ALTER_TYPE] = {"alter_type", "type", "alters", "type", LOCK_NONE, NO, NO, NULL,
+                         "ALTER TYPE"},
+    [KIND_DROP_TYPE] = {"drop_type", "type", "drops", "type", LOCK_NONE, NO, NO, NULL, "DROP TYPE"},
+    [KIND_CREATE_DOMAIN] = {"create_domain", "domain", "creates", "domain", LOCK_NONE, NO, NO, NULL,
+                            "CREATE DOMAIN"},
+    [KIND_ALTER_DOMAIN] = {"alter_domain", "domain", "alters", "domain", LOCK_NONE, NO, NO, NULL,
+                           "ALTER DOMAIN"},
+    [KIND_DROP_DOMAIN] = {"drop_domain", "domain", "drops", "domain", LOCK_NONE, NO, NO, NULL,
+                          "DROP DOMAIN"},
+    [KIND_CREATE_FUNCTION] = {"create_function", "function", "creates", "function", LOCK_NONE, NO,
+                              NO, NULL, "CREATE FUNCTION"},
+    [KIND_REPLACE_FUNCTION] = {"replace_function", "function", "replaces", "function", LOCK_NONE,
+                               NO, NO, NULL, "CREATE FUNCTION"},
+    [KIND_ALTER_FUNCTION] = {"alter_function", "function", "alters", "function", LOCK_NONE, NO, NO,
+                             NULL, "ALTER FUNCTION"},
+    [KIND_DROP_FUNCTION] = {"drop_function", "function", "drops", "function", LOCK_NONE, NO, NO,
+                            NULL, "DROP FUNCTION"},
+    [KIND_CREATE_TRIGGER] = {"create_trigger", "trigger", "creates", "trigger",
+                             LOCK_SHARE_ROW_EXCLUSIVE, NO, NO, NULL, "Explicit Locking"},
+    [KIND_REPLACE_TRIGGER] = {"replace_trigger", "trigger", "replaces", "trigger",
+                              LOCK_SHARE_ROW_EXCLUSIVE, NO, NO, NULL, "Explicit Locking"},
+    [KIND_DROP_TRIGGER] = {"drop_trigger", "trigger", "drops", "trigger", LOCK_ACCESS_EXCLUSIVE, NO,
+                           NO, NULL, "source code, trigger.c"},
+    [KIND_CREATE_POLICY] = {"create_policy", "policy", "creates", "policy", LOCK_ACCESS_EXCLUSIVE,
+                            NO, NO, NULL, "source code, policy.c"},
+    [KIND_ALTER_POLICY] = {"alter_policy", "policy", "alters", "policy", LOCK_ACCESS_EXCLUSIVE, NO,
+                           NO, NULL, "source code, policy.c"},
+    [KIND_DROP_POLICY] = {"drop_policy", "policy", "drops", "policy", LOCK_ACCESS_EXCLUSIVE, NO, NO,
+                          NULL, "source code, policy.c"},
+    [KIND_CREATE_RULE] = {"create_rule", "rule", "creates", "rule", LOCK_ACCESS_EXCLUSIVE, NO, NO,
+                          NULL, "source code, rewriteDefine.c"},
+    [KIND_DROP_RULE] = {"drop_rule", "rule", "drops", "rule", LOCK_ACCESS_EXCLUSIVE, NO, NO, NULL,
+                        "source code, rewriteRemove.c"},
+    [KIND_CREATE_STATISTICS] = {"create_statistics", "statistics", "creates", "statistics object",
+                                LOCK_SHARE_UPDATE_EXCLUSIVE, NO, NO, NULL, "Explicit Locking"},
+    [KIND_DROP_STATISTICS] = {"drop_statistics", "statistics", "drops", "statistics object",
+                              LOCK_NONE, NO, NO, NULL, "DROP STATISTICS"},
+    [KIND_CREATE_SCHEMA] = {"create_schema", "schema", "creates", "schema", LOCK_NONE, NO, NO, NULL,
+                            "CREATE SCHEMA"},
+    [KIND_DROP_SCHEMA] = {"drop_schema", "schema", "drops", "schema", LOCK_NONE, NO, NO, NULL,
+                          "DROP SCHEMA"},
+    [KIND_CREATE_EXTENSION] = {"create_extension", "extension", "creates", "extension", LOCK_NONE,
+                               NO, NO, NULL, "CREATE EXTENSION"},
+    [KIND_ALTER_EXTENSION] = {"alter_extension", "extension", "alters", "extension", LOCK_UNKNOWN,
+                              MAYBE, MAYBE, NULL, "ALTER EXTENSION"},
+    [KIND_DROP_EXTENSION] = {"drop_extension", "extension", "drops", "extension", LOCK_NONE, NO,
+                             MAYBE, NULL, "DROP EXTENSION"},
+    [KIND_COMMENT] = {"comment", "comment", "comments on", "object", LOCK_SHARE_UPDATE_EXCLUSIVE,
+                      NO, NO, NULL, "Explicit Locking"},
+    [KIND_GRANT] = {"grant", "grant", "grants rights on", "object", LOCK_NONE, NO, NO, NULL,
+                    "GRANT"},
+    [KIND_REVOKE] = {"revoke", "grant", "revokes rights on", "object", LOCK_NONE, NO, NO, NULL,
+                     "REVOKE"},
+    [KIND_INSERT] = {"insert", "rows", "inserts", "rows into", LOCK_ROW_EXCLUSIVE, NO, NO, NULL,
+                     "Explicit Locking"},
+    [KIND_UPDATE] = {"update", "rows", "updates", "rows of", LOCK_ROW_EXCLUSIVE, NO, MAYBE, NULL,
+                     "Explicit Locking"},
+    [KIND_DELETE] = {"delete", "rows", "deletes", "rows of", LOCK_ROW_EXCLUSIVE, NO, YES, NULL,
+                     "Explicit Locking"},
+    [KIND_MERGE] = {"merge", "rows", "merges", "rows into", LOCK_ROW_EXCLUSIVE, NO, MAYBE, NULL,
+                    "Explicit Locking"},
+    [KIND_TRUNCATE] = {"truncate", "rows", "removes all", "rows of", LOCK_ACCESS_EXCLUSIVE, NO, YES,
+                       NULL, "Explicit Locking"},
+    [KIND_COPY] = {"copy", "rows", "copies", "rows into", LOCK_ROW_EXCLUSIVE, NO, NO, NULL,
+                   "Explicit Locking"},
+    [KIND_SELECT] = {"select", "query", "runs", "query", LOCK_ACCESS_SHARE, NO, NO, NULL,
+                     "Explicit Locking"},
+    [KIND_DO] = {"do", "code", "runs", "block of code", LOCK_UNKNOWN, MAYBE, MAYBE, NULL, "DO"},
+    [KIND_LOCK] = {"lock", "table", "locks", "table", LOCK_ACCESS_EXCLUSIVE, NO, NO, NULL, "LOCK"},
+    [KIND_SET] = {"set", "setting", "sets", "setting", LOCK_NONE, NO, NO, NULL, "SET"},
+    [KIND_VACUUM] = {"vacuum", "table", "vacuums", "table", LOCK_SHARE_UPDATE_EXCLUSIVE, NO, NO,
+                     NULL, "Explicit Locking"},
+    [KIND_ANALYZE] = {"analyze", "table", "analyzes", "table", LOCK_SHARE_UPDATE_EXCLUSIVE, NO, NO,
+                      NULL, "Explicit Locking"},
+    [KIND_CLUSTER] = {"cluster", "table", "clusters", "table", LOCK_ACCESS_EXCLUSIVE, YES, NO, NULL,
+                      "Explicit Locking"},
+    [KIND_DROP_DATABASE] = {"drop_database", "database", "drops", "database", LOCK_NONE, NO, YES,
+                            "ban-drop-database", "DROP DATABASE"},
+    [KIND_RENAME] = {"rename", "object", "renames", "object", LOCK_ACCESS_EXCLUSIVE, NO, NO, NULL,
+                     "ALTER TABLE, RENAME"},
+    [KIND_DROP] = {"drop", "object", "drops", "object", LOCK_NONE, NO, MAYBE, NULL, "SQL Commands"},
+    [KIND_OTHER] = {"other", "statement", "runs", "other statement", LOCK_UNKNOWN, MAYBE, MAYBE,
+                    NULL, "SQL Commands"},
+    [KIND_UNPARSED] = {"unparsed", "statement", "runs", "statement that the parser does not know",
+                       LOCK_UNKNOWN, MAYBE, MAYBE, NULL, "SQL Commands"},
+};
+#undef NO
+#undef MAYBE
+#undef YES
+/* clang-format on */
+
+static const struct audit_rule rules[] = {
+    {"adding-field-with-default",
+     "The default is computed for each row: the table is written anew.",
+     "Add the column without it, set the default, and fill the old rows in batches."},
+    {"adding-foreign-key-constraint", "Writes to both tables wait while every row is checked.",
+     "Add it NOT VALID, and validate it in a later migration."},
+    {"adding-not-nullable-field",
+     "Every row is read under a lock that nobody passes, and what is running may still write NULL.",
+     "Add a CHECK (... IS NOT NULL) NOT VALID, validate it, and set NOT NULL then."},
+    {"adding-required-field", "It fails on a table that has rows: they would have no value.",
+     "Give it a default, or add it as nullable and fill it first."},
+    {"adding-serial-primary-key-field",
+     "The index of the key is built under a lock that nobody passes.",
+     "Build a unique index CONCURRENTLY, and add the key USING INDEX."},
+    {"ban-alter-domain-with-add-constraint",
+     "Every table with a column of the domain is read, and can't be written meanwhile.",
+     "Check in the tables, NOT VALID first."},
+    {"ban-concurrent-index-creation-in-transaction",
+     "CONCURRENTLY can't run inside of a transaction, and this one is in it.",
+     "Put it into op.get_context().autocommit_block(), in a migration of its own."},
+    {"ban-create-domain-with-constraint",
+     "A later change of the domain's constraint reads all tables that use it.",
+     "Check in the tables."},
+    {"ban-drop-column", "The column's data is gone, and code that still reads it fails.",
+     "Ship code that does not use it first; drop it in a later release."},
+    {"ban-drop-database", "Everything is gone.", "Not in a migration."},
+    {"ban-drop-not-null", "Code that counts on a value meets NULL.",
+     "Ship code that can take NULL first."},
+    {"ban-drop-table", "The table's data is gone, and code that still reads it fails.",
+     "Ship code that does not use it first; drop it in a later release."},
+    {"ban-truncate-cascade", "Tables that refer to it are emptied too.",
+     "Name each table that is meant."},
+    {"changing-column-type",
+     "It may write the table anew, and what is running may expect the old type.",
+     "Add a new column, fill it in batches, and move the code over."},
+    {"constraint-missing-not-valid", "Every row is checked under the lock.",
+     "Add it NOT VALID, and validate it in a later migration."},
+    {"disallowed-unique-constraint", "Its index is built under a lock that nobody passes.",
+     "Build a unique index CONCURRENTLY, and add the constraint USING INDEX."},
+    {"renaming-column", "Code that is running still uses the old name.",
+     "Add a new column, and move the code over."},
+    {"renaming-table", "Code that is running still uses the old name.",
+     "Leave a view of the old name until no code uses it."},
+    {"require-concurrent-index-creation", "Writes wait while the index is built.",
+     "CREATE INDEX CONCURRENTLY, outside of a transaction."},
+    {"require-concurrent-index-deletion", "Everybody waits for a lock on the table.",
+     "DROP INDEX CONCURRENTLY, outside of a transaction."},
+    {"require-concurrent-partition-detach", "Everybody waits for a lock on the whole table.",
+     "DETACH PARTITION ... CONCURRENTLY, outside of a transaction."},
+    {"require-concurrent-reindex", "Everybody waits while the index is built.",
+     "REINDEX ... CONCURRENTLY, outside of a transaction."},
+};
+
+const struct audit_rule *audit_rule_find(const char *name)
+{
+    for (size_t i = 0; i < ARRAY_LEN(rules); i++) {
+        if (str_eq(rules[i].name, name))
+            return &rules[i];
+    }
+    return NULL;
+}
+
+void audit_op_rule(struct audit_op *op, const char *rule)
+{
+    for (size_t i = 0; i < op->rule_count; i++) {
+        if (str_eq(op->rules[i], rule))
+            return;
+    }
+    if (op->rule_count < AUDIT_MAX_RULES)
+        op->rules[op->rule_count++] = rule;
+}
