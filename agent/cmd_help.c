@@ -22,6 +22,8 @@ void help_write(struct buf *out)
         {"6", "the database refused, or what makes it failed; nothing was changed"},
         {"7", "a rotation is unfinished"},
         {"9", "a defect in agent, or this machine ran out of something"},
+        {"130", "SIGINT ended guard or bootstrap --adopt; what it had made is gone"},
+        {"143", "SIGTERM did"},
         {"125-127", "run: agent failed, not executable, not found"},
     };
     for (size_t i = 0; i < ARRAY_LEN(exit_codes); i++)

@@ -247,6 +247,16 @@ static void lint_warns_of_it_in_any_profile_and_of_secrets_that_nobody_rotates(v
     unload(&l);
 }
 
+static void without_profiles_lint_has_it_as_the_error_that_it_would_be(void **state)
+{
+    struct loaded l = load_text("{'contract': 1, 'vars': {'A': {'source': 'sealed:A'}}}");
+
+    (void)state;
+    assert_int_equal(contract_lint(l.contract, &l.findings, &l.err), 0);
+    assert_int_equal(find_finding(&l, "'sealed:' is not in this version")->severity, FINDING_ERROR);
+    unload(&l);
+}
+
 static void a_second_selection_replaces_the_first(void **state)
 {
     struct loaded l = load_text("{'contract': 1, " PROFILES "'vars': {" ROLE ", 'A': {'source': "
@@ -275,6 +285,7 @@ int main(void)
         cmocka_unit_test(overriding_is_refused_in_strict_profiles),
         cmocka_unit_test(a_sealed_source_is_an_error_where_it_would_be_used),
         cmocka_unit_test(lint_warns_of_it_in_any_profile_and_of_secrets_that_nobody_rotates),
+        cmocka_unit_test(without_profiles_lint_has_it_as_the_error_that_it_would_be),
         cmocka_unit_test(a_second_selection_replaces_the_first),
     };
 
