@@ -243,6 +243,22 @@ static void add_last_line(const char *text, struct buf *out)
     buf_add(out, text, length < SHOWN_BYTES ? length : SHOWN_BYTES);
 }
 
+/* initdb's last line is about what it has removed again: the cause stands before. */
+static void add_cause(const char *text, struct buf *out)
+{
+    static const char *const marks[] = {"No space left on device", "FATAL: ", "error: "};
+    for (size_t i = 0; i < ARRAY_LEN(marks); i++) {
+        const char *mark = strstr(text, marks[i]);
+        const char *newline = mark ? memrchr(text, '\n', (size_t)(mark - text)) : NULL;
+        const char *line = newline ? newline + 1 : text;
+        if (!mark)
+            continue;
+        buf_addf(out, "%.*s", (int)strcspn(line, "\n"), line);
+        return;
+    }
+    add_last_line(text, out);
+}
+
 /* What a server needs of an environment, and nothing of ours that would steer it. */
 static const char *const plain_environment[] = {"PATH=/usr/local/bin:/usr/bin:/bin", "LC_ALL=C",
                                                 NULL};
@@ -270,13 +286,7 @@ static int make_cluster(const struct ephemeral *e, int64_t deadline_ms, struct e
         return 0;
     proc_describe(&result, &how);
     buf_adds(&how, ": ");
-    /* its last line is advice to remove what it has removed itself */
-    const char *error = strstr(buf_text(&said), "rror: ");
-    if (error)
-        buf_addf(&how, "%.*s", (int)strcspn(error + strlen("rror: "), "\n"),
-                 error + strlen("rror: "));
-    else
-        add_last_line(buf_text(&said), &how);
+    add_cause(buf_text(&said), &how);
     err_set(err, ERR_RESOURCE, "initdb in '%s' %s", e->folder, buf_text(&how));
     return hint_at_room(buf_text(&said), err);
 }

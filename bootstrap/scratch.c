@@ -406,11 +406,31 @@ static int require_admin(struct scratch *scratch, int64_t deadline_ms, struct er
     return connect_to(scratch, &scratch->url, deadline_ms, &scratch->admin, err);
 }
 
+/* A worker that was stopped in the middle has closed its connection, which a server that is copying a
+ * database does not see: the database would appear after it was dropped. Every session of this run
+ * shares its lock, so once we have it for ourselves all others are gone. */
+static int end_workers(struct scratch *scratch, int64_t deadline_ms, struct err *err)
+{
+    AUTO_BUF sql = BUF_INIT(SQL_BYTES);
+    buf_addf(&sql,
+             "SELECT pg_catalog.pg_terminate_backend(l.pid) FROM pg_catalog.pg_locks l\n"
+             "WHERE l.locktype = 'advisory' AND l.classid = %d AND l.objid::pg_catalog.int8 = "
+             "%" PRIu32 " AND l.pid <> pg_catalog.pg_backend_pid();\n"
+             "SELECT pg_catalog.pg_advisory_lock(%d, %" PRId32 ")",
+             SCRATCH_LOCK_CLASS, scratch->number, SCRATCH_LOCK_CLASS, (int32_t)scratch->number);
+    if (require_admin(scratch, deadline_ms, err) != 0 ||
+        execute(scratch->admin, &sql, deadline_ms, err) != 0)
+        return err_wrap(err, "end what is still at work in scratch databases");
+    return 0;
+}
+
 static int drop_all(struct scratch *scratch, struct err *err)
 {
     int64_t deadline_ms = clock_in_ms(SCRATCH_CLEAN_MS);
     AUTO_BUF left = BUF_INIT(ERR_TEXT_BYTES);
     struct err first = ERR_INIT;
+    if (scratch->databases.count > 0)
+        (void)end_workers(scratch, deadline_ms, &first); /* what can be dropped is, all the same */
     for (size_t i = 0; i < scratch->databases.count; i++) {
         const char *name = scratch->databases.list[i];
         struct err one = ERR_INIT;
@@ -424,6 +444,8 @@ static int drop_all(struct scratch *scratch, struct err *err)
     if (first.kind == ERR_NONE)
         return 0;
     *err = first;
+    if (left.len == 0)
+        return -1;
     return err_hint(err, "Left behind on the server, drop by hand: %s.", buf_text(&left));
 }
 
