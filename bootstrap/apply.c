@@ -54,11 +54,33 @@ int run_refuse_state(const struct run *run, struct err *err)
     return r->hint ? err_hint(err, "%s", r->hint) : -1;
 }
 
+/* Files are read, and an emit command is run, when it is our turn: who finds that there is nothing to
+ * do, or waits, needs no SQL. What is wrong with it is found before any of it is sent. */
+static int load_plan(struct run *run, struct err *err)
+{
+    if (run->planned)
+        return 0;
+    if (run->settings->create == CREATE_EMIT)
+        log_progress(&run->progress, "running create.emit");
+    if (plan_load(run->settings, run_deadline(run, 0), &run->plan, err) != 0)
+        return -1;
+    run->planned = true;
+    plan_log_notes(&run->plan);
+    return 0;
+}
+
 /* One attempt: each has connect_timeout, all of them wait. */
 static int64_t attempt_deadline(const struct run *run, int64_t until)
 {
     int64_t one = run->settings->connect_timeout_ms;
     return one > 0 ? clock_earlier(until, clock_in_ms(one)) : until;
+}
+
+/* Nobody is to wait for a server to learn that a file is wrong. */
+static int use_the_time(struct run *run, struct err *err)
+{
+    bool is_full = strcmp(err->sqlstate, "53300") == 0; /* soon over: it is there, and busy */
+    return is_full || run->settings->create != CREATE_SQL ? 0 : load_plan(run, err);
 }
 
 int run_open(struct run *run, struct db **out, struct err *err)
@@ -74,7 +96,7 @@ int run_open(struct run *run, struct db **out, struct err *err)
             run->waited_ms += clock_now_ms() - started;
         if (rc == 0)
             return 0;
-        if (!db_should_wait(err))
+        if (!db_should_wait(err) || (!waited && use_the_time(run, err) != 0))
             return -1;
         started = clock_now_ms();
         waited = true;
@@ -160,15 +182,9 @@ static int send_script(struct run *run, struct db *db, bool table_made, char *xi
 static int fill(struct run *run, struct db *db, const struct look *look, char *xid, struct err *err)
 {
     const struct database_settings *s = run->settings;
-    size_t width = VERSION_WIDTH;
-    if (!run->planned) {
-        log_progress(&run->progress, "running create.emit");
-        if (plan_load(s, run_deadline(run, 0), &run->plan, err) != 0)
-            return -1;
-        run->planned = true;
-    }
-    if (look->version_exists)
-        width = look->version_width;
+    size_t width = look->version_exists ? look->version_width : VERSION_WIDTH;
+    if (load_plan(run, err) != 0)
+        return -1;
     if (run->plan.version_width != SQL_WIDTH_UNSAID)
         width = (size_t)run->plan.version_width;
     if (rights_check(run, look, err) != 0 || stamp_check_width(s, width, err) != 0 ||
@@ -177,10 +193,22 @@ static int fill(struct run *run, struct db *db, const struct look *look, char *x
     return send_script(run, db, look->version_exists, xid, err);
 }
 
+/* What the login makes belongs to it: say when it will not live for long. */
+static void warn_expiry(const struct run *run, const struct look *look)
+{
+    if (run->settings->owner || !look->user_ends)
+        return;
+    log_msg(LOG_WARN,
+            "what is made now belongs to the login '%s', which ends at %s; nobody can alter it "
+            "later: set database.owner",
+            look->user, look->user_ends);
+}
+
 static int make(struct run *run, struct db **db, const struct look *look, enum outcome *outcome,
                 struct err *err)
 {
     char xid[XID_BYTES] = "";
+    warn_expiry(run, look);
     if (fill(run, *db, look, xid, err) != 0)
         return commit_give_up(run, db, outcome, err);
     if (commit_send(run, db, xid, outcome, err) != 0 || *outcome != OUTCOME_DONE)
@@ -188,32 +216,6 @@ static int make(struct run *run, struct db **db, const struct look *look, enum o
     run->report->created = true;
     run->report->statements = run->plan.statements;
     return commit_verify(run, db, err);
-}
-
-static int in_transaction(struct run *run, struct db **db, enum outcome *outcome, struct err *err)
-{
-    struct turn turn;
-    AUTO_LOOK look = LOOK_INIT;
-    *outcome = OUTCOME_DONE;
-    if (lock_begin(run, *db, &turn, &look, err) != 0)
-        return commit_give_up(run, db, outcome, err);
-    bool go = turn.had && run->report->state == STATE_FRESH;
-    if (go) {
-        plan_log_notes(&run->plan);
-        return make(run, db, &look, outcome, err);
-    }
-    if (lock_rollback(run, *db, err) != 0)
-        return -1;
-    if (run->report->state == STATE_CURRENT) {
-        run->report->verified = true;
-        log_msg(LOG_INFO, "the database was made by somebody else meanwhile");
-        return 0;
-    }
-    if (run->report->state != STATE_FRESH)
-        return run_refuse_state(run, err);
-    lock_say_busy(run, &turn);
-    *outcome = OUTCOME_BUSY;
-    return 0;
 }
 
 /* ---- one try, and the next ------------------------------------------------------------------- */
@@ -227,14 +229,11 @@ int run_refuse_without_create(const struct run *run, struct err *err)
                     "[...]}.");
 }
 
-/* The first look, without a lock: *next is false when there is nothing (more) to do. */
-static int first_look(struct run *run, struct db *db, bool *next, struct err *err)
+/* What the look found: *go is false when there is nothing (more) to do. */
+static int judge(struct run *run, bool *go, struct err *err)
 {
     struct database_report *r = run->report;
-    *next = false;
-    if (state_look(db, run->settings, run_deadline(run, 1), r, NULL, err) != 0 ||
-        report_set_connection(r, db, err) != 0)
-        return -1;
+    *go = false;
     if (run->attempts == 0 && run->polls == 0)
         r->state_before = r->state;
     if (r->state == STATE_CURRENT) {
@@ -251,48 +250,74 @@ static int first_look(struct run *run, struct db *db, bool *next, struct err *er
         return run_refuse_state(run, err);
     if (r->state == STATE_FRESH && run->settings->create == CREATE_NONE)
         return run_refuse_without_create(run, err);
-    *next = true;
+    *go = true;
     return 0;
 }
 
-/* While the lock is somebody else's the look is left out: it would find what it found before. */
-static int is_busy(struct run *run, struct db *db, bool *busy, struct err *err)
+/* An empty version table is no reason not to make the rest; nor was the lock tried for. */
+static int try_late(struct run *run, struct db *db, struct turn *turn, struct look *look, bool *go,
+                    struct err *err)
 {
-    *busy = false;
-    if (run->polls % POLLS_A_HOLDER == 0)
+    if (!*go || turn->tried || run->report->state != STATE_FRESH)
         return 0;
-    return lock_probe(run, db, busy, err);
+    if (lock_try(run, db, turn, look, err) != 0)
+        return -1;
+    return judge(run, go, err);
 }
 
-static int look_first(struct run *run, struct db *db, bool *next, enum outcome *outcome,
-                      struct err *err)
+static int in_transaction(struct run *run, struct db **db, enum outcome *outcome, struct err *err)
 {
-    bool busy;
-    *next = false;
-    if (is_busy(run, db, &busy, err) != 0)
-        return -1;
-    if (!busy)
-        return first_look(run, db, next, err);
-    *outcome = OUTCOME_BUSY;
+    struct turn turn;
+    AUTO_LOOK look = LOOK_INIT;
+    bool go;
+    if (lock_begin(run, *db, &turn, &look, err) != 0 ||
+        report_set_connection(run->report, *db, err) != 0 || judge(run, &go, err) != 0 ||
+        try_late(run, *db, &turn, &look, &go, err) != 0) {
+        lock_leave(run, *db);
+        return commit_try_again(run, db_is_lost(*db), outcome, err);
+    }
+    if (go && run->report->state == STATE_BEHIND)
+        return lock_rollback(run, *db, err) == 0 ? command_migrate(run, db, outcome, err) : -1;
+    if (go && turn.had)
+        return make(run, db, &look, outcome, err);
+    lock_leave(run, *db);
+    if (go) {
+        lock_say_busy(run, &turn);
+        *outcome = OUTCOME_BUSY;
+    }
     return 0;
+}
+
+/* A command takes a lock of the session's, which is no transaction's. */
+static int in_session(struct run *run, struct db **db, enum outcome *outcome, struct err *err)
+{
+    bool go;
+    if (state_look(*db, run->settings, run_deadline(run, 1), run->report, NULL, err) != 0 ||
+        report_set_connection(run->report, *db, err) != 0 || judge(run, &go, err) != 0)
+        return commit_try_again(run, db_is_lost(*db), outcome, err);
+    if (!go)
+        return 0;
+    if (run->report->state == STATE_BEHIND)
+        return command_migrate(run, db, outcome, err);
+    return command_create(run, db, outcome, err);
 }
 
 static int attempt(struct run *run, enum outcome *outcome, struct err *err)
 {
     AUTO_DB db = NULL;
-    bool next;
+    bool held = false;
     *outcome = OUTCOME_DONE;
     if (run_open(run, &db, err) != 0)
         return -1;
-    if (look_first(run, db, &next, outcome, err) != 0) /* it broke before anything was changed */
-        return db_is_lost(db) ? commit_try_again(run, true, outcome, err) : -1;
-    if (!next)
+    if (run->polls > 0 && lock_probe(run, db, &held, err) != 0)
+        return commit_try_again(run, db_is_lost(db), outcome, err);
+    if (held) { /* a look would find what it found before */
+        lock_say_busy(run, &(struct turn){0});
+        *outcome = OUTCOME_BUSY;
         return 0;
-    if (run->report->state == STATE_BEHIND)
-        return command_migrate(run, &db, outcome, err);
-    if (run->settings->create == CREATE_COMMAND)
-        return command_create(run, &db, outcome, err);
-    return in_transaction(run, &db, outcome, err);
+    }
+    return run->settings->create == CREATE_COMMAND ? in_session(run, &db, outcome, err)
+                                                   : in_transaction(run, &db, outcome, err);
 }
 
 static int wait_for_turn(struct run *run, enum outcome outcome, struct err *err)
@@ -352,21 +377,12 @@ int run_begin(struct run *run, struct err *err)
         return -1;
     db_target_describe(&run->target, &place);
     run->place = buf_take(&place);
-    if (!run->place)
-        return err_nomem(err);
-    /* files are looked at before anything is sent; an emit command is run when it is our turn */
-    if (run->settings->create != CREATE_SQL)
-        return 0;
-    if (plan_load(run->settings, run->settings->deadline_ms, &run->plan, err) != 0)
-        return -1;
-    run->planned = true;
-    return 0;
+    return run->place ? 0 : err_nomem(err);
 }
 
 void run_end(struct run *run)
 {
     log_progress_end(&run->progress);
-    db_results_free(&run->begun);
     plan_release(&run->plan);
     db_target_release(&run->target);
     free(run->place);

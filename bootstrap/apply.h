@@ -25,7 +25,8 @@ enum {
     MESSAGE_MAX_BYTES = SQL_FILE_MAX_BYTES + OWN_SQL_MAX_BYTES, /* one statement can be longer */
     POLL_BASE_MS = 50,           /* between two tries for lock or connection; short, so that the */
     POLL_CAP_MS = 400,           /* last of a herd ends soon */
-    POLLS_A_HOLDER = 8,          /* every so many polls the holder is asked for again */
+    HOLDER_ASKED_MS = 1000,      /* who waits so long asks who the holder is, */
+    HOLDER_AGAIN_MS = 5000,      /* and again */
     TRANSACTION_ATTEMPTS = 3,    /* deadlock, lock timeout, lost connection */
     CHECK_INTERVAL_MS = 200,     /* how soon the server sees that we are dead */
     CLIENT_CHECK_LEAST = 140000, /* client_connection_check_interval */
@@ -133,14 +134,13 @@ struct run {
     struct plan plan;
     bool planned, migrate;
     bool command_done;        /* create.command has ended well; its stamp is what is missing */
-    struct db_results begun;  /* of lock_begin's message */
-    size_t extensions_at;     /* in it: what the server says of extensions; 0: not asked */
     unsigned polls;           /* since the lock was found to be somebody else's; 0: not waiting */
     bool no_check_interval;   /* the server's platform has none */
     unsigned attempts;        /* of the transaction */
     int64_t lock_deadline_ms; /* lock_wait */
+    int64_t busy_since_ms, ask_holder_ms; /* 0: not yet */
     int64_t waited_ms;
-    char holder[HOLDER_BYTES]; /* of the lock, when we last tried */
+    char holder[HOLDER_BYTES]; /* of the lock, when we last asked */
     struct backoff turn;
     struct log_progress progress;
 };
@@ -151,7 +151,7 @@ enum outcome {
     OUTCOME_AGAIN, /* from the start: nothing was changed */
 };
 
-/* The target, and the plan of files: what is wrong with them is found before anything is sent. */
+/* The target. */
 MUST_USE int run_begin(struct run *run, struct err *err);
 void run_end(struct run *run);
 /* Connect, waiting for a server that is not there yet or full, up to settings->wait_ms. */
@@ -170,14 +170,18 @@ enum { LOCK_CLASS = 0x61676e74 }; /* "agnt", the first of the two numbers of our
 int32_t lock_object(const struct database_settings *settings);
 
 struct turn {
-    bool had;
-    char holder[HOLDER_BYTES]; /* "pid 4711 (agent on 10.0.0.7) since 12:00:01Z", or "somebody" */
+    bool tried, had;           /* not tried: there is a version table */
+    char holder[HOLDER_BYTES]; /* "pid 4711 (agent on 10.0.0.7) since 12:00:01Z"; "": not asked */
 };
 
-/* BEGIN, settings, the try for the lock and the look under it, in one message; the transaction is
- * open afterwards. */
+/* BEGIN, settings, the try for the lock and the look, in one message; the transaction is open
+ * afterwards. The lock is only tried for where there is no version table, so that a start on a
+ * database that is current neither has it nor waits for it. */
 MUST_USE int lock_begin(struct run *run, struct db *db, struct turn *turn, struct look *look,
                         struct err *err);
+/* The lock and another look, in that transaction, where it was not tried for. */
+MUST_USE int lock_try(struct run *run, struct db *db, struct turn *turn, struct look *look,
+                      struct err *err);
 /* Whether somebody has the lock: a poll, with next to no work for the server. */
 MUST_USE int lock_probe(struct run *run, struct db *db, bool *held, struct err *err);
 /* The same lock for the session (create.command, migrate), and a look. */
@@ -186,6 +190,9 @@ MUST_USE int lock_session(struct run *run, struct db *db, struct turn *turn, str
 /* BEGIN and settings, without a lock: the stamp on a connection that has the session's. */
 void lock_add_begin(const struct run *run, int server_version, struct buf *out, size_t *statements);
 void lock_say_busy(struct run *run, const struct turn *turn);
+/* The end of a transaction that changed nothing, before its connection is closed: a session of the
+ * server's ends it by itself, a pooler would throw its session away. */
+void lock_leave(struct run *run, struct db *db);
 /* ROLLBACK, whose answer is looked at. */
 MUST_USE int lock_rollback(struct run *run, struct db *db, struct err *err);
 
@@ -193,8 +200,6 @@ MUST_USE int lock_rollback(struct run *run, struct db *db, struct err *err);
 MUST_USE int rights_check(const struct run *run, const struct look *look, struct err *err);
 MUST_USE int rights_check_extensions(struct run *run, struct db *db, const struct look *look,
                                      struct err *err);
-/* The question of rights_check_extensions, for where it can ride on another message. */
-void rights_add_extension_query(const struct plan *plan, int server_version, struct buf *out);
 /* One statement, one result: the objects whose owner is another than settings->owner. */
 void rights_add_owner_query(const struct database_settings *settings, struct buf *out);
 MUST_USE int rights_check_owners(const struct run *run, const struct db_rows *rows,

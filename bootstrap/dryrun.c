@@ -100,6 +100,8 @@ int bootstrap_plan(const struct database_settings *settings, struct buf *out, st
     AUTO_LOOK look = LOOK_INIT;
     struct run run = {.settings = settings, .report = &report, .plan = PLAN_INIT};
     int rc = run_begin(&run, err);
+    if (rc == 0 && settings->create == CREATE_SQL) /* here the files are what was asked about */
+        rc = plan_load(settings, settings->deadline_ms, &run.plan, err);
     if (rc == 0)
         rc = run_open(&run, &db, err);
     if (rc == 0)

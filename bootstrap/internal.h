@@ -38,6 +38,7 @@ struct look_counts { /* the user's objects in the managed schemas, without the v
 /* What the catalogs said. Strings are the look's own. */
 struct look {
     char *server_version, *user;
+    char *user_ends; /* VALID UNTIL of the login, "2026-01-31T12:00:00Z"; NULL: never */
     int backend_pid;
     bool in_recovery, read_only;       /* read_only: transaction_read_only or in recovery */
     bool superuser, may_create_schema; /* CREATE on the database */

@@ -3,8 +3,8 @@
  * The lock is an advisory one of the transaction, so that it works through a pooler and dies with
  * the connection. It is tried for, never waited for in the server: who does not get it gives the
  * connection back and sleeps, so that a thousand waiters fit a server of fifty connections.
- * Settings, lock and look are one message; each statement has a snapshot of its own, so that the
- * look sees what the last holder committed. */
+ * BEGIN, settings, lock and look are one message; each statement has a snapshot of its own, so that
+ * the look sees what the last holder committed. */
 #include <inttypes.h>
 #include <string.h>
 
@@ -27,33 +27,31 @@ int32_t lock_object(const struct database_settings *settings)
     return object;
 }
 
-/* One row: had, and who has it otherwise. pg_locks is only read when the lock was not had. */
+/* One row: 1 had, 0 not. */
 static void add_try(const struct database_settings *settings, const char *function, struct buf *out)
 {
-    int32_t object = lock_object(settings);
-    buf_addf(out,
-             "SELECT l.had::int, h.pid, h.name, h.since FROM (SELECT pg_catalog.%s(%d, %" PRId32
-             ") AS had OFFSET 0) l LEFT JOIN LATERAL (SELECT k.pid, pg_catalog.concat_ws(' on ', "
-             "nullif(a.application_name, ''), a.client_addr::text) AS name, "
-             "pg_catalog.to_char(coalesce(a.xact_start, a.backend_start) AT TIME ZONE 'UTC', "
-             "'YYYY-MM-DD\"T\"HH24:MI:SS\"Z\"') AS since FROM pg_catalog.pg_locks k LEFT JOIN "
-             "pg_catalog.pg_stat_activity a ON a.pid = k.pid WHERE NOT l.had AND k.locktype = "
-             "'advisory' AND k.granted AND k.database = (SELECT oid FROM pg_catalog.pg_database "
-             "WHERE datname = pg_catalog.current_database()) AND k.classid::bigint = %d AND "
-             "k.objid::bigint = %" PRIu32 " AND k.objsubid = 2 LIMIT 1) h ON true;\n",
-             function, LOCK_CLASS, object, LOCK_CLASS, (uint32_t)object);
+    buf_addf(out, "SELECT pg_catalog.%s(%d, %" PRId32 ")::int", function, LOCK_CLASS,
+             lock_object(settings));
+}
+
+/* The same where there is no version table; where there is one NULL, and the lock is not touched:
+ * starts on a database that is current do not contend for it. */
+static void add_try_unless_made(const struct database_settings *settings, struct buf *out)
+{
+    buf_adds(out, "SELECT CASE WHEN NOT EXISTS (SELECT FROM pg_catalog.pg_class c JOIN "
+                  "pg_catalog.pg_namespace n ON n.oid = c.relnamespace WHERE c.relname = ");
+    db_add_literal(out, settings->table);
+    buf_adds(out, " AND n.nspname = ");
+    db_add_literal(out, settings->schema);
+    buf_adds(out, ") THEN (");
+    add_try(settings, "pg_try_advisory_xact_lock", out);
+    buf_adds(out, ") END");
 }
 
 static void read_turn(const struct db_rows *rows, struct turn *turn)
 {
-    *turn = (struct turn){.had = strcmp(db_cell(rows, 0, 0), "1") == 0};
-    const char *pid = db_cell(rows, 0, 1), *name = db_cell(rows, 0, 2),
-               *since = db_cell(rows, 0, 3);
-    if (*pid == '\0') /* it ended between the two looks, or a pooler's other database */
-        (void)snprintf(turn->holder, sizeof(turn->holder), "somebody who is not to be seen");
-    else
-        (void)snprintf(turn->holder, sizeof(turn->holder), "pid %s%s%.150s%s since %s", pid,
-                       *name ? " (" : "", name, *name ? ")" : "", *since ? since : "unknown");
+    const char *answer = db_cell(rows, 0, 0);
+    *turn = (struct turn){.tried = *answer != '\0', .had = *answer == '1'};
 }
 
 /* A line `SET LOCAL name = value;` */
@@ -63,11 +61,10 @@ static void add_setting(struct buf *out, const char *name, int64_t value, size_t
     ++*statements;
 }
 
-void lock_add_begin(const struct run *run, int server_version, struct buf *out, size_t *statements)
+static void add_settings(const struct run *run, int server_version, struct buf *out,
+                         size_t *statements)
 {
     const struct database_settings *s = run->settings;
-    buf_adds(out, "BEGIN ISOLATION LEVEL READ COMMITTED READ WRITE;\n");
-    ++*statements;
     add_setting(out, "lock_timeout", s->lock_timeout_ms, statements);
     add_setting(out, "statement_timeout", s->statement_timeout_ms, statements);
     /* a half-open connection ends by itself; an emit command has the time of a statement */
@@ -83,22 +80,11 @@ void lock_add_begin(const struct run *run, int server_version, struct buf *out, 
     *statements += 2;
 }
 
-/* What the login makes belongs to it: say when it will not live for long. */
-static void add_expiry(struct buf *out)
+void lock_add_begin(const struct run *run, int server_version, struct buf *out, size_t *statements)
 {
-    buf_adds(out, "SELECT rolname, pg_catalog.to_char(rolvaliduntil AT TIME ZONE 'UTC', "
-                  "'YYYY-MM-DD\"T\"HH24:MI:SS\"Z\"') FROM pg_catalog.pg_roles WHERE rolname = "
-                  "current_user AND rolvaliduntil < 'infinity';\n");
-}
-
-static void warn_expiry(const struct run *run, const struct db_rows *rows)
-{
-    if (run->settings->owner || rows->row_count == 0 || *db_cell(rows, 0, 1) == '\0')
-        return;
-    log_msg(LOG_WARN,
-            "what is made now belongs to the login '%s', which ends at %s; nobody can alter it "
-            "later: set database.owner",
-            db_cell(rows, 0, 0), db_cell(rows, 0, 1));
+    buf_adds(out, "BEGIN ISOLATION LEVEL READ COMMITTED READ WRITE;\n");
+    ++*statements;
+    add_settings(run, server_version, out, statements);
 }
 
 static int read_look(struct run *run, struct db *db, const struct db_results *results, size_t first,
@@ -113,45 +99,41 @@ static int read_look(struct run *run, struct db *db, const struct db_results *re
     return state_classify(run->settings, look, run->report, err);
 }
 
-/* The message of lock_begin; *try_at is the place of the first result that is read. */
-static int add_message(struct run *run, const struct db *db, struct buf *sql, size_t *try_at,
-                       struct err *err)
+/* SQL is a try for the lock, result AT, and a look. */
+static int send_try(struct run *run, struct db *db, const struct buf *sql, size_t at,
+                    struct turn *turn, struct look *look, struct err *err)
 {
-    struct db_info info;
-    db_info(db, &info);
-    *try_at = run->extensions_at = 0;
-    lock_add_begin(run, info.server_version, sql, try_at);
-    add_try(run->settings, "pg_try_advisory_xact_lock", sql);
-    add_expiry(sql);
-    state_look_sql(run->settings, sql);
-    if (run->plan.extensions.count > 0) {
-        rights_add_extension_query(&run->plan, info.server_version, sql);
-        run->extensions_at = *try_at + 2 + LOOK_RESULTS;
+    size_t expected = at + 1 + LOOK_RESULTS;
+    struct db_results results;
+    if (buf_check(sql, ERR_CONTRACT, "the names in the contract", err) != 0 ||
+        db_query(db, buf_text(sql), run_deadline(run, expected), &results, NULL, err) != 0)
+        return -1;
+    int rc = 0;
+    if (results.count != expected) {
+        rc = err_set(err, ERR_DEFECT, "the look under the lock gave %zu results", results.count);
+    } else {
+        read_turn(&results.list[at], turn);
+        rc = read_look(run, db, &results, at + 1, look, err);
     }
-    return buf_check(sql, ERR_CONTRACT, "the names in the contract", err);
+    db_results_free(&results);
+    return rc;
 }
 
+/* Not READ WRITE: the look is to see what the session would be by itself, and who goes on has seen
+ * that it may write. */
 static int send_begin(struct run *run, struct db *db, struct turn *turn, struct look *look,
                       struct err *err)
 {
     AUTO_BUF sql = BUF_INIT(OWN_SQL_MAX_BYTES);
-    size_t at;
-    struct db_results results;
-    if (add_message(run, db, &sql, &at, err) != 0)
-        return -1;
-    size_t expected = at + 2 + LOOK_RESULTS + (run->extensions_at > 0);
-    if (db_query(db, buf_text(&sql), run_deadline(run, expected), &results, NULL, err) != 0)
-        return -1;
-    db_results_free(&run->begun);
-    run->begun = results;
-    if (results.count != expected)
-        return err_set(err, ERR_DEFECT, "the look under the lock gave %zu results", results.count);
-    read_turn(&results.list[at], turn);
-    if (read_look(run, db, &results, at + 2, look, err) != 0)
-        return -1;
-    if (turn->had && run->report->state == STATE_FRESH)
-        warn_expiry(run, &results.list[at + 1]);
-    return 0;
+    struct db_info info;
+    size_t at = 1;
+    db_info(db, &info);
+    buf_adds(&sql, "BEGIN ISOLATION LEVEL READ COMMITTED;\n");
+    add_settings(run, info.server_version, &sql, &at);
+    add_try_unless_made(run->settings, &sql);
+    buf_adds(&sql, ";\n");
+    state_look_sql(run->settings, &sql);
+    return send_try(run, db, &sql, at, turn, look, err);
 }
 
 /* A server on a platform that can't watch its sockets refuses client_connection_check_interval. */
@@ -172,48 +154,120 @@ int lock_begin(struct run *run, struct db *db, struct turn *turn, struct look *l
     return lock_rollback(run, db, err) == 0 ? send_begin(run, db, turn, look, err) : -1;
 }
 
-int lock_session(struct run *run, struct db *db, struct turn *turn, struct look *look,
-                 struct err *err)
+static int try_and_look(struct run *run, struct db *db, const char *function, struct turn *turn,
+                        struct look *look, struct err *err)
 {
     AUTO_BUF sql = BUF_INIT(OWN_SQL_MAX_BYTES);
-    add_try(run->settings, "pg_try_advisory_lock", &sql);
+    add_try(run->settings, function, &sql);
+    buf_adds(&sql, ";\n");
     state_look_sql(run->settings, &sql);
-    if (buf_check(&sql, ERR_CONTRACT, "the names in the contract", err) != 0)
-        return -1;
-    struct db_results results;
-    if (db_query(db, buf_text(&sql), run_deadline(run, 2), &results, NULL, err) != 0)
-        return -1;
-    int rc = 0;
-    if (results.count != 1 + LOOK_RESULTS)
-        rc = err_set(err, ERR_DEFECT, "the look under the lock gave %zu results", results.count);
-    else {
-        read_turn(&results.list[0], turn);
-        rc = read_look(run, db, &results, 1, look, err);
-    }
-    db_results_free(&results);
-    return rc;
+    return send_try(run, db, &sql, 0, turn, look, err);
 }
 
-/* Got and given back with the statement. Two that ask at the same time may each find the other:
- * both ask again. */
-int lock_probe(struct run *run, struct db *db, bool *held, struct err *err)
+int lock_try(struct run *run, struct db *db, struct turn *turn, struct look *look, struct err *err)
 {
-    char sql[96];
+    return try_and_look(run, db, "pg_try_advisory_xact_lock", turn, look, err);
+}
+
+/* ---- who has it ------------------------------------------------------------------------------ */
+
+static const char nobody_seen[] = "somebody who is not to be seen";
+
+static void add_holder_query(const struct database_settings *settings, struct buf *out)
+{
+    buf_addf(out,
+             "SELECT k.pid, pg_catalog.concat_ws(' on ', nullif(a.application_name, ''), "
+             "a.client_addr::text), pg_catalog.to_char(coalesce(a.xact_start, a.backend_start) AT "
+             "TIME ZONE 'UTC', 'YYYY-MM-DD\"T\"HH24:MI:SS\"Z\"') FROM pg_catalog.pg_locks k LEFT "
+             "JOIN pg_catalog.pg_stat_activity a ON a.pid = k.pid WHERE k.locktype = 'advisory' "
+             "AND k.granted AND k.database = (SELECT oid FROM pg_catalog.pg_database WHERE datname "
+             "= pg_catalog.current_database()) AND k.classid::bigint = %d AND k.objid::bigint = "
+             "%" PRIu32 " AND k.objsubid = 2 LIMIT 1",
+             LOCK_CLASS, (uint32_t)lock_object(settings));
+}
+
+static int ask_for_holder(struct run *run, struct db *db, char holder[static HOLDER_BYTES],
+                          struct err *err)
+{
+    AUTO_BUF sql = BUF_INIT(OWN_SQL_MAX_BYTES);
     struct db_results results;
-    (void)snprintf(sql, sizeof(sql),
-                   "SELECT pg_catalog.pg_try_advisory_xact_lock(%d, %" PRId32 ")::int", LOCK_CLASS,
-                   lock_object(run->settings));
-    if (db_query(db, sql, run_deadline(run, 1), &results, NULL, err) != 0)
+    add_holder_query(run->settings, &sql);
+    if (db_query(db, buf_text(&sql), run_deadline(run, 1), &results, NULL, err) != 0)
         return -1;
-    *held = results.count != 1 || *db_cell(&results.list[0], 0, 0) != '1';
+    const struct db_rows *rows = results.count == 1 ? &results.list[0] : NULL;
+    const char *pid = rows ? db_cell(rows, 0, 0) : "", *name = rows ? db_cell(rows, 0, 1) : "",
+               *since = rows ? db_cell(rows, 0, 2) : "";
+    if (*pid == '\0') /* it ended between the two looks, or a pooler's other database */
+        (void)snprintf(holder, HOLDER_BYTES, "%s", nobody_seen);
+    else
+        (void)snprintf(holder, HOLDER_BYTES, "pid %s%s%.150s%s since %s", pid, *name ? " (" : "",
+                       name, *name ? ")" : "", *since ? since : "unknown");
     db_results_free(&results);
     return 0;
 }
 
+int lock_session(struct run *run, struct db *db, struct turn *turn, struct look *look,
+                 struct err *err)
+{
+    if (try_and_look(run, db, "pg_try_advisory_lock", turn, look, err) != 0)
+        return -1;
+    return turn->had ? 0 : ask_for_holder(run, db, turn->holder, err);
+}
+
+/* Asked for when waiting takes long, or when little time is left: the views that know it cost more
+ * than all else in a poll. */
+static int learn_holder(struct run *run, struct db *db, struct err *err)
+{
+    int64_t now = clock_now_ms(), share = (run->lock_deadline_ms - run->busy_since_ms) / 4;
+    int64_t patience = share < HOLDER_ASKED_MS ? share : HOLDER_ASKED_MS;
+    if (now - run->busy_since_ms < patience || now < run->ask_holder_ms)
+        return 0;
+    run->ask_holder_ms = now + HOLDER_AGAIN_MS;
+    return ask_for_holder(run, db, run->holder, err);
+}
+
+/* Got and given back with the statement. Two that ask at the same time may each find the other:
+ * both ask again. What the holder makes shows at once, so that a version table where there was none
+ * is worth a look, whoever has the lock by now. */
+int lock_probe(struct run *run, struct db *db, bool *held, struct err *err)
+{
+    AUTO_BUF sql = BUF_INIT(OWN_SQL_MAX_BYTES);
+    struct db_results results;
+    struct turn turn = {0};
+    if (run->report->state == STATE_FRESH)
+        add_try_unless_made(run->settings, &sql);
+    else
+        add_try(run->settings, "pg_try_advisory_xact_lock", &sql);
+    if (buf_check(&sql, ERR_CONTRACT, "the version table's name", err) != 0 ||
+        db_query(db, buf_text(&sql), run_deadline(run, 1), &results, NULL, err) != 0)
+        return -1;
+    if (results.count == 1)
+        read_turn(&results.list[0], &turn);
+    db_results_free(&results);
+    *held = turn.tried && !turn.had;
+    return *held ? learn_holder(run, db, err) : 0;
+}
+
 void lock_say_busy(struct run *run, const struct turn *turn)
 {
-    memcpy(run->holder, turn->holder, sizeof(run->holder));
-    log_progress(&run->progress, "waiting for our turn: the lock is held by %s", turn->holder);
+    if (run->busy_since_ms == 0)
+        run->busy_since_ms = clock_now_ms();
+    if (*turn->holder)
+        memcpy(run->holder, turn->holder, sizeof(run->holder));
+    else if (!*run->holder)
+        (void)snprintf(run->holder, sizeof(run->holder), "%s", nobody_seen);
+    log_progress(&run->progress, "waiting for our turn: the lock is held by %s", run->holder);
+}
+
+/* ---- the end of a transaction that changed nothing ------------------------------------------- */
+
+void lock_leave(struct run *run, struct db *db)
+{
+    struct err err = ERR_INIT;
+    struct db_info info;
+    db_info(db, &info);
+    if (info.pooled && !db_is_lost(db) && lock_rollback(run, db, &err) != 0)
+        log_line(LOG_DEBUG, "the transaction ends with the connection", "why", err.text, NULL);
 }
 
 int lock_rollback(struct run *run, struct db *db, struct err *err)

@@ -49,7 +49,10 @@ static const char session_sql[] =
     " pg_catalog.current_setting('transaction_read_only') AS e,\n"
     " pg_catalog.has_database_privilege(pg_catalog.current_database(), 'CREATE')"
     "::pg_catalog.text AS f\n"
-    "UNION ALL SELECT 'superuser', r.rolsuper::pg_catalog.text, NULL, NULL, NULL, NULL, NULL\n"
+    "UNION ALL SELECT 'role', r.rolsuper::pg_catalog.text, CASE WHEN r.rolvaliduntil < 'infinity'\n"
+    "  THEN pg_catalog.to_char(r.rolvaliduntil AT TIME ZONE 'UTC', "
+    "'YYYY-MM-DD\"T\"HH24:MI:SS\"Z\"')\n"
+    "  END, NULL, NULL, NULL, NULL\n"
     " FROM pg_catalog.pg_roles r WHERE r.rolname = current_user\n"
     "UNION ALL SELECT 'schema', ns.usage::pg_catalog.text,\n"
     " pg_catalog.has_schema_privilege(ns.oid, 'CREATE')::pg_catalog.text, NULL, NULL, NULL, NULL\n"
@@ -226,6 +229,7 @@ void look_release(struct look *look)
         names_release(lists[i]);
     free(look->server_version);
     free(look->user);
+    free(look->user_ends);
     free(look->version_owner);
     *look = LOOK_INIT;
 }
@@ -277,16 +281,15 @@ static int take_session(struct look *look, const struct fact *f, struct err *err
     return copy_text(&look->user, f->cell[2], err);
 }
 
-static int take_superuser(struct look *look, const struct fact *f, struct err *err)
+static int take_role(struct look *look, const struct fact *f, struct err *err)
 {
-    (void)err; /* can't fail; the table below wants one shape */
     look->superuser = is_true(f->cell[1]);
-    return 0;
+    return *f->cell[2] ? copy_text(&look->user_ends, f->cell[2], err) : 0;
 }
 
 static int take_schema(struct look *look, const struct fact *f, struct err *err)
 {
-    (void)err; /* as above */
+    (void)err; /* can't fail; the table below wants one shape */
     look->schema_exists = true;
     look->schema_usage = is_true(f->cell[1]);
     look->schema_create = is_true(f->cell[2]);
@@ -419,9 +422,9 @@ static int take_fact(struct look *look, const struct fact *f, struct err *err)
         const char *word;
         int (*take)(struct look *look, const struct fact *f, struct err *err);
     } facts[] = {
-        {"session", take_session}, {"superuser", take_superuser}, {"schema", take_schema},
-        {"owner", take_owner},     {"version", take_version},     {"elsewhere", take_elsewhere},
-        {"count", take_counts},    {"object", take_object},       {"hidden", take_hidden},
+        {"session", take_session}, {"role", take_role},       {"schema", take_schema},
+        {"owner", take_owner},     {"version", take_version}, {"elsewhere", take_elsewhere},
+        {"count", take_counts},    {"object", take_object},   {"hidden", take_hidden},
         {"index", take_index},     {"missing", take_missing},
     };
     for (size_t i = 0; i < ARRAY_LEN(facts); i++)

@@ -71,7 +71,7 @@ int rights_check(const struct run *run, const struct look *look, struct err *err
 /* ---- extensions ------------------------------------------------------------------------------ */
 
 /* A row for each wanted extension: name, available, installed, trusted. */
-void rights_add_extension_query(const struct plan *plan, int server_version, struct buf *out)
+static void add_extension_query(const struct plan *plan, int server_version, struct buf *out)
 {
     /* trusted extensions came with 13 */
     const char *trusted = server_version >= 130000 ? "v.trusted OR NOT v.superuser"
@@ -127,18 +127,16 @@ static int check_extensions(const struct run *run, const struct look *look,
     return 0;
 }
 
-/* A round trip of its own only where the SQL was not known when the transaction began: emit. */
+/* A round trip, where the script makes extensions. */
 int rights_check_extensions(struct run *run, struct db *db, const struct look *look,
                             struct err *err)
 {
     if (run->plan.extensions.count == 0)
         return 0;
-    if (run->extensions_at > 0)
-        return check_extensions(run, look, &run->begun.list[run->extensions_at], err);
     AUTO_BUF sql = BUF_INIT(OWN_SQL_MAX_BYTES);
     struct db_info info;
     db_info(db, &info);
-    rights_add_extension_query(&run->plan, info.server_version, &sql);
+    add_extension_query(&run->plan, info.server_version, &sql);
     if (buf_check(&sql, ERR_FILE, "the extensions' names", err) != 0)
         return -1;
     struct db_results results;

@@ -102,7 +102,7 @@ static void errors_have_file_line_and_column(void **state)
     site_close(&site);
 }
 
-static void a_wrong_file_is_found_before_anything_is_sent(void **state)
+static void a_wrong_file_is_found_before_a_server_is_waited_for(void **state)
 {
     (void)state;
     static const char *const cases[] = {"CREATE TABLE t (a int);\nCOMMIT;",
@@ -467,7 +467,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(files_make_a_stamped_database),
         cmocka_unit_test(errors_have_file_line_and_column),
-        cmocka_unit_test(a_wrong_file_is_found_before_anything_is_sent),
+        cmocka_unit_test(a_wrong_file_is_found_before_a_server_is_waited_for),
         cmocka_unit_test(an_id_wider_than_the_column_is_found_first),
         cmocka_unit_test(states_that_are_not_fresh_are_left_alone),
         cmocka_unit_test(a_read_only_server_is_worth_another_try),

@@ -74,7 +74,7 @@ static void is_made_once(struct site *site)
 
 /* ---- round trips ----------------------------------------------------------------------------- */
 
-static void four_round_trips_make_it_and_one_more_verifies(void **state)
+static void three_round_trips_make_it_and_one_more_verifies(void **state)
 {
     (void)state;
     struct site site;
@@ -84,7 +84,7 @@ static void four_round_trips_make_it_and_one_more_verifies(void **state)
     runs(&site, &report);
     assert_int_equal(proxy_connections(proxy), 2);
     assert_int_equal(proxy_queries(proxy),
-                     5); /* look, begin, schema and stamp, commit; the second look */
+                     4); /* begin and look, schema and stamp, commit; the second look */
     proxy_reset(proxy);
     runs(&site, &again);
     assert_int_equal(proxy_connections(proxy), 1);
@@ -92,7 +92,7 @@ static void four_round_trips_make_it_and_one_more_verifies(void **state)
     site_close(&site);
 }
 
-static void extensions_cost_no_round_trip(void **state)
+static void extensions_cost_one_round_trip(void **state)
 {
     (void)state;
     struct site site;
@@ -110,6 +110,54 @@ static void extensions_cost_no_round_trip(void **state)
     site_close(&site);
 }
 
+static void a_wrong_file_is_found_before_any_of_it_is_sent(void **state)
+{
+    (void)state;
+    struct site site;
+    AUTO_REPORT report = REPORT_INIT;
+    struct err err;
+    open_behind_proxy(&site, "wrong_file");
+    site_file(&site, "schema.sql", "CREATE TABLE users (id int);\nCOMMIT;\n");
+    assert_int_equal(run(&site, &report, &err), -1);
+    assert_int_equal(err.kind, ERR_FILE);
+    assert_text_has(err.text, "schema.sql:2:1:");
+    assert_text_has(err.text, "nothing was changed");
+    assert_int_equal(proxy_queries(proxy), 2); /* begin and look, rollback */
+    site_close(&site);
+}
+
+static void a_current_database_needs_no_file(void **state)
+{
+    (void)state;
+    struct site site;
+    AUTO_REPORT report = REPORT_INIT;
+    AUTO_REPORT again = REPORT_INIT;
+    open_behind_proxy(&site, "no_file");
+    runs(&site, &report);
+    memset(site.create, 0, sizeof(site.create));
+    site_sql(&site, "missing.sql", NULL);
+    proxy_reset(proxy);
+    runs(&site, &again);
+    assert_int_equal(proxy_queries(proxy), 1);
+    assert_int_equal(again.waited_ms, 0);
+    site_close(&site);
+}
+
+static void an_empty_version_table_costs_a_round_trip_for_the_lock(void **state)
+{
+    (void)state;
+    struct site site;
+    AUTO_REPORT report = REPORT_INIT;
+    open_behind_proxy(&site, "late_lock");
+    pg_sql(pg, "late_lock", "CREATE TABLE alembic_version (version_num varchar(32) NOT NULL)");
+    proxy_reset(proxy);
+    runs(&site, &report);
+    assert_true(report.created);
+    assert_int_equal(proxy_queries(proxy), 5);
+    is_made_once(&site);
+    site_close(&site);
+}
+
 static void many_statements_are_as_few_round_trips(void **state)
 {
     (void)state;
@@ -124,7 +172,7 @@ static void many_statements_are_as_few_round_trips(void **state)
         length += (size_t)snprintf(text + length, 64, "CREATE TABLE t%d (a int);\n", i);
     site_sql(&site, "many.sql", text);
     runs(&site, &report);
-    assert_int_equal(proxy_queries(proxy), 5);
+    assert_int_equal(proxy_queries(proxy), 4);
     assert_int_equal(report.statements, TABLES + 3);
     free(text);
     site_close(&site);
@@ -135,7 +183,7 @@ static void many_statements_are_as_few_round_trips(void **state)
 static void a_cut_at_any_message_is_overcome(void **state)
 {
     (void)state;
-    enum { MESSAGES = 5 };
+    enum { MESSAGES = 4 };
     for (unsigned k = 0; k < 2 * MESSAGES; k++) {
         struct site site;
         AUTO_REPORT report = REPORT_INIT;
@@ -423,7 +471,7 @@ static void leaves_all_or_nothing(struct site *site, bool committed)
 static void a_process_killed_at_any_message_leaves_all_or_nothing(void **state)
 {
     (void)state;
-    enum { MESSAGES = 5, COMMIT_AT = 3 }; /* look, begin, schema and stamp, commit; second look */
+    enum { MESSAGES = 4, COMMIT_AT = 2 }; /* begin, schema and stamp, commit; second look */
     for (unsigned k = 0; k < 2 * MESSAGES; k++) {
         struct site site;
         char name[32];
@@ -445,8 +493,11 @@ static void a_process_killed_at_any_message_leaves_all_or_nothing(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(four_round_trips_make_it_and_one_more_verifies),
-        cmocka_unit_test(extensions_cost_no_round_trip),
+        cmocka_unit_test(three_round_trips_make_it_and_one_more_verifies),
+        cmocka_unit_test(extensions_cost_one_round_trip),
+        cmocka_unit_test(a_wrong_file_is_found_before_any_of_it_is_sent),
+        cmocka_unit_test(a_current_database_needs_no_file),
+        cmocka_unit_test(an_empty_version_table_costs_a_round_trip_for_the_lock),
         cmocka_unit_test(many_statements_are_as_few_round_trips),
         cmocka_unit_test(a_cut_at_any_message_is_overcome),
         cmocka_unit_test(a_connection_that_always_breaks_leaves_nothing),
