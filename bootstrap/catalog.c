@@ -216,7 +216,8 @@ int catalog_read(struct db *db, const struct database_settings *settings, int64_
     if (buf_check(&sql, ERR_CONTRACT, "the list of schemas", err) != 0)
         return -1;
     if (db_query(db, buf_text(&sql), deadline_ms, &results, NULL, err) != 0) {
-        end_failed(db, deadline_ms);
+        if (err->kind != ERR_RESOURCE) /* ours; the server has come to its COMMIT all the same */
+            end_failed(db, deadline_ms);
         return err_wrap(err, "read the catalog");
     }
     struct reading reading = {.catalog = &made, .uncounted = uncounted};

@@ -35,15 +35,19 @@ templates[] = {
     /* a role's name; the own login by one word */
     {"role", "CASE WHEN $1 = (SELECT me.oid FROM me) THEN '(own login)' WHEN $1 = 0 THEN 'PUBLIC'"
              " ELSE quote_ident(pg_get_userbyid($1)) END"},
-    /* an array of options as sorted text; NULL where there is none */
-    {"options", "(SELECT string_agg(o, ', ' ORDER BY o COLLATE \"C\") FROM unnest($1) o)"},
+    /* an array of options as sorted text; NULL where there is none, which costs nothing */
+    {"options", "CASE WHEN $1 IS NOT NULL THEN (SELECT string_agg(o, ', ' ORDER BY o COLLATE \"C\")"
+                " FROM unnest($1) o) END"},
     /* the same of a foreign object: values of what sounds like a secret stay on the server */
-    {"foreign", "(SELECT string_agg(CASE WHEN o ~* {secret} THEN split_part(o, '=', 1)"
-                " || ' (not shown)' ELSE o END, ', ' ORDER BY o COLLATE \"C\") FROM unnest($1) o)"},
+    {"foreign",
+     "CASE WHEN $1 IS NOT NULL THEN (SELECT string_agg(CASE WHEN o ~* {secret} THEN split_part(o, "
+     "'=', 1)"
+     " || ' (not shown)' ELSE o END, ', ' ORDER BY o COLLATE \"C\") FROM unnest($1) o) END"},
     {"secret", "'^[^=]*(pass|secret|token|key|credential|auth)'"},
     {"zone", "E'\\x01' || ($1) || E'\\x02'"},
     {"tablespace",
-     "'tablespace ' || (SELECT quote_ident(s.spcname) FROM pg_tablespace s WHERE s.oid = $1)"},
+     "CASE WHEN $1 <> 0 THEN 'tablespace ' || (SELECT quote_ident(s.spcname) FROM pg_tablespace s"
+     " WHERE s.oid = $1) END"},
     {"collate", "CASE WHEN $1 <> $2 THEN 'collate ' || (SELECT quote_ident(n.nspname) || '.' ||"
                 " quote_ident(l.collname) FROM pg_collation l JOIN pg_namespace n"
                 " ON n.oid = l.collnamespace WHERE l.oid = $1) END"},
