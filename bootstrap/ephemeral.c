@@ -280,8 +280,12 @@ static int make_cluster(const struct ephemeral *e, int64_t deadline_ms, struct e
                                    .deadline_ms = deadline_ms,
                                    .what = "initdb",
                                    .as = e->as_user ? &e->user : NULL};
-    if (proc_run(&request, ERR_RESOURCE, &result, err) != 0)
+    if (proc_run(&request, ERR_RESOURCE, &result, err) != 0) {
+        if (err->sys_errno == EACCES && e->as_user)
+            err_hint(err, "Its user has to reach '%s': set TMPDIR to a folder that is open to all.",
+                     temporary_folder());
         return -1;
+    }
     if (result.exit_code == 0)
         return 0;
     proc_describe(&result, &how);

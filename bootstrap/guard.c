@@ -275,8 +275,13 @@ static int run(const struct guard_settings *settings, struct guard_report *repor
     if (scratch_open(settings, deadline_ms, &scratch, err) != 0)
         return -1;
     int result = try_ways(settings, &scratch, deadline_ms, report, err);
-    if (scratch_close(&scratch, &second) == 0)
+    if (scratch_close(&scratch, &second) == 0) {
+        if (stop_requested()) { /* whatever it broke off first */
+            result = stop_error(err);
+            err_hint(err, "Nothing was left behind.");
+        }
         return result;
+    }
     if (result == 0)
         *err = second;
     else
@@ -289,10 +294,8 @@ int guard_run(const struct guard_settings *settings, struct guard_report *report
     if (check_settings(settings, err) != 0 || stop_begin(err) != 0)
         return -1;
     int result = run(settings, report, err);
-    if (stop_requested() || err->kind == ERR_STOPPED) { /* whatever it broke off first */
-        result = stop_error(err);
-        err_hint(err, "Nothing was left behind.");
-    }
+    if (result != 0 && stop_requested() && err->kind != ERR_STOPPED)
+        stop_error(err);
     stop_end();
     return result;
 }
