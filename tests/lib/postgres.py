@@ -128,7 +128,8 @@ class Postgres:
         try:
             return self.sql("SELECT 1") == [["1"]]
         except PostgresError as problem:
-            if "starting up" in str(problem) or "could not connect" in str(problem):
+            if any(words in str(problem) for words in (
+                    "starting up", "could not connect", "not yet accepting", "recovery mode")):
                 return False
             raise
 
