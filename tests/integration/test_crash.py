@@ -17,7 +17,7 @@ from tests.lib.case import Case
 from tests.lib.cutter import DOWN, UP, Cutter
 from tests.lib.processes import wait_until
 from tests.lib.project import HEAD, Project, TABLES, assert_made
-from tests.lib.servers import Database
+from tests.lib.servers import Database, Postgres
 
 LONG = bool(os.environ.get("AGENT_LONG"))
 KILL_POINTS, CUT_POINTS = 14, 12  # of a slice, for each kind
@@ -35,8 +35,9 @@ ORDER BY 1, 2"""
 class Site:
     """One database for all points of a test: emptied before each."""
 
-    def __init__(self, case: Case, create: Optional[Dict[str, List[str]]] = None) -> None:
-        self.case, self.database = case, case.database()
+    def __init__(self, case: Case, create: Optional[Dict[str, List[str]]] = None,
+                 server: Optional[Postgres] = None) -> None:
+        self.case, self.database = case, case.database(server)
         Project(case).database_contract(create, expect=["users", "orgs"])
 
     def empty(self) -> None:

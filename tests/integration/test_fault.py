@@ -22,9 +22,9 @@ from typing import Callable, Dict, List, Mapping, Optional, Sequence, Set, Tuple
 from tests.integration.test_crash import Site, points
 from tests.lib.agent import Result
 from tests.lib.case import ACME, Case
-from tests.lib.processes import ROOT, plain_environment, wait_until
+from tests.lib.processes import ROOT, NotReady, plain_environment, wait_until
 from tests.lib.project import Project
-from tests.lib.servers import Answer, RawServer, Request
+from tests.lib.servers import Answer, Postgres, PostgresError, RawServer, Request
 
 VARIANT = "release"
 LONG = bool(os.environ.get("AGENT_LONG"))
@@ -414,6 +414,77 @@ def test_a_signal_while_the_database_is_made_undoes_it(case: Case) -> None:
         running.signal(number)
         assert running.wait(10).code in (-number, 128 + number)
         assert not site.is_made()
+
+
+# ---- the server dies ----------------------------------------------------------------------------------------
+
+
+def test_a_server_that_dies_leaves_all_or_nothing(case: Case) -> None:
+    """Its backend is killed, it stops at once, it is killed: while the DDL runs, and while it commits."""
+    server = case.server_of_its_own(options={"fsync": "on", "full_page_writes": "on"})
+    site = Site(case, server=server)
+    schema = (case.folder / "schema.sql").read_text()
+    first, last = "SELECT pg_sleep(2);\n" + schema, schema + "SELECT pg_sleep(2);\n"
+    at_commit = schema + (
+        "CREATE FUNCTION slow() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN PERFORM pg_sleep(2); "
+        "RETURN NULL; END $$; CREATE CONSTRAINT TRIGGER slow AFTER INSERT ON orgs DEFERRABLE INITIALLY "
+        "DEFERRED FOR EACH ROW EXECUTE FUNCTION slow(); INSERT INTO orgs VALUES (2, 'Slow');\n")
+    deaths = ("backend", "immediate", "postmaster")
+    every = [(place, death) for place in (first, last, at_commit) for death in deaths]
+    for place, death in every if LONG else ((last, "immediate"), (at_commit, "backend")):
+        case.folder.write("schema.sql", place)
+        site.empty()
+        running = case.make_agent().start("bootstrap", "--json",
+                                          env={"DATABASE_URL": site.database.url()})
+        wait_until(lambda: sleeping(site) > 0, "the statement that waits")
+        backend, postmaster = sleeping(site), server.program
+        assert postmaster is not None
+        if death == "backend":
+            os.kill(backend, signal.SIGKILL)
+        elif death == "immediate":
+            os.kill(postmaster.pid, signal.SIGQUIT)
+        else:
+            postmaster.kill()
+        if death != "backend":
+            wait_until(lambda: not Path(f"/proc/{backend}").exists(), "the backend's end")
+            postmaster.process.wait()
+            start_again(server)
+        result = running.wait()
+        assert result.code in (0, 5), (death, result)
+        wait_until(lambda: answers(site), "the server")
+        assert site.is_made() == (result.code == 0), (death, result)
+        case.folder.write("schema.sql", schema)
+        site.go_on()
+
+
+def start_again(server: Postgres) -> None:
+    """Start a server that was killed: what was its children may hold its memory for a moment."""
+    for tries in range(20):
+        (server.data / "postmaster.pid").unlink(missing_ok=True)
+        try:
+            server.start()
+            return
+        except NotReady:
+            if tries == 19:
+                raise
+            time.sleep(0.2)
+
+
+def sleeping(site: Site) -> int:
+    """The backend that makes the database and waits; 0: none."""
+    try:
+        rows = site.database.sql("SELECT pid FROM pg_stat_activity WHERE wait_event = 'PgSleep'")
+    except PostgresError:
+        return 0
+    return int(rows[0][0]) if rows else 0
+
+
+def answers(site: Site) -> bool:
+    """Is the server there again?"""
+    try:
+        return site.database.value("SELECT 1") == "1"
+    except PostgresError:
+        return False
 
 
 # ---- the wire -----------------------------------------------------------------------------------------------
