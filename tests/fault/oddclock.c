@@ -2,6 +2,7 @@
  *
  *   FAULT_CLOCK=SECONDS   the wall clock is so far off, this way and that way in turn: a jump between
  *                         any two looks at it. The monotonic clocks go on as they do.
+ *   FAULT_CLOCK=+SECONDS  it is always so far ahead.
  * Children that the agent forks inherit it; what they execute, too, while LD_PRELOAD stands. */
 #include <stdatomic.h>
 #include <stdlib.h>
@@ -17,6 +18,8 @@ static long offset(void)
     const char *text = getenv("FAULT_CLOCK");
     long seconds = text ? strtol(text, NULL, 10) : 0;
 
+    if (text && *text == '+')
+        return seconds;
     return atomic_fetch_add(&looks, 1) % 2 ? -seconds : seconds;
 }
 
