@@ -76,15 +76,35 @@ while IFS= read -r hit; do breach "$hit: unfinished work"; done < <(
     git ls-files '*.c' '*.h' '*.py' '*.sh' Makefile | grep -v '^tests/lib/lint.sh$' |
         xargs grep -nE '\b(TODO|FIXME|XXX|HACK)\b[:(]' /dev/null | cut -d: -f1,2)
 
-# ---- the ledger: each row names a test that is there -------------------------------------------------
+# ---- the ledger: each row names what proves it, and that is there --------------------------------------
+ledger=tests/LEDGER.md
+tests_there=$({
+    git ls-files 'tests/unit/*.c' | xargs grep -hoE '^static void [a-z0-9_]+\(void \*\*' | sed 's/.* void //; s/(.*//; s/^static void //'
+    git ls-files 'tests/integration/*.py' | xargs grep -hoE '^def test_[a-z0-9_]+' | sed 's/^def //'
+} | sort -u)
+# What `KIND:NAME` stands for.
+is_there() {
+    case $1 in
+    test) grep -qxF "$2" <<<"$tests_there" ;;
+    bench) grep -qE "^def $2\(" tests/bench/cases.py ;;
+    fuzz) [ -e "tests/fuzz/$2.c" ] && [ -n "$(ls -A "tests/fuzz/corpus/$2" 2>/dev/null)" ] ;;
+    *) return 1 ;;
+    esac
+}
 # shellcheck disable=SC2016 # the backquotes are Markdown's
-if [ -e tests/LEDGER.md ]; then
-    while IFS= read -r name; do
-        git grep -qE "\b$name\b" -- tests ':!tests/LEDGER.md' || breach "tests/LEDGER.md: there is no test $name"
-    done < <(grep -oE '`test:[a-z0-9_]+`' tests/LEDGER.md | tr -d '`' | cut -d: -f2)
-    while IFS= read -r row; do breach "tests/LEDGER.md: no test: $row"; done < <(
-        grep -E '^\| *[RTM0-9.]+' tests/LEDGER.md | grep -v '`test:' | grep -v 'not in this version')
-fi
+while IFS=: read -r kind name; do
+    is_there "$kind" "$name" || breach "$ledger: there is no $kind $name"
+done < <(grep -oE '`(test|bench|fuzz):[a-zA-Z0-9_]+`' "$ledger" | tr -d '`' | sort -u)
+# shellcheck disable=SC2016
+while IFS= read -r row; do breach "$ledger: nothing proves: $row"; done < <(
+    grep -E '^\| (R[0-9]|T[0-9]|M4|I3-|F-)' "$ledger" | grep -vE '`(test|bench|fuzz):' | grep -v 'not in this version')
+for row in R{1..22} T{1..49}; do
+    [ "$(grep -cE "^\| $row \|" "$ledger")" -eq 1 ] || breach "$ledger: $row has no row, or two"
+done
+while IFS= read -r source; do
+    target=${source##*/}
+    grep -q "fuzz:${target%.c}\`" "$ledger" || breach "$ledger: no row for $source"
+done < <(git ls-files 'tests/fuzz/*_*.c')
 
 # ---- layout, shell ---------------------------------------------------------------------------------
 if command -v clang-format >/dev/null; then
