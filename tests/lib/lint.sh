@@ -94,7 +94,7 @@ is_there() {
 # shellcheck disable=SC2016 # the backquotes are Markdown's
 while IFS=: read -r kind name; do
     is_there "$kind" "$name" || breach "$ledger: there is no $kind $name"
-done < <(grep -oE '`(test|bench|fuzz):[a-zA-Z0-9_]+`' "$ledger" | tr -d '`' | sort -u)
+done < <(grep -oE '`(test|bench|fuzz):[a-z0-9_]+`' "$ledger" | tr -d '`' | sort -u)
 # shellcheck disable=SC2016
 while IFS= read -r row; do breach "$ledger: nothing proves: $row"; done < <(
     grep -E '^\| (R[0-9]|T[0-9]|M4|I3-|F-)' "$ledger" | grep -vE '`(test|bench|fuzz):' | grep -v 'not in this version')
