@@ -9,7 +9,7 @@
 
 static struct guard_options options;
 static const char *format, *output_path;
-static bool each, selftest;
+static bool selftest;
 
 static const struct opt guard_options_table[] = {
     {"--server", 0, OPT_STRING, "NAME", NULL,
@@ -25,8 +25,8 @@ static const struct opt guard_options_table[] = {
      &options.strict_order},
     {"--stairway", 0, OPT_FLAG, NULL, NULL, "each revision up, down and up again",
      &options.stairway},
-    {"--each", 0, OPT_FLAG, NULL, NULL, "record what each revision does (not in this version)",
-     &each},
+    {"--each", 0, OPT_STRING, "DIR", NULL, "record there what each revision really does",
+     &options.each},
     {"--selftest", 0, OPT_FLAG, NULL, NULL, "plant differences and prove that each is found",
      &selftest},
     {"--format", 0, OPT_CHOICE, "FORMAT", "text|json|sarif|github|html", "how to say the result",
@@ -124,12 +124,6 @@ static int compare(const struct job *job, const struct guard_settings *settings)
     return show(job, settings->database->graph, &report);
 }
 
-static int refuse_each(struct err *err)
-{
-    err_set(err, ERR_USAGE, "--each is not in this version");
-    return err_hint(err, "--stairway runs each revision, and --format json says what differs.");
-}
-
 static int guard_command(const struct invocation *call)
 {
     AUTO_JOB job = JOB_INIT(call);
@@ -137,8 +131,8 @@ static int guard_command(const struct invocation *call)
     struct err err = ERR_INIT;
     int code;
 
-    if (command_words_at_most(call, 0, &err) != 0 || (each && refuse_each(&err) != 0) ||
-        job_load(&job, &err) != 0 || job_guard(&job, &options, &guard, &err) != 0)
+    if (command_words_at_most(call, 0, &err) != 0 || job_load(&job, &err) != 0 ||
+        job_guard(&job, &options, &guard, &err) != 0)
         code = job_failed(&job, &err);
     else if (selftest)
         code = test_itself(&job, &guard.settings);

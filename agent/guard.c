@@ -201,6 +201,7 @@ static int fill(struct job *job, const struct guard_options *options, struct gua
     g->settings.strict = options->strict || from->strict;
     g->settings.strict_order = options->strict_order || from->strict_order;
     g->settings.stairway = options->stairway;
+    g->settings.each_folder = options->each;
     g->settings.jobs = options->jobs ? options->jobs[0] - '0' : from->jobs;
     g->settings.timeout_ms = from->timeout_ms;
     if (set_place(job, options, g, err) != 0 || set_stamp(job->contract, g, err) != 0 ||

@@ -11,6 +11,7 @@ struct guard_options {
     const char *server; /* a variable's name, or NULL */
     const char *ephemeral_user;
     const char *jobs; /* "1", "2" or NULL */
+    const char *each; /* a folder, or NULL */
     bool ephemeral, strict, strict_order, stairway;
 };
 

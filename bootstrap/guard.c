@@ -10,7 +10,7 @@
 #include "bootstrap/paths.h"
 
 enum {
-    PATHS_MAX = 4,
+    PATHS_MAX = 5,
     EXTRAS_MAX = 4,
     JOBS_MAX = 2,
 };
@@ -77,7 +77,7 @@ static int plan_ways(const struct guard_settings *settings, struct scratch *scra
                      int64_t deadline_ms, struct ways *ways, struct err *err)
 {
     const struct path common = {.guard = settings, .scratch = scratch, .deadline_ms = deadline_ms};
-    struct path a = common, b = common, offline = common, stairs = common;
+    struct path a = common, b = common, offline = common, stairs = common, each = common;
     ways->outcomes = outcomes_new(PATHS_MAX, err);
     if (!ways->outcomes)
         return -1;
@@ -89,11 +89,15 @@ static int plan_ways(const struct guard_settings *settings, struct scratch *scra
     offline.name = "offline SQL";
     stairs.kind = PATH_STAIRS;
     stairs.name = "stairway";
+    each.kind = PATH_EACH;
+    each.name = "each revision";
     if (add_way(ways, a, "a", err) != 0 || add_way(ways, b, "b", err) != 0)
         return -1;
     if (settings->offline_command && add_way(ways, offline, "offline", err) != 0)
         return -1;
-    return settings->stairway ? add_way(ways, stairs, "stairs", err) : 0;
+    if (settings->stairway && add_way(ways, stairs, "stairs", err) != 0)
+        return -1;
+    return settings->each_folder ? add_way(ways, each, "each", err) : 0;
 }
 
 static const struct path *way_of(const struct ways *ways, enum path_kind kind)
@@ -198,15 +202,18 @@ static int take_extras(const struct guard_settings *settings, const struct ways 
                        struct guard_report *report, struct err *err)
 {
     const struct path_outcome *b = way_of(ways, PATH_CREATE)->outcome;
-    const struct path *stairs = way_of(ways, PATH_STAIRS);
+    static const enum path_kind walks[] = {PATH_STAIRS, PATH_EACH};
     if (b->stamp_known &&
         add_extra(report, "project's stamp", b->stamp_ok, &b->stamp_err, err) != 0)
         return -1;
     if (take_offline(settings, ways, report, err) != 0)
         return -1;
-    if (!stairs)
-        return 0;
-    return add_extra(report, stairs->name, stairs->outcome->ok, &stairs->outcome->err, err);
+    for (size_t i = 0; i < ARRAY_LEN(walks); i++) {
+        const struct path *walk = way_of(ways, walks[i]);
+        if (walk && add_extra(report, walk->name, walk->outcome->ok, &walk->outcome->err, err) != 0)
+            return -1;
+    }
+    return 0;
 }
 
 static bool verdict(const struct guard_settings *settings, const struct guard_report *report)

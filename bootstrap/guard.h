@@ -69,8 +69,9 @@ struct guard_settings {
     const char *const *command_environment; /* NAME=value, without the database's URL */
     const struct guard_ignore *ignore;
     size_t ignore_count;
-    bool strict, strict_order, stairway, each;
-    int jobs; /* 1 or 2 */
+    bool strict, strict_order, stairway;
+    const char *each_folder; /* what each revision really does is recorded there; NULL: it is not */
+    int jobs;                /* 1 or 2 */
     int64_t timeout_ms;
 };
 

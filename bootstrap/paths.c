@@ -279,7 +279,9 @@ static int go(struct path *path, struct scene *scene, struct err *err)
     case PATH_MIGRATE:
         return migrate(path, scene, err);
     case PATH_STAIRS:
-        return stairs_run(path, scene, err);
+        return stairs_run(scene, err);
+    case PATH_EACH:
+        return each_run(scene, path->guard->each_folder, err);
     case PATH_CREATE:
     case PATH_OFFLINE:
         break;

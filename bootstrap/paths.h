@@ -27,6 +27,7 @@ enum path_kind {
     PATH_CREATE,  /* B: database.create, the stamp, and the project's own stamp in a copy */
     PATH_OFFLINE, /* the offline SQL of the migrations, replayed */
     PATH_STAIRS,  /* each revision up, down and up again */
+    PATH_EACH,    /* each revision by itself, and what it does recorded */
 };
 
 /* What came of it. Shared with a forked worker: no pointers but to static texts. */
@@ -90,6 +91,7 @@ MUST_USE int scene_compare(const struct catalog *a, const struct catalog *b, con
                            struct err *err);
 
 /* ---- stairs.c ------------------------------------------------------------------------------------ */
-MUST_USE int stairs_run(struct path *path, struct scene *scene, struct err *err);
+MUST_USE int stairs_run(const struct scene *scene, struct err *err);
+MUST_USE int each_run(const struct scene *scene, const char *folder, struct err *err);
 
 #endif

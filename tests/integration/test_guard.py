@@ -5,6 +5,7 @@ that is the test's own.
 """
 from __future__ import annotations
 
+import json
 import os
 import shutil
 import signal
@@ -517,8 +518,21 @@ def test_the_stairway_finds_a_downgrade_that_leaves_something(case: Case) -> Non
     assert "public.users" in stairs["error"], stairs
 
 
-def test_each_is_refused_by_name(case: Case) -> None:
-    assert "--each" in Guarded(case).report(2, "--each")["error"]["message"]
+def test_each_records_what_a_revision_does(case: Case) -> None:
+    project = Guarded(case, own_server(case))
+    project.revision("c3", "b2", "mail is needed", "ALTER TABLE users ALTER mail SET NOT NULL")
+    project.folder.write("schema.sql", SAME.replace("mail text", "mail text NOT NULL"))
+    folder = project.path / "effects"
+    assert also(project.report(0, "--each", str(folder)), "each revision")["ok"] is True
+    assert sorted(path.name for path in folder.iterdir()) == [
+        "001_a1.jsonl", "002_b2.jsonl", "003_c3.jsonl"]
+    (last,) = [json.loads(line) for line in (folder / "003_c3.jsonl").read_text().splitlines()]
+    assert (last["revision"], last["change"], last["kind"], last["object"]) == (
+        "c3", "changed", "column", "public.users.mail"), last
+    assert "not null" in last["after"] and "not null" not in last["before"], last
+    first = [json.loads(line) for line in (folder / "001_a1.jsonl").read_text().splitlines()]
+    assert {one["change"] for one in first} == {"added"}, first
+    assert "public.orgs" in [one["object"] for one in first], first
 
 
 # ---- adopt ------------------------------------------------------------------------------------------------------
