@@ -216,7 +216,7 @@ int catalog_read(struct db *db, const struct database_settings *settings, int64_
     if (buf_check(&sql, ERR_CONTRACT, "the list of schemas", err) != 0)
         return -1;
     if (db_query(db, buf_text(&sql), deadline_ms, &results, NULL, err) != 0) {
-        if (err->kind != ERR_RESOURCE) /* ours; the server has come to its COMMIT all the same */
+        if (err->sqlstate[0]) /* else it is ours, and the server has come to its COMMIT */
             end_failed(db, deadline_ms);
         return err_wrap(err, "read the catalog");
     }

@@ -46,8 +46,9 @@ void catalog_release(struct catalog *catalog);
 /* Of settings the managed schemas (NULL: all of the user's), the owner and the version table count:
  * the table is left out, it is compared apart, as the stamp. The connection's own login is written
  * as one word, so that two scratch databases of different logins compare equal; one that is the
- * owner keeps its name. The connection must be outside of a transaction, and is so again
- * afterwards. *out is the caller's (catalog_release), untouched on failure. Errors: db.h's. */
+ * owner keeps its name. The connection must be outside of a transaction; after a failure
+ * that was not the server's word it is of no more use. *out is the caller's (catalog_release),
+ * untouched on failure. Errors: db.h's. */
 MUST_USE int catalog_read(struct db *db, const struct database_settings *settings,
                           int64_t deadline_ms, struct catalog *out, struct err *err);
 

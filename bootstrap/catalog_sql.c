@@ -88,7 +88,7 @@ struct span {
 
 static void expand(struct span in, int version, int depth, struct buf *out);
 
-/* Behind the brace that closes the one that TEXT starts behind. */
+/* Where the brace is that closes the one that TEXT starts behind; LENGTH where there is none. */
 static size_t closing(const char *text, size_t length)
 {
     size_t depth = 1;
@@ -135,8 +135,12 @@ static void add_template(const struct template *t, struct span body, int version
         buf_add(&text, arguments[number - 1].text, arguments[number - 1].length);
         p++;
     }
+    if (text.no_memory || text.too_long) {
+        out->no_memory |= text.no_memory;
+        out->too_long |= text.too_long;
+        return;
+    }
     expand((struct span){buf_text(&text), text.len}, version, depth + 1, out);
-    out->no_memory |= text.no_memory;
 }
 
 /* "15" or "15-16" */
@@ -183,6 +187,10 @@ static void expand(struct span in, int version, int depth, struct buf *out)
         if (!open)
             return;
         size_t inside = closing(in.text + 1, in.length - 1);
+        if (inside == in.length - 1) {
+            buf_add(out, in.text, in.length);
+            return;
+        }
         add_word((struct span){in.text + 1, inside}, version, depth, out);
         in.text += inside + 2;
         in.length -= inside + 2;
