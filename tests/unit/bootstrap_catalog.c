@@ -11,7 +11,7 @@
 #include "tests/lib/heap.h"
 #include "tests/lib/pg.h"
 
-enum { OUTPUT_BYTES = 4 * 1024 * 1024, PATIENCE_MS = 60000, ENDLESS = 1000000, STRIDE = 23 };
+enum { OUTPUT_BYTES = 4 * 1024 * 1024, PATIENCE_MS = 60000, ENDLESS = 1000000, STRIDE = 3 };
 
 static struct pg *server;
 

@@ -15,9 +15,10 @@
 #include "base/str.h"
 #include "bootstrap/catalog.h"
 #include "migrations/graph.h"
+#include "tests/lib/heap.h"
 #include "tests/lib/pg.h"
 
-enum { SCRIPT_BYTES = 4 * 1024 * 1024, URL_BYTES = 512, NAME_BYTES = 16 };
+enum { SCRIPT_BYTES = 4 * 1024 * 1024, URL_BYTES = 512, NAME_BYTES = 16, ENDLESS = 1000000 };
 
 static struct pg *server;
 
@@ -755,6 +756,42 @@ static void settings_of_the_database_are_told_without_the_values_of_an_applicati
     differences_release(&d);
 }
 
+/* ---- memory ---------------------------------------------------------------------------------------- */
+
+static void a_comparison_without_memory_is_a_named_error(void **state)
+{
+    (void)state;
+    struct err err = ERR_INIT;
+    AUTO_CATALOG a = CATALOG_INIT, b = CATALOG_INIT;
+    NEEDS_HEAP();
+    make("left_side",
+         "CREATE TABLE t (a int, b int CHECK (b > 0), c text); CREATE TABLE more (x int);"
+         "ALTER TABLE t ADD CHECK (a < 9);");
+    make("right_side",
+         "CREATE TABLE t (a int, c text, b bigint CHECK (b > 0)); COMMENT ON TABLE t IS"
+         " 'x'; ALTER TABLE t ADD CHECK (b < 9); ALTER TABLE t ADD CHECK (a < 9);");
+    read_catalog("left_side", &a);
+    read_catalog("right_side", &b);
+    for (long k = 0; k < ENDLESS; k++) {
+        struct differences d = {0};
+        heap_fail_after(k);
+        int result = catalog_compare(&a, &b, &(struct compare_options){.strict_order = true}, &d,
+                                     &err);
+        bool reached = heap_successes < 0;
+        heap_fail_after(-1);
+        if (result == 0)
+            differences_release(&d);
+        else if (err.kind != ERR_RESOURCE)
+            fail_msg("allocation %ld: %s '%s'", k, err_word(err.kind), err.text);
+        if (!reached) {
+            assert_int_equal(result, 0);
+            assert_true(k > 20);
+            return;
+        }
+    }
+    fail_msg("there is no end of allocations");
+}
+
 /* ---- size ------------------------------------------------------------------------------------------- */
 
 enum { MAX_KIB = 64 * 1024 };
@@ -812,6 +849,7 @@ int main(void)
         cmocka_unit_test(a_difference_names_the_revision_that_touched_it_last),
         cmocka_unit_test(what_is_not_compared_is_counted),
         cmocka_unit_test(another_version_of_an_extension_is_textual),
+        cmocka_unit_test(a_comparison_without_memory_is_a_named_error),
         cmocka_unit_test(settings_of_the_database_are_told_without_the_values_of_an_application),
     };
     return cmocka_run_group_tests(tests, set_up, tear_down);
