@@ -157,7 +157,8 @@ static void lint_in_profile(struct contract_document *d, size_t index, const cha
     rules_build(d, &d->scratch, index, &layers, profile, &variable);
     const struct node *source = layers.at[VARIABLE_SOURCE];
     if (source != *said && !d->no_memory)
-        check_sealed(d, &variable, &layers, d->profile_count == 0 ? FINDING_ERROR : FINDING_WARNING);
+        check_sealed(d, &variable, &layers,
+                     d->profile_count == 0 ? FINDING_ERROR : FINDING_WARNING);
     *said = source;
 }
 
