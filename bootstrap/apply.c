@@ -190,6 +190,7 @@ static int fill(struct run *run, struct db *db, const struct look *look, char *x
     if (rights_check(run, look, err) != 0 || stamp_check_width(s, width, err) != 0 ||
         rights_check_extensions(run, db, look, err) != 0)
         return -1;
+    commit_begin_verify(run, db);
     return send_script(run, db, look->version_exists, xid, err);
 }
 

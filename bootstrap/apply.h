@@ -189,6 +189,8 @@ MUST_USE int lock_session(struct run *run, struct db *db, struct turn *turn, str
                           struct err *err);
 /* BEGIN and settings, without a lock: the stamp on a connection that has the session's. */
 void lock_add_begin(const struct run *run, int server_version, struct buf *out, size_t *statements);
+/* BEGIN, and the wait for the end of the transaction that holds the lock. */
+void lock_add_wait(const struct run *run, int server_version, struct buf *out, size_t *statements);
 void lock_say_busy(struct run *run, const struct turn *turn);
 /* The end of a transaction that changed nothing, before its connection is closed: a session of the
  * server's ends it by itself, a pooler would throw its session away. */
@@ -222,8 +224,13 @@ MUST_USE int commit_stamp(struct run *run, struct db *db, bool made, char *xid, 
  * is closed: *db is NULL then. */
 MUST_USE int commit_send(struct run *run, struct db **db, const char *xid, enum outcome *outcome,
                          struct err *err);
-/* The second look, from a new connection; *db is closed first, so that one process never needs two
- * of a server's connections. */
+/* Begin the second look beside DB, whose transaction has the lock: the connection is made, and its
+ * session's caches are filled, while the script runs; then it waits for the lock, which is free when
+ * COMMIT has made everything visible. Where a second connection is not to be had commit_verify does
+ * it all afterwards. */
+void commit_begin_verify(struct run *run, struct db *db);
+/* The second look, from another session than the one that made it all: the one that was begun, or a
+ * new one, for which *db is closed first, so that a server of few connections can give it. */
 MUST_USE int commit_verify(struct run *run, struct db **db, struct err *err);
 /* After a failure in the transaction: roll back, see that nothing was changed, and say so. Where
  * another attempt is worth it 0 with OUTCOME_AGAIN, else -1. *db as above. */

@@ -157,6 +157,7 @@ int commit_give_up(struct run *run, struct db **db, enum outcome *outcome, struc
 {
     struct err undo = ERR_INIT;
     bool lost = db_is_lost(*db);
+    db_beside_end(*db);
     if (!lost && lock_rollback(run, *db, &undo) == 0) {
         run_append(err, "nothing was changed (rolled back)");
     } else {
@@ -285,6 +286,68 @@ int commit_send(struct run *run, struct db **db, const char *xid, enum outcome *
 
 /* ---- the second look ------------------------------------------------------------------------- */
 
+/* The place of the look in its message, and how many results that has. */
+static void add_second_look(const struct run *run, int server_version, struct buf *sql, size_t *at,
+                            size_t *count)
+{
+    *at = 2 + LOOK_RESULTS;
+    /* in a transaction of its own, so that no lock on a table is kept while it waits */
+    buf_adds(sql, "BEGIN READ ONLY;\n");
+    state_look_sql(run->settings, sql);
+    buf_adds(sql, "COMMIT;\n");
+    lock_add_wait(run, server_version, sql, at);
+    state_look_sql(run->settings, sql);
+    buf_adds(sql, "COMMIT;\n");
+    *count = *at + LOOK_RESULTS + 1;
+}
+
+static int server_version_of(const struct db *db)
+{
+    struct db_info info;
+    db_info(db, &info);
+    return info.server_version;
+}
+
+void commit_begin_verify(struct run *run, struct db *db)
+{
+    AUTO_BUF sql = BUF_INIT(OWN_SQL_MAX_BYTES);
+    struct err err = ERR_INIT;
+    struct db_info info;
+    size_t at, count;
+    db_info(db, &info);
+    if (info.pooled) /* its connections are shared with others, who would wait with us */
+        return;
+    add_second_look(run, info.server_version, &sql, &at, &count);
+    if (buf_check(&sql, ERR_CONTRACT, "the names in the contract", &err) != 0 ||
+        db_beside_begin(db, &run->target, buf_text(&sql),
+                        settings_deadline(run->settings, run->settings->connect_timeout_ms),
+                        &err) != 0)
+        log_line(LOG_DEBUG, "the second look is not begun yet", "why", err.text, NULL);
+}
+
+/* What commit_begin_verify began: 0 when it found the database current. */
+static int collect_verify(struct run *run, struct db *first, struct err *err)
+{
+    AUTO_DB db = NULL;
+    AUTO_LOOK look = LOOK_INIT;
+    AUTO_BUF unused = BUF_INIT(OWN_SQL_MAX_BYTES);
+    struct db_results results = {0};
+    size_t at, count;
+    add_second_look(run, server_version_of(first), &unused, &at, &count);
+    if (db_beside_collect(first, run_deadline(run, 1), &db, &results, err) != 0)
+        return -1;
+    int rc = results.count == count
+                 ? state_look_read(&results, at, &look, err)
+                 : err_set(err, ERR_DEFECT, "the second look gave %zu results", results.count);
+    db_results_free(&results);
+    if (rc != 0 || state_classify(run->settings, &look, run->report, err) != 0 ||
+        report_set_connection(run->report, db, err) != 0)
+        return -1;
+    return run->report->state == STATE_CURRENT
+               ? 0
+               : err_set(err, ERR_DB_STATE, "it finds '%s'", state_word(run->report->state));
+}
+
 static int look_again(struct run *run, struct err *err)
 {
     AUTO_DB db = NULL;
@@ -298,6 +361,13 @@ int commit_verify(struct run *run, struct db **first, struct err *err)
 {
     struct backoff backoff = {.base_ms = POLL_BASE_MS, .cap_ms = POLL_CAP_MS};
     int64_t until = settings_deadline(run->settings, run->settings->wait_ms);
+    if (*first && db_has_beside(*first)) {
+        if (collect_verify(run, *first, err) == 0) {
+            run->report->verified = true;
+            return 0;
+        }
+        log_line(LOG_DEBUG, "the second look is made anew", "why", err->text, NULL);
+    }
     run_close(first);
     while (look_again(run, err) != 0) {
         if (err->kind == ERR_DB_DOWN && backoff_wait(&backoff, 0, until))

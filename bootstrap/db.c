@@ -2,7 +2,7 @@
  *
  * Nothing here blocks in libpq: texts are sent and answers awaited in a poll loop of ours. libpq wipes
  * an error's text with the next success, so each is read at once. See db_internal.h for why libpq is
- * called by three files. */
+ * called by four files. */
 #include <errno.h>
 #include <string.h>
 
@@ -60,7 +60,7 @@ static enum awaited await(const struct exchange *x)
             return AWAIT_READY;
         if (pq.PQsocket(conn) < 0)
             return AWAIT_LOST;
-        int ready = db_wait(pq.PQsocket(conn), pending > 0, x->deadline_ms);
+        int ready = db_wait_beside(x->db, pending > 0, x->deadline_ms);
         if (ready == 0)
             return AWAIT_TIMEOUT;
         if (ready < 0)
@@ -362,6 +362,31 @@ static int exchange_run(struct exchange *x, const char *sql)
     if (!pq.PQsendQuery(x->db->conn, sql))
         return fail_text(x, pq.PQerrorMessage(x->db->conn));
     return collect(x);
+}
+
+int db_send(struct db *db, const char *sql, struct err *err)
+{
+    struct exchange x = {.db = db, .phase = "query", .err = err};
+    if (begin_exchange(&x) != 0)
+        return -1;
+    return pq.PQsendQuery(db->conn, sql) ? 0 : fail_text(&x, pq.PQerrorMessage(db->conn));
+}
+
+int db_collect(struct db *db, int64_t deadline_ms, struct db_results *out, struct err *err)
+{
+    struct db_results results = {0};
+    struct exchange x = {.db = db,
+                         .started_ms = clock_now_ms(),
+                         .deadline_ms = deadline_ms,
+                         .phase = "query",
+                         .results = &results,
+                         .err = err};
+    if (collect(&x) != 0) {
+        db_results_free(&results);
+        return -1;
+    }
+    *out = results;
+    return 0;
 }
 
 int db_query(struct db *db, const char *sql, int64_t deadline_ms, struct db_results *out,

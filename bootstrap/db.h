@@ -1,4 +1,4 @@
-/* bootstrap/db.h: one PostgreSQL connection; libpq is called by db.c, db_connect.c and
+/* bootstrap/db.h: one PostgreSQL connection; libpq is called by db.c, db_connect.c, db_beside.c and
  * db_result.c alone.
  *
  * Connections are made by keyword arrays (a URL's parse errors quote pieces of it), with every
@@ -125,6 +125,18 @@ MUST_USE int db_copy(struct db *db, const char *sql, const char *data, size_t le
 /* The last command's tag after COMMIT must be COMMIT: 0; else -1. *in_doubt: the connection broke
  * after the message was sent and before the answer came. */
 MUST_USE int db_commit(struct db *db, int64_t deadline_ms, bool *in_doubt, struct err *err);
+
+/* A second connection, to the address that DB reached, which is made while DB waits for answers; when
+ * it is up, SQL is sent on it, and its answers are waited for by db_beside_collect alone. Whatever
+ * happens to it, DB is not touched. It ends with DB, where it was not collected. */
+MUST_USE int db_beside_begin(struct db *db, const struct db_target *target, const char *sql,
+                             int64_t deadline_ms, struct err *err);
+bool db_has_beside(const struct db *db);
+/* *out (the caller's, db_close) is the connection, *results are SQL's answers. On failure nothing of
+ * it is left; kinds as those of db_connect and db_query. */
+MUST_USE int db_beside_collect(struct db *db, int64_t deadline_ms, struct db **out,
+                               struct db_results *results, struct err *err);
+void db_beside_end(struct db *db); /* fine where there is none */
 
 /* One statement alone (the extended protocol: nothing can follow it in SQL), at most MAX_ROWS rows.
  * *more: there were more, and the connection can only be closed now. */

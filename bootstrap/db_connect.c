@@ -3,7 +3,7 @@
  * libpq's own connect_timeout counts per address and is ignored by PQconnectPoll, so the loop and its
  * deadline are ours. Every keyword that says where we go or as whom is given, and the process's PG*
  * variables are out of sight while libpq looks for them: PGHOSTADDR would send a URL's password to
- * another host. See db_internal.h for why libpq is called by three files. */
+ * another host. See db_internal.h for why libpq is called by four files. */
 #include <errno.h>
 #include <string.h>
 #include <unistd.h>
@@ -212,9 +212,36 @@ static int attempt_timed_out(const struct attempt *a, struct err *err)
                                  "is no PostgreSQL.");
 }
 
-/* 0 when connected. */
-static int poll_to_the_end(PGconn *conn, struct attempt *a, struct err *err)
+int db_start(struct db *db, const struct db_params *params, struct err *err)
 {
+    struct hidden_environment hidden = {0};
+    if (environment_hide(&hidden, err) != 0)
+        return -1;
+    db->conn = pq.PQconnectStartParams(params->keywords, params->values, 0);
+    environment_show(&hidden);
+    if (!db->conn)
+        return err_nomem(err);
+    /* Only the verbose form has the SQLSTATE of a connection that fails. */
+    (void)pq.PQsetErrorVerbosity(db->conn, PQERRORS_VERBOSE);
+    (void)pq.PQsetNoticeReceiver(db->conn, db_notice, db);
+    return 0;
+}
+
+/* PGTZ and its like are looked for when the session is asked for, not before. */
+int db_poll(struct db *db, PostgresPollingStatusType *wanted, struct err *err)
+{
+    struct hidden_environment hidden = {0};
+    if (environment_hide(&hidden, err) != 0)
+        return -1;
+    *wanted = pq.PQconnectPoll(db->conn);
+    environment_show(&hidden);
+    return 0;
+}
+
+/* 0 when connected. */
+static int poll_to_the_end(struct db *db, struct attempt *a, struct err *err)
+{
+    PGconn *conn = db->conn;
     PostgresPollingStatusType wanted = PGRES_POLLING_WRITING;
     while (wanted != PGRES_POLLING_OK) {
         if (pq.PQstatus(conn) == CONNECTION_BAD || wanted == PGRES_POLLING_FAILED)
@@ -225,7 +252,8 @@ static int poll_to_the_end(PGconn *conn, struct attempt *a, struct err *err)
             return err_errno(err, ERR_RESOURCE, "%s: poll", a->place);
         if (ready == 0)
             return attempt_timed_out(a, err);
-        wanted = pq.PQconnectPoll(conn);
+        if (db_poll(db, &wanted, err) != 0)
+            return -1;
         a->step = step_of_status(pq.PQstatus(conn), a->step);
     }
     return 0;
@@ -234,21 +262,10 @@ static int poll_to_the_end(PGconn *conn, struct attempt *a, struct err *err)
 static int attempt_run(struct db *db, const struct db_params *params, struct attempt *a,
                        struct err *err)
 {
-    struct hidden_environment hidden = {0};
-    if (environment_hide(&hidden, err) != 0)
-        return -1;
-    int result = -1;
     a->step = "connect";
-    db->conn = pq.PQconnectStartParams(params->keywords, params->values, 0);
-    if (!db->conn) {
-        err_nomem(err);
-    } else {
-        /* Only the verbose form has the SQLSTATE of a connection that fails. */
-        (void)pq.PQsetErrorVerbosity(db->conn, PQERRORS_VERBOSE);
-        (void)pq.PQsetNoticeReceiver(db->conn, db_notice, db);
-        result = poll_to_the_end(db->conn, a, err);
-    }
-    environment_show(&hidden);
+    if (db_start(db, params, err) != 0)
+        return -1;
+    int result = poll_to_the_end(db, a, err);
     if (result != 0) {
         pq.PQfinish(db->conn);
         db->conn = NULL;
@@ -300,15 +317,16 @@ static int check_session(struct db *db, const char *place, struct err *err)
     return 0;
 }
 
-static int connected(struct search *s, const char *host, const char *port, struct err *err)
+int db_connected(struct db *db, const char *host, const char *port, const char *address,
+                 struct err *err)
 {
     AUTO_BUF place = BUF_INIT(ERR_TEXT_BYTES);
-    struct db *db = s->db;
     db_describe(host, port, pq.PQdb(db->conn), pq.PQuser(db->conn), &place);
     db->host = mem_dup(host);
     db->port = mem_dup(port);
     db->place = buf_take(&place);
-    if (!db->host || !db->port || !db->place)
+    db->address = mem_dup(address);
+    if (!db->host || !db->port || !db->place || !db->address)
         return err_nomem(err);
     return check_session(db, db->place, err);
 }
@@ -331,7 +349,7 @@ static int try_address(struct search *s, const char *host, const char *port, con
                               .started_ms = clock_now_ms(),
                               .deadline_ms = deadline_ms};
     if (attempt_run(s->db, &params, &attempt, err) == 0)
-        return connected(s, host, port, err);
+        return db_connected(s->db, host, port, address, err);
     remember(s, err);
     return is_final(err) ? -1 : 1;
 }
@@ -400,17 +418,24 @@ static int try_all(struct search *s, struct err *err)
     return -1;
 }
 
-int db_connect(const struct db_target *target, int64_t deadline_ms, struct db **out,
-               struct err *err)
+int db_new(const struct db_target *target, struct db **out, struct err *err)
 {
-    if (db_library_open(err) != 0)
-        return -1;
     AUTO_DB db = mem_new(1, sizeof(*db));
     if (!db)
         return err_nomem(err);
     if (secret_is_set(&target->password) &&
         secret_set(&db->password, secret_reveal(&target->password),
                    secret_length(&target->password), err) != 0)
+        return -1;
+    *out = TAKE_POINTER(db);
+    return 0;
+}
+
+int db_connect(const struct db_target *target, int64_t deadline_ms, struct db **out,
+               struct err *err)
+{
+    AUTO_DB db = NULL;
+    if (db_library_open(err) != 0 || db_new(target, &db, err) != 0)
         return -1;
     struct search search = {
         .target = target, .db = db, .deadline_ms = deadline_ms, .story = BUF_INIT(ERR_TEXT_BYTES)};
@@ -426,9 +451,11 @@ void db_close(struct db *db)
 {
     if (!db)
         return;
+    db_beside_end(db);
     if (db->conn)
         pq.PQfinish(db->conn);
     secret_release(&db->password);
+    free(db->address);
     free(db->host);
     free(db->port);
     free(db->place);

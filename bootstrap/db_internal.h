@@ -1,7 +1,7 @@
 /* bootstrap/db_internal.h: what the files of db.h share.
  *
- * libpq is called by three files: db_connect.c, db.c (statements) and db_result.c (what is in a
- * PGresult); one file of all would be far beyond 500 lines. They share the table of functions below.
+ * libpq is called by four files: db_connect.c, db.c (statements), db_beside.c (a second connection) and
+ * db_result.c (what is in a PGresult); one file of all would be far beyond 500 lines. They share the table of functions below.
  * db_target.c, db_params.c, db_resolve.c and db_error.c never call it. */
 #ifndef BOOTSTRAP_DB_INTERNAL_H
 #define BOOTSTRAP_DB_INTERNAL_H
@@ -80,6 +80,8 @@ struct db {
     PGconn *conn;
     struct secret password;    /* a copy, so that a server that echoes it is not believed */
     char *host, *port, *place; /* place: db_target_describe of the host that we reached */
+    char *address;             /* of that host, as hostaddr; "" for a socket */
+    struct db_beside *beside;  /* a second connection in the making, or NULL */
     unsigned round_trips, notices;
     int server_pid; /* pg_backend_pid(), 0 while not known */
     bool lost;      /* nothing more can be asked */
@@ -163,6 +165,27 @@ MUST_USE int db_library_open(struct err *err);
 /* Ready for reading (or writing): 1, the deadline: 0, -1: errno, ECANCELED after a signal
  * (base/stop.h). */
 int db_wait(int fd, bool writing, int64_t deadline_ms);
+/* The same for two descriptors: DB_READY and DB_OTHER_READY. OTHER may be -1. */
+enum { DB_READY = 1, DB_OTHER_READY = 2 };
+int db_wait_two(int fd, bool writing, int other, bool other_writing, int64_t deadline_ms);
+/* As db_wait for DB's socket; meanwhile what stands beside it goes on (db_beside.c). */
+int db_wait_beside(struct db *db, bool writing, int64_t deadline_ms);
+
+/* ---- a connection, step by step (db_connect.c) --------------------------------------------------- */
+
+struct db_params;
+MUST_USE int db_new(const struct db_target *target, struct db **out, struct err *err);
+MUST_USE int db_start(struct db *db, const struct db_params *params, struct err *err);
+MUST_USE int db_poll(struct db *db, PostgresPollingStatusType *wanted, struct err *err);
+/* db->host and what belongs to it, and that the session is what we need. */
+MUST_USE int db_connected(struct db *db, const char *host, const char *port, const char *address,
+                          struct err *err);
+
+/* ---- a message in two halves (db.c) -------------------------------------------------------------- */
+
+MUST_USE int db_send(struct db *db, const char *sql, struct err *err);
+MUST_USE int db_collect(struct db *db, int64_t deadline_ms, struct db_results *out,
+                        struct err *err);
 void db_notice(void *db, const PGresult *notice); /* PQnoticeReceiver */
 
 #endif

@@ -23,6 +23,11 @@ enum { CHILD_OUTPUT_BYTES = 4096, POLL_SLICE_MS = 60 * 1000 };
 
 int db_wait(int fd, bool writing, int64_t deadline_ms)
 {
+    return db_wait_two(fd, writing, -1, false, deadline_ms);
+}
+
+int db_wait_two(int fd, bool writing, int other, bool other_writing, int64_t deadline_ms)
+{
     for (;;) {
         int64_t left = clock_left_ms(deadline_ms);
         if (left == 0) /* also where there is always something to read: notices without end */
@@ -33,12 +38,14 @@ int db_wait(int fd, bool writing, int64_t deadline_ms)
         }
         struct pollfd watched[] = {
             {.fd = fd, .events = (short)(POLLIN | (writing ? POLLOUT : 0))},
+            {.fd = other, .events = (short)(POLLIN | (other_writing ? POLLOUT : 0))},
             {.fd = stop_fd(), .events = POLLIN},
         };
         int ready = poll(watched, ARRAY_LEN(watched),
                          left > POLL_SLICE_MS ? POLL_SLICE_MS : (int)left);
-        if (ready > 0 && watched[0].revents)
-            return 1;
+        int which = (watched[0].revents ? DB_READY : 0) | (watched[1].revents ? DB_OTHER_READY : 0);
+        if (ready > 0 && which != 0)
+            return which;
         if (ready < 0 && errno != EINTR)
             return -1;
     }

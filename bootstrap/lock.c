@@ -87,6 +87,18 @@ void lock_add_begin(const struct run *run, int server_version, struct buf *out, 
     add_settings(run, server_version, out, statements);
 }
 
+void lock_add_wait(const struct run *run, int server_version, struct buf *out, size_t *statements)
+{
+    buf_adds(out, "BEGIN ISOLATION LEVEL READ COMMITTED READ ONLY;\n");
+    add_setting(out, "lock_timeout", 0, statements);
+    add_setting(out, "statement_timeout", 0, statements);
+    if (server_version >= CLIENT_CHECK_LEAST && !run->no_check_interval)
+        add_setting(out, "client_connection_check_interval", CHECK_INTERVAL_MS, statements);
+    buf_addf(out, "SELECT pg_catalog.pg_advisory_xact_lock_shared(%d, %" PRId32 ");\n", LOCK_CLASS,
+             lock_object(run->settings));
+    *statements += 2;
+}
+
 static int read_look(struct run *run, struct db *db, const struct db_results *results, size_t first,
                      struct look *look, struct err *err)
 {

@@ -68,8 +68,9 @@ static void is_made_once(struct site *site)
     assert_string_equal(site_ask(site, pg, "SELECT count(*) FROM users"), "1");
     assert_string_equal(
         site_ask(site, pg, "SELECT string_agg(version_num, ',') FROM alembic_version"), "b2");
-    assert_string_equal(
-        site_ask(site, pg, "SELECT count(*) FROM pg_locks WHERE locktype = 'advisory'"), "0");
+    while (strcmp(site_ask(site, pg, "SELECT count(*) FROM pg_locks WHERE locktype = 'advisory'"),
+                  "0") != 0) /* of a session whose client is gone */
+        clock_sleep_ms(5);
 }
 
 /* ---- round trips ----------------------------------------------------------------------------- */
@@ -84,7 +85,7 @@ static void three_round_trips_make_it_and_one_more_verifies(void **state)
     runs(&site, &report);
     assert_int_equal(proxy_connections(proxy), 2);
     assert_int_equal(proxy_queries(proxy),
-                     4); /* begin and look, schema and stamp, commit; the second look */
+                     4); /* begin and look, schema and stamp, commit; the second look, beside */
     proxy_reset(proxy);
     runs(&site, &again);
     assert_int_equal(proxy_connections(proxy), 1);
@@ -154,6 +155,41 @@ static void an_empty_version_table_costs_a_round_trip_for_the_lock(void **state)
     runs(&site, &report);
     assert_true(report.created);
     assert_int_equal(proxy_queries(proxy), 5);
+    is_made_once(&site);
+    site_close(&site);
+}
+
+static void a_role_of_one_connection_is_enough(void **state)
+{
+    (void)state;
+    struct site site;
+    AUTO_REPORT report = REPORT_INIT;
+    site_open(&site, pg, "one_connection");
+    site_sql(&site, "schema.sql", schema);
+    pg_sql(
+        pg, "one_connection",
+        "CREATE ROLE one_login LOGIN CONNECTION LIMIT 1; GRANT ALL ON SCHEMA public TO one_login");
+    site_url(&site, proxy_url(proxy, "one_login", "one_connection"));
+    proxy_reset(proxy);
+    runs(&site, &report);
+    assert_true(report.created);
+    assert_int_equal(proxy_connections(proxy), 3); /* the one beside is refused */
+    assert_int_equal(proxy_queries(proxy), 4);
+    site_close(&site);
+}
+
+/* What is looked at beside must not hold what the script wants to change. */
+static void a_script_may_change_the_version_table_that_was_there(void **state)
+{
+    (void)state;
+    struct site site;
+    AUTO_REPORT report = REPORT_INIT;
+    open_behind_proxy(&site, "change_version");
+    pg_sql(pg, "change_version", "CREATE TABLE alembic_version (version_num varchar(32) NOT NULL)");
+    site_sql(&site, "change.sql",
+             "SELECT pg_sleep(0.3); ALTER TABLE alembic_version ADD PRIMARY KEY (version_num);");
+    runs(&site, &report);
+    assert_true(report.created);
     is_made_once(&site);
     site_close(&site);
 }
@@ -456,36 +492,53 @@ static void a_turn_that_does_not_come_names_the_holder(void **state)
 
 /* ---- death at each message ------------------------------------------------------------------- */
 
-/* Tables if and only if a stamp; and what a next run makes of it. */
-static void leaves_all_or_nothing(struct site *site, bool committed)
+/* Tables if and only if a stamp, once the sessions are gone; and what a next run makes of it. */
+static bool leaves_all_or_nothing(struct site *site)
 {
     static const char both[] = "SELECT (to_regclass('users') IS NOT NULL)::int::text || "
                                "(to_regclass('alembic_version') IS NOT NULL)::int::text";
-    assert_string_equal(site_ask(site, pg, both), committed ? "11" : "00");
+    while (strcmp(site_ask(site, pg,
+                           "SELECT count(*) FROM pg_stat_activity WHERE datname = "
+                           "current_database() AND pid <> pg_backend_pid()"),
+                  "0") != 0)
+        clock_sleep_ms(5);
+    char found[4];
+    (void)snprintf(found, sizeof(found), "%s", site_ask(site, pg, both));
+    bool committed = strcmp(found, "11") == 0;
+    assert_true(committed || strcmp(found, "00") == 0);
     AUTO_REPORT report = REPORT_INIT;
     runs(site, &report);
     assert_int_equal(report.created, !committed);
     is_made_once(site);
+    return committed;
 }
 
 static void a_process_killed_at_any_message_leaves_all_or_nothing(void **state)
 {
     (void)state;
-    enum { MESSAGES = 4, COMMIT_AT = 2 }; /* begin, schema and stamp, commit; second look */
-    for (unsigned k = 0; k < 2 * MESSAGES; k++) {
+    static const struct {
+        const char *message;
+        bool committed[2]; /* killed before it arrives, and after it was answered */
+        bool open;         /* the other connection goes on meanwhile */
+    } cases[] = {
+        {"BEGIN ISOLATION LEVEL READ COMMITTED;", {false, false}, false},
+        {"CREATE TABLE users", {false, false}, false},
+        {"=COMMIT", {false, true}, false},
+        {"pg_advisory_xact_lock_shared", {false, true}, true},
+    };
+    for (size_t k = 0; k < 2 * ARRAY_LEN(cases); k++) {
         struct site site;
         char name[32];
-        bool after = k % 2;
-        (void)snprintf(name, sizeof(name), "killed_at_%u", k);
+        (void)snprintf(name, sizeof(name), "killed_at_%zu", k);
         open_behind_proxy(&site, name);
-        proxy_rule(proxy, after ? PROXY_HOLD_AFTER : PROXY_HOLD_BEFORE, "", 1);
-        proxy_skip(proxy, k / 2);
+        proxy_rule(proxy, k % 2 ? PROXY_HOLD_AFTER : PROXY_HOLD_BEFORE, cases[k / 2].message, 1);
         pid_t child = start_one(&site);
         while (!proxy_holds(proxy))
             clock_sleep_ms(5);
         assert_int_equal(kill(child, SIGKILL), 0);
         assert_int_equal(end_of(child), -SIGKILL);
-        leaves_all_or_nothing(&site, k / 2 > COMMIT_AT || (k / 2 == COMMIT_AT && after));
+        bool committed = leaves_all_or_nothing(&site);
+        assert_true(cases[k / 2].open || committed == cases[k / 2].committed[k % 2]);
         site_close(&site);
     }
 }
@@ -498,6 +551,8 @@ int main(void)
         cmocka_unit_test(a_wrong_file_is_found_before_any_of_it_is_sent),
         cmocka_unit_test(a_current_database_needs_no_file),
         cmocka_unit_test(an_empty_version_table_costs_a_round_trip_for_the_lock),
+        cmocka_unit_test(a_role_of_one_connection_is_enough),
+        cmocka_unit_test(a_script_may_change_the_version_table_that_was_there),
         cmocka_unit_test(many_statements_are_as_few_round_trips),
         cmocka_unit_test(a_cut_at_any_message_is_overcome),
         cmocka_unit_test(a_connection_that_always_breaks_leaves_nothing),
