@@ -12,8 +12,8 @@ from tests.lib.case import ACME, Case, lacks
 from tests.lib.catalog import catalog, differences, owners
 from tests.lib.servers import ROOT, Database
 
-HEAD = "41e7bd09c6f8"
-REVISIONS = 31
+HEAD = "8724112fd42a"
+REVISIONS = 125
 EMIT = ["python3", "-m", "app.emit_ddl"]
 EMIT_ALEMBIC = ["alembic", "upgrade", "heads", "--sql"]
 COMMAND = ["python3", "-m", "app.init_db"]
