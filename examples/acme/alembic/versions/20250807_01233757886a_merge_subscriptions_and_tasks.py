@@ -6,7 +6,6 @@ Create Date: 2025-08-07 09:30:12.440218
 """
 from collections.abc import Sequence
 
-from alembic import op
 
 revision: str = "01233757886a"
 down_revision: "str | Sequence[str] | None" = ("feea485f9e39", "c82d12ec7122")
