@@ -175,7 +175,7 @@ static int run_offline(const struct job *job, const struct database_job *d, cons
 
     if (proc_run(&request, ERR_DB_COMMAND, &result, err) != 0) {
         show_output(&complaint);
-        return err_wrap(err, "database.offline");
+        return -1;
     }
     if (result.exit_code != 0 || strstr(buf_text(&output), "\nFAILED:")) {
         AUTO_BUF how = BUF_INIT(2 * COMMAND_LINE_BYTES);

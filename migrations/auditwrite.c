@@ -1,4 +1,6 @@
-/* migrations/auditwrite.c: a revision as CSV (RFC 4180) and as a summary in Markdown. */
+/* migrations/auditwrite.c: a revision as CSV and as a summary in Markdown. The CSV is quoted as RFC
+ * 4180 has it; its lines end with a line feed alone, since a record is kept in a repository, whose
+ * tools turn CRLF into it on some machines and not on others. */
 #include <string.h>
 
 #include "base/str.h"
@@ -54,8 +56,6 @@ static void add_field(struct buf *out, const char *text, char end)
     }
     if (quoted)
         buf_addc(out, '"');
-    if (end == '\n')
-        buf_addc(out, '\r');
     buf_addc(out, end);
 }
 
@@ -79,13 +79,13 @@ static void add_row(const struct audit_revision *r, size_t number, struct buf *o
     add_field(out, audit_answer_word(op->rewrites), ',');
     add_field(out, audit_answer_word(op->destructive), ',');
     add_field(out, audit_answer_word(op->reversible), ',');
-    buf_addf(out, "%u\r\n", op->line);
+    buf_addf(out, "%u\n", op->line);
 }
 
 void audit_write_csv(const struct audit_revision *r, struct buf *out)
 {
     buf_adds(out, "seq,revision,operation,object_type,schema,object,column,detail,lock,"
-                  "rewrites_table,destructive,reversible,line\r\n");
+                  "rewrites_table,destructive,reversible,line\n");
     for (size_t i = 0; i < r->ops.count; i++)
         add_row(r, i, out);
 }
