@@ -174,6 +174,9 @@ bool flight_is_transient(int status); /* worth trying again */
 
 /* ---- json.c --------------------------------------------------------------------------------- */
 
+/* Have jansson take its memory from here: wiped when it is given back. Before the first parse. */
+void vault_json_use_memory(void);
+
 /* Parse an answer's body within the limits. WHAT is for messages. Errors: ERR_SOURCE_DATA,
  * ERR_RESOURCE. The bytes of BODY may be changed. */
 MUST_USE int vault_json_parse(struct buf *body, const char *what, json_t **out, struct err *err);

@@ -7,6 +7,8 @@
 #include "vault/internal.h"
 
 #include <inttypes.h>
+#include <stdalign.h>
+#include <stddef.h>
 #include <string.h>
 
 #include "base/mem.h"
@@ -18,6 +20,8 @@ enum {
     NUMBER_BYTES = 24,
     EXACT_DIGITS = 16, /* of 2^53 */
     MS_PER_S = 1000,
+    RESERVE_LEAST_BYTES = 64 * 1024,
+    TOKEN_GROWTH = 4, /* doublings of a buffer add up to at most this times what it holds */
 };
 
 #define SECONDS_MAX (INT64_C(100) * 365 * 24 * 3600)
@@ -27,6 +31,67 @@ enum {
 void vault_json_auto(json_t **json)
 {
     json_decref(*json);
+}
+
+/* ---- memory ------------------------------------------------------------------------------------
+ * jansson does not look whether the buffer of the token that it reads could grow: without memory it
+ * goes on with a shorter one, and gives another value than the text has, or ends the process with an
+ * assertion. So a parse in which one allocation failed does not count, and up to its end what such a
+ * buffer asks for, powers of two, comes out of a reserve that was had before. */
+static struct {
+    char *bytes; /* NULL: nothing is parsed */
+    size_t size, used;
+    bool starved; /* an allocation has failed since the reserve was had */
+} reserve;
+
+static void *json_malloc(size_t size)
+{
+    void *block = reserve.starved ? NULL : mem_wipe_malloc(size);
+
+    if (block || !reserve.bytes)
+        return block;
+    reserve.starved = true;
+    bool may_be_tokens = size >= alignof(max_align_t) && (size & (size - 1)) == 0;
+    if (!may_be_tokens || size > reserve.size - reserve.used)
+        return NULL;
+    block = reserve.bytes + reserve.used;
+    reserve.used += size;
+    return block;
+}
+
+static void json_free(void *block)
+{
+    uintptr_t at = (uintptr_t)block, first = (uintptr_t)reserve.bytes;
+
+    if (!reserve.bytes || at < first || at >= first + reserve.size)
+        mem_wipe_free(block);
+}
+
+void vault_json_use_memory(void)
+{
+    json_set_alloc_funcs(json_malloc, json_free);
+}
+
+/* As json_loadb; NULL with *starved when memory ran out, whatever came of it. */
+static json_t *load(const struct buf *body, json_error_t *error, bool *starved)
+{
+    /* A token is no longer than the body. What is not used of it is never touched. */
+    reserve.size = RESERVE_LEAST_BYTES + TOKEN_GROWTH * body->len;
+    reserve.bytes = malloc(reserve.size);
+    *starved = !reserve.bytes;
+    if (!reserve.bytes)
+        return NULL;
+    json_t *json = json_loadb(body->data, body->len, JSON_REJECT_DUPLICATES | JSON_ALLOW_NUL,
+                              error);
+    *starved = reserve.starved;
+    if (reserve.starved) {
+        json_decref(json); /* what it holds lies in the reserve in part */
+        json = NULL;
+    }
+    mem_wipe(reserve.bytes, reserve.used);
+    free(reserve.bytes);
+    memset(&reserve, 0, sizeof reserve);
+    return json;
 }
 
 /* ---- before parsing ------------------------------------------------------------------------- */
@@ -84,6 +149,7 @@ static int prepare(struct buf *body, const char *what, struct err *err)
 int vault_json_parse(struct buf *body, const char *what, json_t **out, struct err *err)
 {
     json_error_t error;
+    bool starved;
 
     if (body->len == 0)
         return err_set(err, ERR_SOURCE_DATA, "%s is empty, not JSON", what);
@@ -91,9 +157,8 @@ int vault_json_parse(struct buf *body, const char *what, json_t **out, struct er
         return -1;
     /* jansson's own text quotes what it read, which may be a secret: only the place is told. NUL is
      * let through here and refused with the field that has it. */
-    json_t *json = json_loadb(body->data, body->len, JSON_REJECT_DUPLICATES | JSON_ALLOW_NUL,
-                              &error);
-    if (!json && json_error_code(&error) == json_error_out_of_memory)
+    json_t *json = load(body, &error, &starved);
+    if (starved)
         return err_nomem(err);
     if (!json)
         return err_set(err, ERR_SOURCE_DATA, "%s is not JSON from byte %d on (it has %zu bytes)",

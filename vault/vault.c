@@ -13,7 +13,7 @@ int vault_open(const struct vault_settings *settings, struct vault **out, struct
         return err_nomem(err);
     /* jansson's trees hold what Vault answered. Blocks that were made before are freed all the
      * same: the wiping allocators are malloc's own underneath. */
-    json_set_alloc_funcs(mem_wipe_malloc, mem_wipe_free);
+    vault_json_use_memory();
     v->token_expires_ms = CLOCK_NEVER;
     if (vault_config_read(settings, &v->config, err) != 0) {
         free(v);

@@ -32,6 +32,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     struct err err = ERR_INIT;
     struct vault_lease lease = {0};
 
+    vault_json_use_memory();
     buf_add(&body, data, size);
     (void)vault_json_errors(&body, &texts);
     buf_clear(&body);

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "base/str.h"
+#include "tests/lib/heap.h"
 #include "vault/internal.h"
 
 static int parse(const char *text, json_t **out, struct err *err)
@@ -217,6 +218,40 @@ static void bodies_leave_out_what_is_not_set_and_escape_the_rest(void **state)
     assert_string_equal(secret_reveal(&body), "{}");
 }
 
+static void without_memory_no_value_is_another_one(void **state)
+{
+    static const char long_value[] =
+        "a value that is longer than one buffer: \\u20ac\\n\\t0123456789";
+    static const char long_text[] =
+        "a value that is longer than one buffer: \xe2\x82\xac\n\t0123456789";
+    char text[512];
+
+    (void)state;
+    NEEDS_HEAP();
+    (void)snprintf(text, sizeof text, "{\"%s\":1,\"v\":\"%s\",\"n\":12}", "k", long_value);
+    vault_json_use_memory();
+    for (int stays = 0; stays <= 1; stays++) {
+        long left = -1;
+        for (long k = 0; left < 0; k++) {
+            AUTO_BUF body = BUF_INIT(VAULT_BODY_MAX_BYTES);
+            AUTO_JSON json = NULL;
+            struct err err = ERR_INIT;
+            buf_adds(&body, text);
+            if (stays)
+                heap_fail_from(k);
+            else
+                heap_fail_after(k);
+            int rc = vault_json_parse(&body, "the answer", &json, &err);
+            left = rc == 0 ? 0 : -1;
+            heap_fail_after(-1);
+            if (rc != 0)
+                assert_int_equal(err.kind, ERR_RESOURCE);
+            else
+                assert_string_equal(json_string_value(json_object_get(json, "v")), long_text);
+        }
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -228,6 +263,7 @@ int main(void)
         cmocka_unit_test(depth_and_members_have_limits),
         cmocka_unit_test(texts_of_errors_are_joined),
         cmocka_unit_test(seconds_are_bounded),
+        cmocka_unit_test(without_memory_no_value_is_another_one),
         cmocka_unit_test(bodies_leave_out_what_is_not_set_and_escape_the_rest),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
