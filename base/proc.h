@@ -60,10 +60,12 @@ struct proc_child {
 
 /* Start it as proc_run does: process group of its own, dies with us. Of the request argv,
  * environment, folder, what and as are used; stdin is /dev/null, what it writes goes to the
- * descriptor OUTPUT. */
-MUST_USE int proc_spawn(const struct proc_request *request, int output, enum err_kind kind,
-                        struct proc_child *out, struct err *err);
+ * descriptors OUTPUT and ERRORS. */
+MUST_USE int proc_spawn(const struct proc_request *request, int output, int errors,
+                        enum err_kind kind, struct proc_child *out, struct err *err);
 bool proc_has_ended(const struct proc_child *child);
+/* Wait for its end: 0; -1 when the deadline passes first, or a signal comes (base/stop.h). */
+MUST_USE int proc_wait(const struct proc_child *child, int64_t deadline_ms);
 /* Send it SIGNAL (0: none), wait for its end until the deadline, then SIGKILL what is left of its
  * group, and forget it. *result may be NULL. Nothing to do where there is no child. */
 void proc_stop(struct proc_child *child, int signal, int64_t deadline_ms,

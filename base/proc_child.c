@@ -10,13 +10,14 @@
 
 #include "base/clock.h"
 #include "base/internal.h"
+#include "base/stop.h"
 
 enum {
     LOOK_AGAIN_MS = 20, /* where the kernel has no pidfd (before 5.3) */
     SIGNAL_BASE = 128,
 };
 
-int proc_spawn(const struct proc_request *request, int output, enum err_kind kind,
+int proc_spawn(const struct proc_request *request, int output, int errors, enum err_kind kind,
                struct proc_child *out, struct err *err)
 {
     AUTO_FREE char *file = NULL;
@@ -32,7 +33,7 @@ int proc_spawn(const struct proc_request *request, int output, enum err_kind kin
         .argv = request->argv,
         .environment = request->environment,
         .folder = request->folder,
-        .fds = {input, output, output},
+        .fds = {input, output, errors},
         .as = request->as,
     };
     if (proc_start(&plan, kind, &child.pid, err) != 0)
@@ -52,16 +53,20 @@ bool proc_has_ended(const struct proc_child *child)
            info.si_pid == child->pid;
 }
 
-static void wait_for_end(const struct proc_child *child, int64_t deadline_ms)
+int proc_wait(const struct proc_child *child, int64_t deadline_ms)
 {
-    while (!proc_has_ended(child) && !clock_passed(deadline_ms)) {
+    while (!proc_has_ended(child)) {
         int64_t left = clock_left_ms(deadline_ms);
-        struct pollfd end = {.fd = child->pidfd, .events = POLLIN};
+        struct pollfd fds[] = {{.fd = child->pidfd, .events = POLLIN},
+                               {.fd = stop_fd(), .events = POLLIN}};
+        if (left == 0 || stop_requested())
+            return -1;
         if (child->pidfd < 0)
             left = clock_earlier(left, LOOK_AGAIN_MS);
         /* EINTR and failures end in another look */
-        (void)poll(&end, 1, left > INT_MAX ? INT_MAX : (int)left);
+        (void)poll(fds, ARRAY_LEN(fds), left > INT_MAX ? INT_MAX : (int)left);
     }
+    return 0;
 }
 
 void proc_stop(struct proc_child *child, int signal, int64_t deadline_ms,
@@ -73,8 +78,7 @@ void proc_stop(struct proc_child *child, int signal, int64_t deadline_ms,
         return;
     if (signal)
         (void)kill(child->pid, signal); /* not reaped yet: the number is still its own */
-    wait_for_end(child, deadline_ms);
-    bool late = !proc_has_ended(child);
+    bool late = proc_wait(child, deadline_ms) != 0;
     (void)kill(-child->pid, SIGKILL); /* ESRCH and EPERM: nothing is left that is ours to kill */
     while (waitid(P_PID, (id_t)child->pid, &info, WEXITED) != 0 && errno == EINTR)
         ;

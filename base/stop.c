@@ -12,7 +12,7 @@ static struct {
     unsigned depth; /* of begin */
     int fd;
     int signal; /* that came; 0: none */
-    bool shielded;
+    unsigned shields;
     sigset_t before;
 } stop = {.fd = -1};
 
@@ -55,7 +55,7 @@ bool stop_requested(void)
 {
     struct signalfd_siginfo seen;
 
-    if (stop.depth == 0 || stop.shielded)
+    if (stop.depth == 0 || stop.shields > 0)
         return false;
     if (stop.signal == 0 && read(stop.fd, &seen, sizeof(seen)) == (ssize_t)sizeof(seen))
         stop.signal = (int)seen.ssi_signo;
@@ -64,7 +64,7 @@ bool stop_requested(void)
 
 int stop_fd(void)
 {
-    return stop.shielded || stop.signal != 0 ? -1 : stop.fd;
+    return stop.shields > 0 || stop.signal != 0 ? -1 : stop.fd;
 }
 
 int stop_signal(void)
@@ -81,5 +81,8 @@ int stop_error(struct err *err)
 
 void stop_shield(bool on)
 {
-    stop.shielded = on;
+    if (on)
+        stop.shields++;
+    else if (stop.shields > 0)
+        stop.shields--;
 }

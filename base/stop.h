@@ -32,7 +32,7 @@ int stop_signal(void);
 /* ERR_STOPPED, "stopped by SIGTERM". */
 int stop_error(struct err *err);
 
-/* While ON, waits do not look. */
+/* While ON, waits do not look. Shields nest. */
 void stop_shield(bool on);
 
 #endif

@@ -56,7 +56,8 @@ struct database_settings {
     const char *const *expect;
     const char *const *schemas;
     int64_t wait_ms, lock_timeout_ms, lock_wait_ms, statement_timeout_ms, connect_timeout_ms;
-    int64_t deadline_ms; /* of the whole command; CLOCK_NEVER where none */
+    int64_t deadline_ms;       /* of the whole command; CLOCK_NEVER where none */
+    const struct buf *emitted; /* what create.emit has printed already; NULL: it is run */
     struct buf
         *transcript; /* what the commands write to stdout and stderr goes here, masked, and not
                              * to the log; NULL: to the log */

@@ -19,6 +19,7 @@
 #include "base/file.h"
 #include "base/log.h"
 #include "base/mem.h"
+#include "base/stop.h"
 #include "base/str.h"
 #include "bootstrap/scratch.h"
 
@@ -321,7 +322,7 @@ static int start_server(struct ephemeral *e, struct err *err)
                                    .folder = e->folder,
                                    .what = "the ephemeral server",
                                    .as = e->as_user ? &e->user : NULL};
-    return proc_spawn(&request, log, ERR_RESOURCE, &e->server, err);
+    return proc_spawn(&request, log, log, ERR_RESOURCE, &e->server, err);
 }
 
 int ephemeral_check(const struct ephemeral *e, struct err *err)
@@ -408,8 +409,10 @@ int ephemeral_start(const struct guard_settings *settings, int64_t deadline_ms,
 
 int ephemeral_stop(struct ephemeral *e, struct err *err)
 {
+    stop_shield(true); /* killed outright it would leave its shared memory */
     /* SIGQUIT is PostgreSQL's immediate shutdown: it ends its children and frees shared memory */
     proc_stop(&e->server, SIGQUIT, clock_in_ms(STOP_MS), NULL);
+    stop_shield(false);
     int result = e->folder ? file_remove_tree(e->folder, err) : 0;
     if (e->lock >= 0)
         (void)close(e->lock);

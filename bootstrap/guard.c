@@ -74,7 +74,8 @@ static int add_way(struct ways *ways, struct path path, const char *what, struct
 }
 
 static int plan_ways(const struct guard_settings *settings, struct scratch *scratch,
-                     int64_t deadline_ms, struct ways *ways, struct err *err)
+                     struct emission *emission, int64_t deadline_ms, struct ways *ways,
+                     struct err *err)
 {
     const struct path common = {.guard = settings, .scratch = scratch, .deadline_ms = deadline_ms};
     struct path a = common, b = common, offline = common, stairs = common, each = common;
@@ -87,6 +88,7 @@ static int plan_ways(const struct guard_settings *settings, struct scratch *scra
     b.name = "path B";
     offline.kind = PATH_OFFLINE;
     offline.name = "offline SQL";
+    offline.emission = emission;
     stairs.kind = PATH_STAIRS;
     stairs.name = "stairway";
     each.kind = PATH_EACH;
@@ -258,13 +260,14 @@ static int take_leftovers(const struct scratch *scratch, struct guard_report *re
 }
 
 static int try_ways(const struct guard_settings *settings, struct scratch *scratch,
-                    int64_t deadline_ms, struct guard_report *report, struct err *err)
+                    struct emission *emission, int64_t deadline_ms, struct guard_report *report,
+                    struct err *err)
 {
     struct ways ways = {0};
     int jobs = settings->jobs >= 1 && settings->jobs <= JOBS_MAX ? settings->jobs : JOBS_MAX;
     int result = take_leftovers(scratch, report, err);
     if (result == 0)
-        result = plan_ways(settings, scratch, deadline_ms, &ways, err);
+        result = plan_ways(settings, scratch, emission, deadline_ms, &ways, err);
     if (result == 0)
         result = workers_run(ways.list, ways.count, jobs, deadline_ms, err);
     if (result == 0)
@@ -273,16 +276,10 @@ static int try_ways(const struct guard_settings *settings, struct scratch *scrat
     return result;
 }
 
-static int run(const struct guard_settings *settings, struct guard_report *report, struct err *err)
+static int close_scratch(struct scratch *scratch, int result, struct err *err)
 {
-    struct scratch scratch;
     struct err second = ERR_INIT;
-    int64_t deadline_ms = clock_earlier(settings->database->deadline_ms,
-                                        clock_in_ms(settings->timeout_ms));
-    if (scratch_open(settings, deadline_ms, &scratch, err) != 0)
-        return -1;
-    int result = try_ways(settings, &scratch, deadline_ms, report, err);
-    if (scratch_close(&scratch, &second) == 0) {
+    if (scratch_close(scratch, &second) == 0) {
         if (stop_requested()) { /* whatever it broke off first */
             result = stop_error(err);
             err_hint(err, "Nothing was left behind.");
@@ -294,6 +291,20 @@ static int run(const struct guard_settings *settings, struct guard_report *repor
     else
         log_err(&second, err_exit_code(second.kind));
     return -1;
+}
+
+static int run(const struct guard_settings *settings, struct guard_report *report, struct err *err)
+{
+    struct scratch scratch;
+    CLEANUP(emission_release) struct emission emission = EMISSION_INIT;
+    int64_t deadline_ms = clock_earlier(settings->database->deadline_ms,
+                                        clock_in_ms(settings->timeout_ms));
+    if (settings->ephemeral && settings->jobs != 1 && settings->offline_command)
+        emission_start(settings, &emission);
+    if (scratch_open(settings, deadline_ms, &scratch, err) != 0)
+        return -1;
+    int result = try_ways(settings, &scratch, &emission, deadline_ms, report, err);
+    return close_scratch(&scratch, result, err);
 }
 
 int guard_run(const struct guard_settings *settings, struct guard_report *report, struct err *err)

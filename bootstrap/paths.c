@@ -37,6 +37,8 @@ int scene_open(const struct path *path, const char *database, struct buf *transc
     if (path->kind == PATH_OFFLINE) {
         out->settings.create = CREATE_EMIT;
         out->settings.create_list = path->guard->offline_command;
+        out->settings.emitted = path->emission && path->emission->text.len ? &path->emission->text
+                                                                           : NULL;
     }
     return 0;
 }

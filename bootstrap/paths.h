@@ -11,6 +11,7 @@
 
 #include "bootstrap/catalog.h"
 #include "bootstrap/scratch.h"
+#include "migrations/sql.h"
 
 /* What the differences of a report point into. */
 struct guard_memory {
@@ -45,12 +46,30 @@ struct path_outcome {
     char rows[LOOK_MAX_ROWS][PATH_ROW_BYTES]; /* of the version table, from a new connection */
 };
 
+/* A command whose SQL is wanted later: it needs no database, so it runs while the server is made. */
+struct emission {
+    struct proc_child child;
+    struct scratch_environment environment;
+    int output;      /* a file without a name; -1: none was started */
+    struct buf text; /* once it has ended well; else empty */
+};
+#define EMISSION_INIT   \
+    ((struct emission){ \
+        .child = PROC_CHILD_INIT, .output = -1, .text = BUF_INIT(SQL_FILE_MAX_BYTES)})
+/* Start settings->offline_command. That it cannot be is no error: it is run again when its turn has
+ * come, with a database's URL, and says what is wrong then. */
+void emission_start(const struct guard_settings *settings, struct emission *emission);
+/* Wait for its end; the text is there afterwards, or is not. */
+void emission_finish(struct emission *emission, int64_t deadline_ms);
+void emission_release(struct emission *emission);
+
 struct path {
     enum path_kind kind;
-    const char *name;     /* "path A", for messages */
-    const char *database; /* its scratch database, reserved */
-    const char *copy;     /* for the project's stamp, reserved; NULL: none */
-    bool only_make;       /* nothing is proved afterwards */
+    const char *name;          /* "path A", for messages */
+    const char *database;      /* its scratch database, reserved */
+    const char *copy;          /* for the project's stamp, reserved; NULL: none */
+    bool only_make;            /* nothing is proved afterwards */
+    struct emission *emission; /* of its command, finished before it starts; or NULL */
     const struct guard_settings *guard;
     struct scratch *scratch;
     int64_t deadline_ms;

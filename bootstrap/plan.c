@@ -277,8 +277,10 @@ static int load_emitted(const struct database_settings *settings, int64_t deadli
     source->name = mem_dup("create.emit");
     if (!source->name)
         return err_nomem(err);
-    if (plan_run_command(settings, "create.emit", settings->create_list, &source->text, deadline_ms,
-                         err) != 0)
+    if (settings->emitted)
+        buf_add(&source->text, buf_text(settings->emitted), settings->emitted->len);
+    else if (plan_run_command(settings, "create.emit", settings->create_list, &source->text,
+                              deadline_ms, err) != 0)
         return -1;
     return read_source(settings, plan, source, err);
 }

@@ -56,6 +56,8 @@ static int start(struct worker *worker, struct path *path, struct err *err)
 {
     int ends[2];
     pid_t parent = getpid();
+    if (path->emission)
+        emission_finish(path->emission, path->deadline_ms);
     if (pipe2(ends, O_CLOEXEC) != 0)
         return err_errno(err, ERR_RESOURCE, "make a pipe");
     AUTO_FD reading = ends[0];

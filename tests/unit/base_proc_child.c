@@ -25,7 +25,7 @@ static struct proc_child started(const char *script, int output, const struct pr
         .argv = argv, .environment = environment, .what = "a server", .as = as};
     struct proc_child child = PROC_CHILD_INIT;
     struct err err = ERR_INIT;
-    if (proc_spawn(&request, output, ERR_RESOURCE, &child, &err) != 0)
+    if (proc_spawn(&request, output, output, ERR_RESOURCE, &child, &err) != 0)
         fail_msg("%s", err.text);
     return child;
 }
@@ -120,7 +120,8 @@ static void a_missing_program_is_named(void **state)
     struct err err = ERR_INIT;
 
     (void)state;
-    assert_int_equal(proc_spawn(&request, STDERR_FILENO, ERR_FILE, &child, &err), -1);
+    assert_int_equal(proc_spawn(&request, STDERR_FILENO, STDERR_FILENO, ERR_FILE, &child, &err),
+                     -1);
     assert_int_equal(err.kind, ERR_FILE);
     assert_text_has(err.text, "no-such-program");
     proc_stop(&child, SIGTERM, clock_in_ms(TEST_MS), NULL); /* nothing to do */
