@@ -23,7 +23,7 @@ from tests.integration.test_crash import Site, points
 from tests.lib.agent import Result
 from tests.lib.case import ACME, Case
 from tests.lib.processes import ROOT, NotReady, plain_environment, wait_until
-from tests.lib.project import Project
+from tests.lib.project import Project, assert_untouched
 from tests.lib.servers import Answer, Postgres, PostgresError, RawServer, Request
 
 VARIANT = "release"
@@ -414,6 +414,33 @@ def test_a_signal_while_the_database_is_made_undoes_it(case: Case) -> None:
         running.signal(number)
         assert running.wait(10).code in (-number, 128 + number)
         assert not site.is_made()
+
+
+# ---- Vault is not there -------------------------------------------------------------------------------------
+
+
+def test_without_its_secrets_a_start_touches_no_database(case: Case) -> None:
+    """Away, sealed, refusing, without the field: the application is not started, nothing is made."""
+    database, answer = case.database(), [Answer(503, '{"errors": ["Vault is sealed"]}')]
+    server = case.scripted(lambda _request: answer[0])
+    Project(case).database_contract(
+        variables={"X": {**SECRET, "source": "vault:kv/app#x"}},
+        url={"type": "postgres-url", "secret": True, "source": {"password": "vault:kv/app#x"},
+             "compose": f"postgresql://{database.owner.name}:{{password|url}}@127.0.0.1:"
+                        f"{case.postgres.port}/{database.name}"},
+        sections={"vault": {"kv": {"kv": 2}, "deadline": "300ms", "timeout": "300ms"}})
+    missing = json.dumps({"data": {"data": {"y": VALUE}, "metadata": {"version": 1}}})
+    for address, what, code in (("http://127.0.0.1:1", None, 3), (server.address, answer[0], 3),
+                                (server.address, Answer(403, '{"errors": ["denied"]}'), 4),
+                                (server.address, Answer(200, missing), 4)):
+        answer[0] = what or answer[0]
+        env = {"VAULT_ADDR": address, "VAULT_TOKEN": TOKEN}
+        result = run_with(case, ["bootstrap"], env)
+        assert result.code == code and "kv/app" in result.stderr, result
+        result = run_with(case, ["run", "--bootstrap", "--", "touch", "started"], env)
+        assert result.code == 125 and result.stderr.strip(), result
+        assert not (case.folder / "started").exists()
+        assert_untouched(database)
 
 
 # ---- the server dies ----------------------------------------------------------------------------------------
