@@ -17,7 +17,7 @@ import stat
 import subprocess
 import time
 from pathlib import Path
-from typing import Callable, Dict, List, Mapping, Optional, Sequence, Set, Tuple, Union
+from typing import Callable, Dict, Mapping, Optional, Sequence, Set, Tuple, Union
 
 from tests.integration.test_crash import Site, points
 from tests.lib.agent import Result

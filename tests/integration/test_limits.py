@@ -22,7 +22,7 @@ from tests.lib.agent import Result
 from tests.lib.case import Case, lacks
 from tests.lib.processes import ROOT, as_user, plain_environment, wait_until
 from tests.lib.project import Project
-from tests.lib.servers import Answer, RawServer, Request
+from tests.lib.servers import Answer, RawServer
 
 VARIANT = "release"
 TOKEN = "limits-canary-token-0123456789"
