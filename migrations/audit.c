@@ -203,6 +203,7 @@ static int take_statement(struct maker *m, const struct sql_statement *s, struct
                            .ops = &r->ops,
                            .text = text,
                            .line = s->line - r->seen_line + 1,
+                           .statement = s->offset,
                            .in_transaction = m->in_transaction,
                            .err = m->err};
     size_t before = r->ops.count;

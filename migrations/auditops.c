@@ -32,7 +32,8 @@ struct audit_op *audit_add(struct audit_work *w, enum audit_kind kind)
                             .lock = row->lock,
                             .rewrites = row->rewrites,
                             .destructive = row->destructive,
-                            .line = w->line};
+                            .line = w->line,
+                            .statement = w->statement};
     if (row->rule)
         audit_op_rule(op, row->rule);
     return op;

@@ -191,7 +191,8 @@ struct audit_op {
     bool on_new; /* the table was made by the same revision: nobody waits for it */
     const char *rules[AUDIT_MAX_RULES];
     size_t rule_count;
-    unsigned line; /* in the revision's part of the SQL, whose `-- Running` line is 1 */
+    unsigned line;    /* in the revision's part of the SQL, whose `-- Running` line is 1 */
+    size_t statement; /* which of the script's it belongs to: its offset */
 };
 
 struct audit_ops {
@@ -259,6 +260,7 @@ struct audit_work {
     const char *text; /* the statement, NUL-terminated: locations of the tree are offsets into it */
     const char *body; /* the node's members */
     unsigned line;
+    size_t statement; /* as in struct audit_op */
     bool in_transaction;
     bool no_memory; /* a text could not be had: what was made of it does not count */
     struct err *err;

@@ -176,7 +176,7 @@ static void add_name(const struct audit_op *op, struct buf *out)
 static bool is_told(const struct audit_revision *r, size_t i)
 {
     const struct audit_op *op = &r->ops.list[i];
-    while (i > 0 && r->ops.list[i - 1].line == op->line) {
+    while (i > 0 && r->ops.list[i - 1].statement == op->statement) {
         if (r->ops.list[--i].kind == KIND_CREATE_TABLE)
             return true;
     }
