@@ -21,8 +21,7 @@ void catalog_release(struct catalog *catalog)
     *catalog = CATALOG_INIT;
 }
 
-/* ---- a row → an object
- * -------------------------------------------------------------------------- */
+/* ---- a row → an object ----------------------------------------------------------------------- */
 
 struct reading {
     struct catalog *catalog;
@@ -120,8 +119,7 @@ static int take_row(struct reading *reading, const struct db_rows *rows, size_t 
     return 0;
 }
 
-/* ---- all results → a catalog
- * -------------------------------------------------------------------- */
+/* ---- all results → a catalog ----------------------------------------------------------------- */
 
 static int compare_objects(const void *a, const void *b)
 {
@@ -231,8 +229,7 @@ int catalog_read(struct db *db, const struct database_settings *settings, int64_
     return 0;
 }
 
-/* ---- text
- * --------------------------------------------------------------------------------------- */
+/* ---- text ------------------------------------------------------------------------------------ */
 
 /* Line by line: what comes from the server has no say over the terminal. */
 static void add_lines(struct buf *out, const char *text, const char *indent)

@@ -43,8 +43,7 @@ struct loosening {
     bool plain_numbers; /* no arithmetic, no calls: the type of a number can't matter */
 };
 
-/* ---- text → tokens
- * -------------------------------------------------------------------------------- */
+/* ---- text → tokens --------------------------------------------------------------------------- */
 
 static bool is_word_byte(char c)
 {
@@ -126,8 +125,7 @@ static bool is_call(const struct tokens *tokens, size_t open)
     return open > 0 && tokens->list[open].glued && tokens->list[open - 1].kind == TOKEN_WORD;
 }
 
-/* ---- casts
- * ---------------------------------------------------------------------------------------- */
+/* ---- casts ----------------------------------------------------------------------------------- */
 
 enum type_family { FAMILY_OTHER, FAMILY_TEXT, FAMILY_NUMBER };
 
@@ -304,8 +302,7 @@ static bool has_plain_numbers(const struct tokens *in)
     return true;
 }
 
-/* ---- parentheses
- * ---------------------------------------------------------------------------------- */
+/* ---- parentheses ----------------------------------------------------------------------------- */
 
 /* False where brackets don't match: then nothing is taken out. */
 static bool find_partners(struct tokens *tokens)
@@ -365,8 +362,7 @@ static bool take_parentheses_out(struct tokens *tokens)
     return kept < count;
 }
 
-/* ---- the whole
- * ------------------------------------------------------------------------------------ */
+/* ---- the whole ------------------------------------------------------------------------------- */
 
 static void add_expression(struct loosening *l, const char *begin, const char *end, struct buf *out)
 {

@@ -23,15 +23,12 @@ static const char settings_sql[] = "BEGIN ISOLATION LEVEL REPEATABLE READ READ O
                                    "SET LOCAL standard_conforming_strings = on;\n"
                                    "SET LOCAL jit = off;\n";
 
-/* ---- words that stand for a text
- * ---------------------------------------------------------------- */
+/* ---- phrases: words that stand for a text ---------------------------------------------------- */
 
 /* $1 to $4 are the arguments, cut at '|' where there is more than one. */
-static const struct template
-{
+static const struct phrase {
     const char *word, *text;
-}
-templates[] = {
+} phrases[] = {
     /* a role's name; the own login by one word */
     {"role", "CASE WHEN $1 = (SELECT me.oid FROM me) THEN '(own login)' WHEN $1 = 0 THEN 'PUBLIC'"
              " ELSE quote_ident(pg_get_userbyid($1)) END"},
@@ -39,10 +36,9 @@ templates[] = {
     {"options", "CASE WHEN $1 IS NOT NULL THEN (SELECT string_agg(o, ', ' ORDER BY o COLLATE \"C\")"
                 " FROM unnest($1) o) END"},
     /* the same of a foreign object: values of what sounds like a secret stay on the server */
-    {"foreign",
-     "CASE WHEN $1 IS NOT NULL THEN (SELECT string_agg(CASE WHEN o ~* {secret} THEN split_part(o, "
-     "'=', 1)"
-     " || ' (not shown)' ELSE o END, ', ' ORDER BY o COLLATE \"C\") FROM unnest($1) o) END"},
+    {"foreign", "CASE WHEN $1 IS NOT NULL THEN (SELECT string_agg(CASE WHEN o ~* {secret}"
+                " THEN split_part(o, '=', 1) || ' (not shown)' ELSE o END, ', ' ORDER BY o COLLATE "
+                "\"C\") FROM unnest($1) o) END"},
     {"secret", "'^[^=]*(pass|secret|token|key|credential|auth)'"},
     {"zone", "E'\\x01' || ($1) || E'\\x02'"},
     {"tablespace",
@@ -60,8 +56,8 @@ templates[] = {
     {"comment", "LEFT JOIN pg_description d ON d.objoid = $2 AND d.classoid = '$1'::regclass"
                 " AND d.objsubid = 0"},
     /* not what CREATE EXTENSION made; whole: nor a part of another object, as a row type is */
-    {"own", "NOT EXISTS (SELECT FROM pg_depend m WHERE m.classid = '$1'::regclass"
-            " AND m.objid = $2 AND m.objsubid = 0 AND m.deptype = 'e')"},
+    {"ours", "NOT EXISTS (SELECT FROM pg_depend m WHERE m.classid = '$1'::regclass"
+             " AND m.objid = $2 AND m.objsubid = 0 AND m.deptype = 'e')"},
     {"whole", "NOT EXISTS (SELECT FROM pg_depend m WHERE m.classid = '$1'::regclass"
               " AND m.objid = $2 AND m.objsubid = 0 AND m.deptype IN ('e', 'i'))"},
 
@@ -76,7 +72,7 @@ templates[] = {
     {"count", "SELECT '$1' AS one, '$2' AS several, count(*) AS n $3"},
     {"count-global", "{count $1|$2|FROM $3 o WHERE o.oid >= 16384 AND {whole $3|o.oid}} UNION ALL"},
     {"count-named",
-     "{count $1|$2|FROM $3 o JOIN ns ON ns.oid = o.$4 WHERE {own $3|o.oid}} UNION ALL"},
+     "{count $1|$2|FROM $3 o JOIN ns ON ns.oid = o.$4 WHERE {ours $3|o.oid}} UNION ALL"},
 };
 
 enum { MAX_ARGUMENTS = 4, MAX_DEPTH = 8 };
@@ -116,8 +112,8 @@ static size_t split(struct span body, struct span arguments[static MAX_ARGUMENTS
     return count;
 }
 
-static void add_template(const struct template *t, struct span body, int version, int depth,
-                         struct buf *out)
+static void add_phrase(const struct phrase *t, struct span body, int version, int depth,
+                       struct buf *out)
 {
     struct span arguments[MAX_ARGUMENTS];
     size_t wanted = 1;
@@ -167,10 +163,9 @@ static void add_word(struct span inside, int version, int depth, struct buf *out
             expand(body, version, depth + 1, out);
         return;
     }
-    for (size_t i = 0; i < ARRAY_LEN(templates); i++)
-        if (strlen(templates[i].word) == length &&
-            memcmp(templates[i].word, word.text, length) == 0) {
-            add_template(&templates[i], body, version, depth, out);
+    for (size_t i = 0; i < ARRAY_LEN(phrases); i++)
+        if (strlen(phrases[i].word) == length && memcmp(phrases[i].word, word.text, length) == 0) {
+            add_phrase(&phrases[i], body, version, depth, out);
             return;
         }
     buf_addf(out, "{%.*s}", (int)inside.length, inside.text); /* the server will say what it is */
@@ -197,13 +192,12 @@ static void expand(struct span in, int version, int depth, struct buf *out)
     }
 }
 
-static void add_template_text(const char *text, int version, struct buf *out)
+static void add_expanded(const char *text, int version, struct buf *out)
 {
     expand((struct span){text, strlen(text)}, version, 0, out);
 }
 
-/* ---- what every statement starts with
- * ------------------------------------------------------------
+/* ---- what every statement starts with --------------------------------------------------------
  *
  * Names of the contract stand in it: it is not a template. */
 
@@ -228,7 +222,7 @@ static void add_scope(const struct database_settings *s, int version, struct buf
         if (!s->schemas[i + 1])
             buf_addc(out, ')');
     }
-    add_template_text("\n AND {own pg_namespace|n.oid}),\n", version, out);
+    add_expanded("\n AND {ours pg_namespace|n.oid}),\n", version, out);
 }
 
 /* rel: tables and what is like one, without the version table. */
@@ -247,21 +241,21 @@ static void add_relations(const struct database_settings *s, int version, struct
     db_add_literal(out, s->schema);
     buf_adds(out, " AND c.relname = ");
     db_add_literal(out, s->table);
-    add_template_text(")\n AND {own pg_class|c.oid})", version, out);
+    add_expanded(")\n AND {ours pg_class|c.oid})", version, out);
 }
 
 /* own: sequences that belong to a column; a serial's by deptype a, an identity's by i. */
 static const char owned_sql[] =
-    ",\nown AS (SELECT p.objid AS sequence, p.deptype, rel.oid AS table_oid, a.attnum, rel.kind,\n"
-    " rel.name AS relation, rel.relname, a.attname, rel.name || '.' || quote_ident(a.attname) AS "
-    "name\n"
+    ",\n"
+    "own AS (SELECT p.objid AS sequence, p.deptype, rel.oid AS table_oid, a.attnum, rel.kind,\n"
+    " rel.name AS relation, rel.relname, a.attname, rel.name || '.' || quote_ident(a.attname)\n"
+    "  AS name\n"
     " FROM pg_depend p JOIN rel ON rel.oid = p.refobjid\n"
     " JOIN pg_attribute a ON a.attrelid = p.refobjid AND a.attnum = p.refobjsubid\n"
     " WHERE p.classid = 'pg_class'::regclass AND p.refclassid = 'pg_class'::regclass\n"
     " AND p.objsubid = 0 AND p.refobjsubid > 0 AND p.deptype IN ('a', 'i'))\n";
 
-/* ---- the message
- * -------------------------------------------------------------------------------- */
+/* ---- the message ----------------------------------------------------------------------------- */
 
 void catalog_add_sql(const struct database_settings *settings, int server_version, struct buf *out)
 {
@@ -281,7 +275,7 @@ void catalog_add_sql(const struct database_settings *settings, int server_versio
     for (size_t i = 0; i < ARRAY_LEN(parts); i++)
         for (const char *const *statement = parts[i]; *statement; statement++) {
             buf_adds(out, buf_text(&scope));
-            add_template_text(*statement, server_version, out);
+            add_expanded(*statement, server_version, out);
             buf_adds(out, ";\n");
         }
     buf_adds(out, "COMMIT;\n");

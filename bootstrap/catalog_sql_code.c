@@ -23,8 +23,8 @@ static const char domains_sql[] =
     "WHERE t.typtype = 'd' AND {whole pg_type|t.oid}";
 
 static const char domain_constraints_sql[] =
-    "SELECT 'constraint', ns.name || '.' || quote_ident(t.typname) || '.' || "
-    "quote_ident(c.conname),\n"
+    "SELECT 'constraint', ns.name || '.' || quote_ident(t.typname) || '.' ||\n"
+    " quote_ident(c.conname),\n"
     " {zone pg_get_constraintdef(c.oid)}, d.description, 'type',\n"
     " ns.name || '.' || quote_ident(t.typname), c.conname, t.typname, NULL,\n"
     " CASE c.contype WHEN 'n' THEN 'not_null' ELSE 'check' END, NULL, NULL\n"
@@ -43,10 +43,10 @@ static const char composites_sql[] =
     "  FROM pg_attribute a JOIN pg_type b ON b.oid = a.atttypid\n"
     "  WHERE a.attrelid = t.typrelid AND a.attnum > 0 AND NOT a.attisdropped), '') || ')',\n"
     " 'owner ' || {role t.typowner}),\n"
-    " NULLIF(concat_ws(chr(10), d.description, (SELECT string_agg(a.attname || ': ' || "
-    "p.description,\n"
-    "  chr(10) ORDER BY a.attnum) FROM pg_attribute a JOIN pg_description p ON p.objoid = "
-    "a.attrelid\n"
+    " NULLIF(concat_ws(chr(10), d.description,\n"
+    "  (SELECT string_agg(a.attname || ': ' || p.description,\n"
+    "  chr(10) ORDER BY a.attnum) FROM pg_attribute a\n"
+    "  JOIN pg_description p ON p.objoid = a.attrelid\n"
     "  AND p.classoid = 'pg_class'::regclass AND p.objsubid = a.attnum\n"
     "  WHERE a.attrelid = t.typrelid AND a.attnum > 0)), ''),\n"
     " {alone t.typname}\n"
@@ -59,8 +59,8 @@ static const char ranges_sql[] =
     " 'range over ' || format_type(r.rngsubtype, NULL),\n"
     " {collate r.rngcollation|b.typcollation},\n"
     " 'operator class ' || (SELECT quote_ident(n.nspname) || '.' || quote_ident(o.opcname)\n"
-    "  FROM pg_opclass o JOIN pg_namespace n ON n.oid = o.opcnamespace WHERE o.oid = "
-    "r.rngsubopc),\n"
+    "  FROM pg_opclass o JOIN pg_namespace n ON n.oid = o.opcnamespace\n"
+    "  WHERE o.oid = r.rngsubopc),\n"
     " 'canonical ' || NULLIF(r.rngcanonical::oid, 0)::regproc,\n"
     " 'difference ' || NULLIF(r.rngsubdiff::oid, 0)::regproc\n"
     "{14 , 'multirange ' || format_type(NULLIF(r.rngmultitypid, 0), NULL)}\n"
@@ -91,14 +91,15 @@ static const char bases_sql[] =
     "{comment pg_type|t.oid}\n"
     "WHERE (t.typtype = 'b' OR NOT t.typisdefined) AND {whole pg_type|t.oid}";
 
-static const char functions_sql[] = "SELECT CASE p.prokind WHEN 'p' THEN 'procedure' ELSE "
-                                    "'function' END, p.oid::regprocedure::text,\n"
-                                    " 'owner ' || {role p.proowner} || E'\\n"
-                                    "' || pg_get_functiondef(p.oid),\n"
-                                    " d.description, {alone p.proname}\n"
-                                    "FROM pg_proc p JOIN ns ON ns.oid = p.pronamespace\n"
-                                    "{comment pg_proc|p.oid}\n"
-                                    "WHERE p.prokind <> 'a' AND {whole pg_proc|p.oid}";
+static const char functions_sql[] =
+    "SELECT CASE p.prokind WHEN 'p' THEN 'procedure' ELSE 'function' END,\n"
+    " p.oid::regprocedure::text,\n"
+    " 'owner ' || {role p.proowner} || E'\\n"
+    "' || pg_get_functiondef(p.oid),\n"
+    " d.description, {alone p.proname}\n"
+    "FROM pg_proc p JOIN ns ON ns.oid = p.pronamespace\n"
+    "{comment pg_proc|p.oid}\n"
+    "WHERE p.prokind <> 'a' AND {whole pg_proc|p.oid}";
 
 static const char aggregates_sql[] =
     "SELECT 'aggregate', p.oid::regprocedure::text, concat_ws(', ',\n"
@@ -118,8 +119,8 @@ static const char aggregates_sql[] =
     " 'moving inverse ' || NULLIF(a.aggminvtransfn::oid, 0)::regprocedure,\n"
     " 'moving stype ' || format_type(NULLIF(a.aggmtranstype, 0), NULL),\n"
     " 'moving sspace ' || NULLIF(a.aggmtransspace, 0),\n"
-    " 'moving final ' || NULLIF(a.aggmfinalfn::oid, 0)::regprocedure || ' ' || "
-    "a.aggmfinalmodify::text\n"
+    " 'moving final ' || NULLIF(a.aggmfinalfn::oid, 0)::regprocedure || ' ' ||\n"
+    "  a.aggmfinalmodify::text\n"
     "  || CASE WHEN a.aggmfinalextra THEN ' extra' ELSE '' END,\n"
     " 'moving initial ' || quote_literal(a.aggminitval),\n"
     " 'sort operator ' || NULLIF(a.aggsortop, 0)::regoperator,\n"
@@ -153,7 +154,7 @@ static const char event_triggers_sql[] =
     " d.description, {alone t.evtname}\n"
     "FROM pg_event_trigger t\n"
     "{comment pg_event_trigger|t.oid}\n"
-    "WHERE {own pg_event_trigger|t.oid}";
+    "WHERE {ours pg_event_trigger|t.oid}";
 
 static const char policies_sql[] =
     "SELECT 'policy', rel.name || '.' || quote_ident(p.polname), concat_ws(' ',\n"

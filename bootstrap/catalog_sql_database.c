@@ -30,7 +30,7 @@ static const char collations_sql[] =
     "{alone l.collname}\n"
     "FROM pg_collation l JOIN ns ON ns.oid = l.collnamespace\n"
     "{comment pg_collation|l.oid}\n"
-    "WHERE {own pg_collation|l.oid}";
+    "WHERE {ours pg_collation|l.oid}";
 
 static const char publications_sql[] =
     "SELECT 'publication', quote_ident(p.pubname), concat_ws(', ',\n"
@@ -44,7 +44,8 @@ static const char publications_sql[] =
     "  COLLATE \"C\") FROM pg_publication_namespace t JOIN pg_namespace n ON n.oid = t.pnnspid\n"
     "  WHERE t.pnpubid = p.oid) || ')',}\n"
     " 'tables (' || (SELECT string_agg(t.prrelid::regclass::text\n"
-    "  {15 || COALESCE(' (' || (SELECT string_agg(quote_ident(a.attname), ', ' ORDER BY a.attnum)\n"
+    "  {15 || COALESCE(' (' || (SELECT string_agg(quote_ident(a.attname), ', '\n"
+    "   ORDER BY a.attnum)\n"
     "   FROM unnest(t.prattrs::int2[]) n (number) JOIN pg_attribute a ON a.attrelid = t.prrelid\n"
     "   AND a.attnum = n.number) || ')', '')\n"
     "  || COALESCE(' where ' || pg_get_expr(t.prqual, t.prrelid), '')}\n"
@@ -76,7 +77,7 @@ static const char wrappers_sql[] =
     "{alone w.fdwname}\n"
     "FROM pg_foreign_data_wrapper w\n"
     "{comment pg_foreign_data_wrapper|w.oid}\n"
-    "WHERE {own pg_foreign_data_wrapper|w.oid}";
+    "WHERE {ours pg_foreign_data_wrapper|w.oid}";
 
 static const char servers_sql[] =
     "SELECT 'foreign server', quote_ident(s.srvname), concat_ws(', ',\n"
@@ -86,13 +87,13 @@ static const char servers_sql[] =
     "{alone s.srvname}\n"
     "FROM pg_foreign_server s JOIN pg_foreign_data_wrapper w ON w.oid = s.srvfdw\n"
     "{comment pg_foreign_server|s.oid}\n"
-    "WHERE {own pg_foreign_server|s.oid}";
+    "WHERE {ours pg_foreign_server|s.oid}";
 
 /* Only that they are there. */
 static const char mappings_sql[] =
     "SELECT 'user mapping', quote_ident(m.srvname) || ' for ' || {role m.umuser},\n"
-    " 'user mapping', NULL, 'foreign server', quote_ident(m.srvname), m.srvname, NULL, NULL, "
-    "NULL,\n"
+    " 'user mapping', NULL, 'foreign server', quote_ident(m.srvname), m.srvname,\n"
+    " NULL, NULL, NULL,\n"
     " NULL, NULL FROM pg_user_mappings m";
 
 /* Settings of the database and its rights: the same in two scratch databases, the administrator's
@@ -107,13 +108,14 @@ static const char context_sql[] =
     "{15-16 'locale ' || b.daticulocale,}\n"
     "{17 'locale ' || b.datlocale,}\n"
     " CASE WHEN b.datconnlimit >= 0 THEN 'connection limit ' || b.datconnlimit END,\n"
-    " (SELECT string_agg(CASE WHEN s.setrole = 0 THEN '' ELSE 'for ' || {role s.setrole} || ' ' "
-    "END\n"
+    " (SELECT string_agg(\n"
+    "  CASE WHEN s.setrole = 0 THEN '' ELSE 'for ' || {role s.setrole} || ' ' END\n"
     "  || CASE WHEN strpos(split_part(c.setting, '=', 1), '.') > 0\n"
     "  THEN split_part(c.setting, '=', 1) || ' (not shown)' ELSE c.setting END, ', '\n"
     "  ORDER BY s.setrole, c.setting COLLATE \"C\")\n"
     "  FROM pg_db_role_setting s, unnest(s.setconfig) c (setting) WHERE s.setdatabase = b.oid),\n"
-    " (SELECT string_agg(g.grantee || ' has ' || g.rights, ', ' ORDER BY g.grantee COLLATE \"C\")\n"
+    " (SELECT string_agg(g.grantee || ' has ' || g.rights, ', '\n"
+    "  ORDER BY g.grantee COLLATE \"C\")\n"
     "  FROM (SELECT {role x.grantee} AS grantee, string_agg(DISTINCT x.privilege_type\n"
     "   || CASE WHEN x.is_grantable THEN ' with grant option' ELSE '' END, ' and ') AS rights\n"
     "   FROM aclexplode(COALESCE(b.datacl, acldefault('d', b.datdba))) x\n"
@@ -135,7 +137,8 @@ static const char uncounted_sql[] =
     "{count-named operator|operators|pg_operator|oprnamespace}\n"
     "{count-named operator class|operator classes|pg_opclass|opcnamespace}\n"
     "{count-named operator family|operator families|pg_opfamily|opfnamespace}\n"
-    "{count-named text search configuration|text search configurations|pg_ts_config|cfgnamespace}\n"
+    "{count-named text search configuration|text search\n"
+    " configurations|pg_ts_config|cfgnamespace}\n"
     "{count-named text search dictionary|text search dictionaries|pg_ts_dict|dictnamespace}\n"
     "{count-named text search parser|text search parsers|pg_ts_parser|prsnamespace}\n"
     "{count-named text search template|text search templates|pg_ts_template|tmplnamespace}\n"
@@ -151,8 +154,8 @@ static const char uncounted_sql[] =
     "  FROM (SELECT unnest(fdwoptions) AS option FROM pg_foreign_data_wrapper\n"
     "   UNION ALL SELECT unnest(srvoptions) FROM pg_foreign_server\n"
     "   UNION ALL SELECT unnest(ftoptions) FROM pg_foreign_table\n"
-    "   UNION ALL SELECT unnest(attfdwoptions) FROM pg_attribute WHERE attfdwoptions IS NOT NULL) "
-    "f\n"
+    "   UNION ALL SELECT unnest(attfdwoptions) FROM pg_attribute\n"
+    "    WHERE attfdwoptions IS NOT NULL) f\n"
     "  WHERE f.option ~* {secret}}) c\n"
     "WHERE c.n > 0 ORDER BY c.one COLLATE \"C\"";
 

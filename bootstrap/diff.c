@@ -32,8 +32,7 @@ void differences_release(struct differences *d)
     *d = (struct differences){0};
 }
 
-/* ---- sides
- * ---------------------------------------------------------------------------------------- */
+/* ---- sides ----------------------------------------------------------------------------------- */
 
 static int side_init(struct diff_side *side, const struct catalog *catalog, struct err *err)
 {
@@ -58,8 +57,7 @@ static void side_release(struct diff_side *side)
     free(side->parent);
 }
 
-/* ---- one difference
- * ------------------------------------------------------------------------------- */
+/* ---- one difference -------------------------------------------------------------------------- */
 
 static bool is_ignored(const struct comparison *c, const struct difference *d)
 {
@@ -89,8 +87,7 @@ static int add(struct comparison *c, const struct difference *difference,
     return 0;
 }
 
-/* ---- objects that both sides have
- * ----------------------------------------------------------------- */
+/* ---- objects that both sides have ------------------------------------------------------------ */
 
 static int add_renamed(struct comparison *c, enum difference_class class_,
                        const struct catalog_object *x, const struct catalog_object *y,
@@ -147,8 +144,7 @@ static int compare_pair(struct comparison *c, const struct catalog_object *x,
     return add(c, &d, x, err);
 }
 
-/* ---- objects that one side has
- * -------------------------------------------------------------------- */
+/* ---- objects that one side has --------------------------------------------------------------- */
 
 static bool is_alone(const struct diff_side *side, size_t i)
 {
@@ -212,8 +208,7 @@ static int compare_objects(struct comparison *c, struct err *err)
     return 0;
 }
 
-/* ---- the order of columns
- * ------------------------------------------------------------------------- */
+/* ---- the order of columns -------------------------------------------------------------------- */
 
 struct placed {
     size_t table;
@@ -287,8 +282,7 @@ static int compare_orders(struct comparison *c, struct err *err)
     return 0;
 }
 
-/* ---- the closing lines
- * ---------------------------------------------------------------------------- */
+/* ---- the closing lines ----------------------------------------------------------------------- */
 
 static size_t count_kind(const struct catalog *catalog, size_t *at, const char *kind)
 {
@@ -363,8 +357,7 @@ static int close_lines(const struct comparison *c, struct differences *out, stru
     return out->compared && out->not_compared ? 0 : err_nomem(err);
 }
 
-/* ---- the whole
- * ------------------------------------------------------------------------------------ */
+/* ---- the whole ------------------------------------------------------------------------------- */
 
 static int by_class(const void *a, const void *b)
 {

@@ -46,8 +46,7 @@ static struct word *find_word(const struct words *words, const char *text, size_
                         : NULL;
 }
 
-/* ---- the words of an object
- * ----------------------------------------------------------------------- */
+/* ---- the words of an object ------------------------------------------------------------------ */
 
 /* CALL for each word, until it says no. True when it never did, and there was one. */
 static bool each_word(const struct catalog_object *o,
@@ -119,8 +118,7 @@ static int collect_words(const struct diff_found *list, size_t count, struct wor
     return 0;
 }
 
-/* ---- files
- * ------------------------------------------------------------------------------------------ */
+/* ---- files ----------------------------------------------------------------------------------- */
 
 static void mark_words(struct words *words, const char *text, size_t length)
 {
