@@ -397,7 +397,7 @@ int bootstrap_run(const struct database_settings *settings, bool migrate,
                       .report = report,
                       .plan = PLAN_INIT,
                       .migrate = migrate,
-                      .turn = {.base_ms = POLL_BASE_MS, .cap_ms = POLL_CAP_MS},
+                      .turn = {.base_ms = TURN_BASE_MS, .cap_ms = POLL_CAP_MS},
                       .lock_deadline_ms = settings_deadline(settings, settings->lock_wait_ms)};
     int rc = run_begin(&run, err);
     if (rc == 0)
