@@ -1,7 +1,8 @@
 /* bootstrap/db_internal.h: what the files of db.h share.
  *
- * libpq is called by four files: db_connect.c, db.c (statements), db_beside.c (a second connection) and
- * db_result.c (what is in a PGresult); one file of all would be far beyond 500 lines. They share the table of functions below.
+ * libpq is called by four files: db_connect.c, db.c (statements), db_beside.c (a second connection)
+ * and db_result.c (what is in a PGresult); one file of all would be far beyond 500 lines. They share
+ * the table of functions below.
  * db_target.c, db_params.c, db_resolve.c and db_error.c never call it. */
 #ifndef BOOTSTRAP_DB_INTERNAL_H
 #define BOOTSTRAP_DB_INTERNAL_H

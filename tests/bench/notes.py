@@ -32,12 +32,12 @@ INTRODUCTIONS: Dict[str, str] = {
 
 _CONSTANT = (
     "The difference does not grow with the schema: it is the looks at the catalogs (a session "
-    "that is new plans such a query for some milliseconds), a second connection with its log-in, "
-    "and COMMIT.")
+    "that is new plans such a query for some milliseconds), a second connection that is made while "
+    "the script runs, and COMMIT.")
 _ROUND_TRIPS = (
     "The floor takes six round trips, five of them to connect. What makes the result certain "
-    "takes more: the look, the lock, COMMIT by itself, and the second look from a new connection, "
-    "which has to connect too. The count does not grow with the schema.")
+    "takes two more: the lock with the look under it, and COMMIT by itself, with which the second "
+    "look from another connection comes back. The count does not grow with the schema.")
 _HERD = (
     "Bound by the processors: each of the fifty loads libpq, logs in (SCRAM) and looks at the "
     "catalogs, a waiter twice, and PostgreSQL starts a process for each connection.")

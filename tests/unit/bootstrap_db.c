@@ -683,6 +683,77 @@ static void copies_and_statements_share_one_message(void **state)
     db_results_free(&results);
 }
 
+static void the_last_results_of_a_script_are_kept(void **state)
+{
+    (void)state;
+    AUTO_DB db = connected();
+    struct err err = ERR_INIT;
+    struct db_results results = {0};
+    static const char sql[] = "SELECT 1; CREATE TEMP TABLE a (x text); COPY a FROM stdin; SELECT x "
+                              "FROM a; SELECT 'end'";
+    const struct db_copy_data copy = {"one\n", 4};
+    if (db_execute_last(db, sql, strlen(sql), &copy, 1, 2, clock_in_ms(LONG_MS), &results, NULL,
+                        &err) != 0)
+        fail_msg("%s", err.text);
+    assert_int_equal(results.count, 2);
+    assert_string_equal(db_cell(&results.list[0], 0, 0), "one");
+    assert_string_equal(db_cell(&results.list[1], 0, 0), "end");
+    db_results_free(&results);
+}
+
+/* DB's own target, for the connection beside it. */
+static void begin_beside(struct db *db, const char *sql)
+{
+    AUTO_FREE char *url = pg_socket_url(server, "postgres", "postgres");
+    struct secret secret = secret_borrow(url, strlen(url));
+    struct db_target target = {0};
+    struct err err = ERR_INIT;
+    if (db_target_parse(&secret, "DATABASE_URL", &target, &err) != 0 ||
+        db_beside_begin(db, &target, sql, clock_in_ms(LONG_MS), &err) != 0)
+        fail_msg("%s", err.text);
+    db_target_release(&target);
+}
+
+static void a_connection_beside_waits_in_the_server_for_the_first(void **state)
+{
+    (void)state;
+    AUTO_DB db = connected();
+    AUTO_DB beside = NULL;
+    struct err err = ERR_INIT;
+    struct db_results results = {0};
+    bool in_doubt;
+    static const char work[] =
+        "BEGIN; SELECT pg_advisory_xact_lock(7); CREATE TABLE beside (x int); "
+        "SELECT pg_sleep(0.3)";
+    begin_beside(db,
+                 "SELECT pg_sleep(0.1); SELECT pg_advisory_xact_lock_shared(7); SELECT count(*) "
+                 "FROM pg_class WHERE relname = 'beside'");
+    assert_int_equal(db_execute(db, work, strlen(work), clock_in_ms(LONG_MS), NULL, NULL, &err), 0);
+    assert_int_equal(db_commit(db, clock_in_ms(LONG_MS), &in_doubt, &err), 0);
+    if (db_beside_collect(db, clock_in_ms(LONG_MS), &beside, &results, &err) != 0)
+        fail_msg("%s", err.text);
+    assert_string_equal(db_cell(&results.list[2], 0, 0), "1");
+    assert_false(db_has_beside(db));
+    db_results_free(&results);
+    pg_sql(server, "postgres", "DROP TABLE beside");
+}
+
+static void an_error_beside_is_told_when_it_is_asked_for(void **state)
+{
+    (void)state;
+    AUTO_DB db = connected();
+    struct db *beside = NULL;
+    struct err err = ERR_INIT;
+    struct db_results results = {0};
+    begin_beside(db, "SELECT 1/0");
+    assert_int_equal(db_query(db, "SELECT 1", clock_in_ms(LONG_MS), &results, NULL, &err), 0);
+    db_results_free(&results);
+    assert_int_equal(db_beside_collect(db, clock_in_ms(LONG_MS), &beside, &results, &err), -1);
+    assert_string_equal(err.sqlstate, "22012");
+    assert_null(beside);
+    begin_beside(db, "SELECT pg_sleep(60)"); /* ends with the first one */
+}
+
 static void much_copy_data_flows_in_chunks(void **state)
 {
     (void)state;
@@ -933,6 +1004,9 @@ int main(void)
         cmocka_unit_test(notices_without_end_do_not_hold_us),
         cmocka_unit_test(a_password_echoed_by_a_statements_error_is_hidden),
         cmocka_unit_test(copies_and_statements_share_one_message),
+        cmocka_unit_test(the_last_results_of_a_script_are_kept),
+        cmocka_unit_test(a_connection_beside_waits_in_the_server_for_the_first),
+        cmocka_unit_test(an_error_beside_is_told_when_it_is_asked_for),
         cmocka_unit_test(much_copy_data_flows_in_chunks),
         cmocka_unit_test(bad_copy_data_names_the_line),
         cmocka_unit_test(copy_without_data_and_copy_out_are_errors),
