@@ -129,6 +129,7 @@ EXTRA_bootstrap_catalog := pg
 EXTRA_bootstrap_diff   := pg
 EXTRA_bootstrap_db     := pg pg_script
 EXTRA_bootstrap_memory := pg
+EXTRA_bootstrap_planted := pg
 EXTRA_bootstrap_scratch := pg
 EXTRA_bootstrap_state  := pg
 EXTRA_bootstrap_verify := pg pg_script

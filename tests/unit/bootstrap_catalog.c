@@ -375,74 +375,6 @@ static void names_that_people_give_are_not_automatic(void **state)
             fail_msg("'%s'", cases[i].name);
 }
 
-/* ---- what only history changes ---------------------------------------------------------------------- */
-
-static void loose_text(const char *kind, const char *raw, struct buf *out)
-{
-    struct catalog_object columns[] = {
-        {.kind = "column", .name = "t.i", .definition = "integer not null"},
-        {.kind = "column", .name = "t.n", .definition = "numeric(10,2)"},
-        {.kind = "column", .name = "t.s", .definition = "character varying(10)"},
-        {.kind = "column", .name = "t.x", .definition = "text[]"},
-    };
-    const struct catalog catalog = {.objects = columns, .count = ARRAY_LEN(columns)};
-    const struct catalog_object object = {.kind = kind, .parent_kind = "table", .parent = "t"};
-    catalog_add_loose(&catalog, &object, raw, out);
-}
-
-static void casts_are_taken_out_only_where_they_say_nothing(void **state)
-{
-    (void)state;
-    static const struct {
-        const char *raw, *loose;
-    } cases[] = {
-        {"text 'x'::text", "text 'x'::text"}, /* outside of a zone */
-        {"\1'x'::text\2", "'x'"},
-        {"\1'x'::character varying\2", "'x'"},
-        {"\1'x'::character varying(3)\2", "'x' :: character varying ( 3 )"},
-        {"\1'it''s'::text\2", "'it''s'"},
-        {"\1E'a\\'::text'::text\2", "E'a\\'::text'"},
-        {"\1NULL::text\2", "NULL"},
-        {"\1'2026-01-01'::date\2", "'2026-01-01' :: date"},
-        {"\1((s)::text = 'a'::text)\2", "( s = 'a' )"},
-        {"\1((i)::text = 'a'::text)\2", "( i :: text = 'a' )"},
-        {"\1((x)::text = 'a'::text)\2", "( x :: text = 'a' )"},
-        {"\1(lower((s)::text) = 'a'::text)\2", "( lower ( s ) = 'a' )"},
-        {"\1(lower(s))::text\2", "( lower ( s ) ) :: text"},
-        {"\1(s = ANY ((ARRAY['a'::text])::text[]))\2", "( s = ANY ARRAY [ 'a' ] )"},
-        {"\1(s = ANY (ARRAY['a'::text]))\2", "( s = ANY ARRAY [ 'a' ] )"},
-        {"\1(i = ANY ((ARRAY[1, 2])::text[]))\2", "( i = ANY ( ARRAY [ 1 , 2 ] :: text [ ] ) )"},
-        {"\1'-1'::integer\2", "-1"},
-        {"\1'0'::bigint\2 tail", "0 tail"},
-        {"\1(n > (0)::numeric)\2", "( n > 0 )"},
-        {"\1((i)::numeric > (0)::numeric)\2", "( i > 0 )"},
-        {"\1((i)::numeric / (2)::numeric)\2", "( i :: numeric / 2 :: numeric )"},
-        {"\1round((i)::numeric)\2", "round ( i :: numeric )"},
-        {"\1((i + 1) * 2)\2", "( ( i + 1 ) * 2 )"},
-        {"\1(i + (1 * 2))\2", "( i + ( 1 * 2 ) )"},
-        {"\1(((i)))\2", "i"},
-        {"\1f(i)\2", "f ( i )"},
-        {"\1())(\2", "( ) ) ("}, /* no bracket has its partner: as it is */
-        {"\1::\2", "::"},
-        {"\1'open::text\2", "'open::text"},
-        {"\1\2", ""},
-    };
-    for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
-        AUTO_BUF out = BUF_INIT(OUTPUT_BYTES);
-        loose_text("constraint", cases[i].raw, &out);
-        if (strcmp(buf_text(&out), cases[i].loose) != 0)
-            fail_msg("case %zu: '%s' became '%s'", i, cases[i].raw, buf_text(&out));
-    }
-}
-
-static void ends_of_lines_of_functions_are_taken_out(void **state)
-{
-    (void)state;
-    AUTO_BUF out = BUF_INIT(OUTPUT_BYTES);
-    loose_text("function", "BEGIN \t\r\n  x := ' ';  \nEND \1", &out);
-    assert_string_equal(buf_text(&out), "BEGIN\n  x := ' ';\nEND \1");
-}
-
 /* ---- memory ----------------------------------------------------------------------------------------- */
 
 static int read_again(const struct database_settings *settings, struct err *err)
@@ -502,8 +434,6 @@ int main(void)
         cmocka_unit_test(each_version_of_the_server_has_its_statements),
         cmocka_unit_test(names_that_postgresql_makes_are_known),
         cmocka_unit_test(names_that_people_give_are_not_automatic),
-        cmocka_unit_test(casts_are_taken_out_only_where_they_say_nothing),
-        cmocka_unit_test(ends_of_lines_of_functions_are_taken_out),
         cmocka_unit_test(a_reading_without_memory_is_a_named_error),
     };
     return cmocka_run_group_tests(tests, set_up, tear_down);
