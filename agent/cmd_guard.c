@@ -56,6 +56,25 @@ static bool wants_json(const struct invocation *call)
     return call->common.json || str_eq(format, "json");
 }
 
+/* Where the report goes to a file, the log of a job says in a line why it is red. */
+static void say_verdict(const struct guard_report *report)
+{
+    const struct differences *d = &report->differences;
+
+    if (report->equal)
+        log_line(LOG_INFO, "both paths give one schema", "report", output_path, NULL);
+    else if (!report->a.ok || !report->b.ok)
+        log_line(LOG_ERROR, "not proven equal: a path failed", "path",
+                 report->a.ok   ? "b"
+                 : report->b.ok ? "a"
+                                : "a and b",
+                 "report", output_path, NULL);
+    else
+        log_msg(LOG_ERROR,
+                "not equal: %zu semantic, %zu textual, %zu cosmetic differences; see '%s'",
+                d->semantic, d->textual, d->cosmetic, output_path);
+}
+
 static int show(const struct job *job, const struct graph *graph, const struct guard_report *report)
 {
     const struct invocation *call = job->call;
@@ -78,6 +97,8 @@ static int show(const struct job *job, const struct graph *graph, const struct g
     } else {
         guard_write_text(report, !output_path && stdout_wants_color(call), &out);
     }
+    if (output_path)
+        say_verdict(report);
     return put(call, &out, code);
 }
 

@@ -192,7 +192,8 @@ static int take_offline(const struct guard_settings *settings, const struct ways
         return add_extra(report, offline->name, false, &offline->outcome->err, err);
     if (path_catalog(offline, &catalog, err) != 0)
         return -1;
-    bool equal = scene_compare(&report->memory->a, &catalog, "it differs from path A", &why) == 0;
+    bool equal = scene_compare(&report->memory->a, &catalog, true, "it differs from path A",
+                               &why) == 0;
     if (!equal && why.kind != ERR_VIOLATION) {
         *err = why;
         return -1;

@@ -105,9 +105,10 @@ MUST_USE int scene_look(const struct scene *scene, struct database_report *repor
 MUST_USE int scene_catalog(const struct scene *scene, struct catalog *out, struct err *err);
 /* Of a way that is gone, in a time of its own. */
 MUST_USE int path_catalog(const struct path *path, struct catalog *out, struct err *err);
-/* 0 when nothing at all differs; -1, ERR_VIOLATION, with what does, after WHAT. */
-MUST_USE int scene_compare(const struct catalog *a, const struct catalog *b, const char *what,
-                           struct err *err);
+/* 0 when nothing at all differs; -1, ERR_VIOLATION, with what does, after WHAT. Without STRICT_ORDER
+ * the order of columns does not count: what a downgrade adds again stands last. */
+MUST_USE int scene_compare(const struct catalog *a, const struct catalog *b, bool strict_order,
+                           const char *what, struct err *err);
 
 /* ---- stairs.c ------------------------------------------------------------------------------------ */
 MUST_USE int stairs_run(const struct scene *scene, struct err *err);
