@@ -146,13 +146,13 @@ static int bootstrap_command(const struct invocation *call)
     struct err err = ERR_INIT;
     int code;
 
-    if (check_call(call, &err) != 0 || job_load(&job, &err) != 0) {
-        code = job_failed(&job, &err);
-    } else if (adopt) {
+    bool sound = check_call(call, &err) == 0 && job_load(&job, &err) == 0;
+    if (sound && adopt) {
         code = adopt_command(&job);
         leave_vault_unused(&job); /* a stamp belongs to the owner, or to who made the tables */
         return code;
-    } else if (job_database(&job, &database, &err) != 0)
+    }
+    if (!sound || job_database(&job, &database, &err) != 0)
         code = job_failed(&job, &err);
     else if (dry_run)
         code = print_plan(&job, &database.settings, &err);

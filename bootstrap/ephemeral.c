@@ -371,6 +371,8 @@ static int make_url(const struct guard_settings *settings, const struct ephemera
                     struct secret *out, struct err *err)
 {
     AUTO_BUF text = BUF_INIT(PATH_BYTES);
+    if (!e->folder)
+        return err_set(err, ERR_DEFECT, "an ephemeral server without a folder has no URL");
     buf_addf(&text, "%s://" SUPERUSER "@/postgres?host=",
              settings->scheme ? settings->scheme : "postgresql");
     str_add_percent(&text, e->folder, strlen(e->folder));

@@ -182,9 +182,11 @@ int scratch_environment(const struct scratch *scratch, const char *name, const c
     while (base && base[count])
         count++;
     e.list = mem_new(count + added + 1, sizeof(*e.list));
-    if (!e.list)
-        result = err_nomem(err);
-    for (size_t i = 0; result == 0 && i < count; i++)
+    if (!e.list) {
+        scratch_environment_release(&e);
+        return err_nomem(err);
+    }
+    for (size_t i = 0; i < count; i++)
         e.list[i] = base[i];
     for (size_t i = 0; result == 0 && i < added; i++) {
         result = add_entry(&e, i, names[i], err);
