@@ -9,7 +9,7 @@
 #include "bootstrap/paths.h"
 
 enum {
-    TRANSCRIPT_MAX_BYTES = 1024 * 1024, /* of all commands of a way; the end of it is kept */
+    TRANSCRIPT_MAX_BYTES = 1024 * 1024,    /* of all commands of a way; the end of it is kept */
     MASKED_MAX_BYTES = 8 * ERR_TEXT_BYTES, /* *** may be longer than what it hides */
     SHOWN_DIFFERENCES = 3,
     SCENE_MS = 60 * 1000, /* for reading catalogs when the ways are gone */
