@@ -28,13 +28,15 @@ enum {
     AUDIT_FOLDER_MODE = 0755,
 };
 
-static const char *audit_out, *audit_format;
+static const char *audit_out, *audit_each, *audit_format;
 static bool audit_check;
 
 static const struct opt audit_options[] = {
     {"--out", 'o', OPT_STRING, "DIR", NULL, "the folder of the record", &audit_out},
     {"--check", 0, OPT_FLAG, NULL, NULL, "write nothing: compare with what is in DIR",
      &audit_check},
+    {"--each", 0, OPT_STRING, "DIR", NULL, "show what guard --each recorded in DIR beside it",
+     &audit_each},
     {"--format", 0, OPT_CHOICE, "FORMAT", "text|json|github", "how to say what was done",
      &audit_format},
     {0},
@@ -226,6 +228,7 @@ static int read_migrations(struct job *job, struct audit **out, struct err *err)
         .sql_name = "database.offline",
         .version_schema = d.settings.schema,
         .version_table = d.settings.table,
+        .each_folder = audit_each,
     };
     return audit_make(&settings, out, err);
 }

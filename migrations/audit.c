@@ -95,6 +95,10 @@ static int list_revisions(struct maker *m)
             return err_nomem(m->err);
         if (audit_read_source(m->arena, r->revision->file, &r->source, m->err) != 0)
             return -1;
+        if (m->settings->each_folder &&
+            audit_read_live(m->arena, m->settings->each_folder, r->number, r->revision->id,
+                            &r->live, m->err) != 0)
+            return -1;
     }
     return 0;
 }
@@ -206,11 +210,8 @@ static int take_statement(struct maker *m, const struct sql_statement *s, struct
                            .statement = s->offset,
                            .in_transaction = m->in_transaction,
                            .err = m->err};
-    size_t before = r->ops.count;
     if (sql_with_tree(text, take_tree, &w, m->err) != 0)
         return err_wrap(m->err, "%s:%u", m->settings->sql_name, s->line);
-    for (size_t i = before; i < r->ops.count; i++)
-        r->unparsed += r->ops.list[i].kind == KIND_UNPARSED;
     return 0;
 }
 

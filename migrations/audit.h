@@ -26,6 +26,7 @@ struct audit_settings {
     size_t sql_length;
     const char *sql_name; /* for messages: "database.offline" */
     const char *version_schema, *version_table;
+    const char *each_folder; /* where `guard --each` recorded a live run; NULL: there was none */
 };
 
 struct audit_file {

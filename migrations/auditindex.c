@@ -10,7 +10,7 @@
 /* ---- totals ------------------------------------------------------------------------------------ */
 
 struct totals {
-    size_t operations, rewriting, losing, locking, undoable, unknown;
+    size_t operations, rewriting, losing, locking, undoable, unknown, recorded, differing;
 };
 
 static struct totals count_all(const struct audit_revision *all, size_t count)
@@ -24,6 +24,8 @@ static struct totals count_all(const struct audit_revision *all, size_t count)
         t.losing += sum.loses == ANSWER_YES;
         t.locking += sum.heaviest && sum.heaviest->lock == LOCK_ACCESS_EXCLUSIVE;
         t.undoable += sum.reversible == ANSWER_YES;
+        t.recorded += all[i].live.recorded;
+        t.differing += audit_live_differs(&all[i]);
         t.unknown += all[i].source.asks || (sum.heaviest && sum.heaviest->lock == LOCK_UNKNOWN);
     }
     return t;
@@ -48,6 +50,9 @@ static void add_totals(const struct graph *g, const struct audit_revision *all, 
              "| that lose data | %zu |\n| that can be undone | %zu |\n"
              "| that are not all known offline | %zu |\n",
              g->count, t.operations, t.locking, t.rewriting, t.losing, t.undoable, t.unknown);
+    if (t.recorded > 0)
+        buf_addf(out, "| whose live run did something else than was asked for | %zu |\n",
+                 t.differing);
     add_heads("heads", g->heads, g->head_count, out);
     add_heads("bases", g->bases, g->base_count, out);
 }

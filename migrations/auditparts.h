@@ -8,6 +8,7 @@
  *   audittext.c   the tree's names and the statement's clauses as text
  *   auditknown.c  what the chain has made so far: tables and the types of their columns
  *   auditpy.c     what a revision file says besides its links: header, downgrade(), connections
+ *   auditlive.c   what a live run of each revision did, beside what was asked for
  *   auditwrite.c  CSV and summary; auditindex.c: the inventory */
 #ifndef MIGRATIONS_AUDITPARTS_H
 #define MIGRATIONS_AUDITPARTS_H
@@ -306,16 +307,36 @@ void audit_lock_table(struct audit_work *w, struct audit_op *op, const char *sch
 
 /* ---- auditwrite.c, auditindex.c ---------------------------------------------------------------- */
 
+/* An object that is another one after a live run. */
+struct audit_change {
+    const char *change; /* "added", "removed", "changed" */
+    const char *kind, *object;
+};
+
+struct audit_live {
+    struct audit_change *list;
+    size_t count;
+    bool recorded; /* a live run is known of */
+};
+
 struct audit_revision {
     const struct revision *revision;
     size_t number; /* in upgrade order, from 1 */
     struct audit_source source;
     struct audit_ops ops;
-    size_t unparsed;
+    struct audit_live live;
     const char *base_name; /* "007_93d0f8b42e6c" */
     bool seen;             /* the SQL has a part of it */
     unsigned seen_line;
 };
+
+/* ---- auditlive.c ------------------------------------------------------------------------------- */
+
+/* The revision's record in the folder of `guard --each`; NUMBER is its own in upgrade order. */
+MUST_USE int audit_read_live(struct arena *a, const char *folder, size_t number, const char *id,
+                             struct audit_live *out, struct err *err);
+bool audit_live_differs(const struct audit_revision *r); /* from what was asked for */
+void audit_write_live(const struct audit_revision *r, struct buf *out);
 
 /* What the operations come to. */
 struct audit_sum {

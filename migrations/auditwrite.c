@@ -438,6 +438,7 @@ void audit_write_summary(const struct graph *graph, const struct audit_revision 
     buf_adds(out, "\n\n");
     add_facts(graph, all, r, &sum, out);
     add_operations(r, out);
+    audit_write_live(r, out);
     add_rules(r, &sum, out);
     add_unknown(r, out);
 }
