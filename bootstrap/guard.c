@@ -231,6 +231,16 @@ static bool verdict(const struct guard_settings *settings, const struct guard_re
     return equal;
 }
 
+/* No path came as far as its command: it is the place that is wrong, not a path. */
+static int require_place(const struct ways *ways, struct err *err)
+{
+    const struct path_outcome *a = way_of(ways, PATH_MIGRATE)->outcome;
+    if (a->ran || way_of(ways, PATH_CREATE)->outcome->ran || a->err.kind == ERR_NONE)
+        return 0;
+    *err = a->err;
+    return -1;
+}
+
 static int take_all(const struct guard_settings *settings, const struct ways *ways,
                     struct guard_report *report, struct err *err)
 {
@@ -271,6 +281,8 @@ static int try_ways(const struct guard_settings *settings, struct scratch *scrat
         result = plan_ways(settings, scratch, emission, deadline_ms, &ways, err);
     if (result == 0)
         result = workers_run(ways.list, ways.count, jobs, deadline_ms, err);
+    if (result == 0)
+        result = require_place(&ways, err);
     if (result == 0)
         result = take_all(settings, &ways, report, err);
     outcomes_free(ways.outcomes, PATHS_MAX);
