@@ -26,7 +26,7 @@ static struct totals count_all(const struct audit_revision *all, size_t count)
         t.undoable += sum.reversible == ANSWER_YES;
         t.recorded += all[i].live.recorded;
         t.differing += audit_live_differs(&all[i]);
-        t.unknown += all[i].source.asks || (sum.heaviest && sum.heaviest->lock == LOCK_UNKNOWN);
+        t.unknown += sum.is_unknown;
     }
     return t;
 }

@@ -343,6 +343,7 @@ struct audit_sum {
     const struct audit_op *heaviest; /* by lock, on a table that was there before; NULL: none */
     const struct audit_op *rewriting, *losing; /* the first that does, or may; NULL: none */
     enum audit_answer rewrites, loses, reversible;
+    bool is_unknown;     /* not all that it does is in the offline SQL */
     const char *why_not; /* for reversible: a clause */
     const char *rules[16];
     size_t rule_count;

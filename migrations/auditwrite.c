@@ -138,7 +138,7 @@ static void judge_reversal(const struct audit_revision *r, struct audit_sum *out
 
 void audit_sum_up(const struct audit_revision *r, struct audit_sum *out)
 {
-    *out = (struct audit_sum){.rewrites = ANSWER_NO, .loses = ANSWER_NO};
+    *out = (struct audit_sum){.is_unknown = r->source.asks || r->source.tells_offline};
     for (size_t i = 0; i < r->ops.count; i++) {
         const struct audit_op *op = &r->ops.list[i];
         if (is_heavier(op, out->heaviest))
@@ -151,6 +151,7 @@ void audit_sum_up(const struct audit_revision *r, struct audit_sum *out)
             out->loses = op->destructive;
             out->losing = op;
         }
+        out->is_unknown |= op->lock == LOCK_UNKNOWN;
         note_rules(op, out);
     }
     judge_reversal(r, out);

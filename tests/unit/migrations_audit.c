@@ -1,3 +1,4 @@
+#include "tests/lib/heap.h"
 #include "tests/unit/migrations_project.h"
 
 #include "migrations/audit.h"
@@ -7,6 +8,7 @@ struct fixture {
     struct project project;
     struct audit *audit;
     struct buf sql;
+    bool live; /* with the records of a live run, in the project's folder each/ */
 };
 
 static void drop_fixture(struct fixture *f)
@@ -31,7 +33,10 @@ static struct fixture new_fixture(const char *more)
 
 static int make(struct fixture *f, const char *sql)
 {
+    char each[PATH_MAX];
+    path_of(&f->project, "each", each);
     const struct audit_settings settings = {.graph = f->project.graph,
+                                            .each_folder = f->live ? each : NULL,
                                             .sql = sql,
                                             .sql_length = strlen(sql),
                                             .sql_name = "offline",
@@ -453,6 +458,115 @@ static void the_heaviest_lock_is_that_on_a_table_in_use(void **state)
                 "runs locks");
 }
 
+/* ---- memory ------------------------------------------------------------------------------------ */
+
+static void every_allocation_that_fails_is_an_error(void **state)
+{
+    (void)state;
+    NEEDS_HEAP();
+    static const char sql[] =
+        "-- Running upgrade  -> a1\n\nCREATE TABLE t (id BIGSERIAL PRIMARY KEY, a TEXT);\n"
+        "CREATE INDEX i ON t (lower(a));\nALTER TABLE t RENAME COLUMN a TO b;\n"
+        "-- Running upgrade a1 -> b2\n\nALTER TABLE t ALTER COLUMN b TYPE VARCHAR(3);\n"
+        "UPDATE t SET b = '';\nDROP TABLE t;\nNOT SQL;\n";
+    AUTO_FIXTURE f = new_fixture("def downgrade():\n    pass\n");
+    assert_int_equal(make(&f, sql), 0);
+    AUTO_FREE char *whole = strdup(file_of(&f, "002_b2.csv"));
+    assert_non_null(whole);
+    long k = 0;
+    for (bool failed = true; failed; k++) {
+        err_clear(&f.project.err);
+        heap_fail_after(k);
+        int rc = make(&f, sql);
+        failed = heap_successes < 0;
+        heap_fail_after(-1);
+        if (rc == 0) /* the parser can do without one of its own */
+            assert_string_equal(file_of(&f, "002_b2.csv"), whole);
+        else if (f.project.err.kind != ERR_RESOURCE)
+            fail_msg("allocation %ld: %s", k, f.project.err.text);
+    }
+    assert_in_range(k, 50, 10000);
+}
+
+/* ---- live runs --------------------------------------------------------------------------------- */
+
+#define CHANGE(change, kind, object) CHANGE_OF("b2", change, kind, object)
+#define CHANGE_OF(id, change, kind, object)                               \
+    "{\"revision\":\"" id "\",\"change\":\"" change "\",\"kind\":\"" kind \
+    "\",\"object\":\"" object "\",\"before\":null,\"after\":\"{x}\"}\n"
+
+static struct fixture live_fixture(const char *record)
+{
+    struct fixture f = new_fixture(real_downgrade);
+    f.live = true;
+    put(&f.project, "each/001_a1.jsonl",
+        CHANGE_OF("a1", "added", "table", "public.orgs")
+            CHANGE_OF("a1", "added", "table", "public.users"));
+    put(&f.project, "each/002_b2.jsonl", record);
+    return f;
+}
+
+static void a_live_run_is_shown_beside_what_was_asked_for(void **state)
+{
+    (void)state;
+    AUTO_FIXTURE f = live_fixture(CHANGE("added", "column", "public.users.a")
+                                      CHANGE("removed", "function", "public.f(text, s.t)")
+                                          CHANGE("added", "index", "public.ix_by_the_code"));
+    audit_of(&f, "ALTER TABLE users ADD COLUMN a INT; DROP FUNCTION f(text, s.t); DO 'x'");
+    const char *summary = file_of(&f, "002_b2.md");
+    assert_text_has(summary,
+                    "| added | column | `public.users.a` | yes |\n"
+                    "| removed | function | `public.f(text, s.t)` | yes |\n"
+                    "| added | index | `public.ix_by_the_code` | no: not in the offline SQL |");
+    assert_text_lacks(summary, "was asked for and changed nothing");
+    assert_text_has(file_of(&f, "INVENTORY.md"),
+                    "| that are not all known offline | 1 |\n"
+                    "| whose live run did something else than was asked for | 1 |");
+}
+
+static void what_changed_nothing_is_said(void **state)
+{
+    (void)state;
+    AUTO_FIXTURE f = live_fixture("");
+    audit_of(&f, "ALTER TABLE users ALTER COLUMN name DROP DEFAULT");
+    assert_text_has(file_of(&f, "002_b2.md"), "changed nothing in the catalog.\n\n- Operation 1, "
+                                              "drop_default, was asked for and changed nothing.");
+    audit_of(&f, "UPDATE users SET name = ''");
+    assert_text_lacks(file_of(&f, "002_b2.md"), "- Operation 1");
+}
+
+static void the_parts_of_a_view_come_with_the_view(void **state)
+{
+    (void)state;
+    AUTO_FIXTURE f = live_fixture(CHANGE("changed", "view", "public.v")
+                                      CHANGE("added", "column", "public.v.total"));
+    audit_of(&f, "CREATE OR REPLACE VIEW v AS SELECT 1 AS total");
+    assert_text_has(file_of(&f, "002_b2.md"), "| added | column | `public.v.total` | yes |");
+}
+
+static void a_record_that_is_none_is_refused(void **state)
+{
+    (void)state;
+    static const char *const wrong[] = {
+        "{\"revision\":\"b2\"",
+        "{\"revision\":\"a1\",\"change\":\"added\",\"kind\":\"t\",\"object\":\"o\"}\n",
+        "[]\n",
+        "{\"revision\":\"b2\",\"change\":\"added\",\"kind\":\"t\",\"object\":\n",
+        "\n",
+        "{\"",
+    };
+    for (size_t i = 0; i < ARRAY_LEN(wrong); i++) {
+        AUTO_FIXTURE f = live_fixture(wrong[i]);
+        assert_int_equal(make(&f, "-- Running upgrade  -> a1\n-- Running upgrade a1 -> b2\n"), -1);
+        assert_int_equal(f.project.err.kind, ERR_FILE);
+        assert_text_has(f.project.err.text, "002_b2.jsonl:1: this is no line of");
+    }
+    AUTO_FIXTURE f = new_fixture(real_downgrade);
+    f.live = true;
+    assert_int_equal(make(&f, "-- Running upgrade  -> a1\n-- Running upgrade a1 -> b2\n"), -1);
+    assert_text_has(f.project.err.text, "revision 'a1' was not run by itself");
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -480,6 +594,11 @@ int main(void)
         cmocka_unit_test(date_and_author_come_from_the_header),
         cmocka_unit_test(the_sentence_says_what_is_done),
         cmocka_unit_test(the_heaviest_lock_is_that_on_a_table_in_use),
+        cmocka_unit_test(every_allocation_that_fails_is_an_error),
+        cmocka_unit_test(a_live_run_is_shown_beside_what_was_asked_for),
+        cmocka_unit_test(what_changed_nothing_is_said),
+        cmocka_unit_test(the_parts_of_a_view_come_with_the_view),
+        cmocka_unit_test(a_record_that_is_none_is_refused),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
