@@ -139,6 +139,7 @@ static const char *folded(struct audit_work *w, size_t from, size_t end)
         if (i > next && i < end)
             buf_addc(&out, ' ');
     }
+    w->no_memory |= out.no_memory;
     size_t length = out.len;
     bool cut = length > AUDIT_DETAIL_BYTES || i < end;
     for (length = cut && length > AUDIT_DETAIL_BYTES ? AUDIT_DETAIL_BYTES : length;
