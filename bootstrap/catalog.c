@@ -205,7 +205,6 @@ int catalog_read(struct db *db, const struct database_settings *settings, int64_
 {
     AUTO_BUF sql = BUF_INIT(LOOK_SQL_BYTES);
     AUTO_CATALOG made = CATALOG_INIT;
-    AUTO_BUF uncounted = BUF_INIT(UNCOUNTED_BYTES);
     struct db_results results = {0};
     struct db_info info;
 
@@ -218,9 +217,9 @@ int catalog_read(struct db *db, const struct database_settings *settings, int64_
             end_failed(db, deadline_ms);
         return err_wrap(err, "read the catalog");
     }
-    struct reading reading = {.catalog = &made, .uncounted = uncounted};
+    struct reading reading = {.catalog = &made, .uncounted = BUF_INIT(UNCOUNTED_BYTES)};
     int result = take_results(&reading, &results, err);
-    uncounted = reading.uncounted; /* which has grown, and is released here */
+    buf_release(&reading.uncounted);
     db_results_free(&results);
     if (result != 0)
         return -1;
@@ -247,6 +246,10 @@ static void add_lines(struct buf *out, const char *text, const char *indent)
 
 void catalog_write_text(const struct catalog *catalog, struct buf *out)
 {
+    if (!catalog->context || !catalog->not_compared) {
+        buf_adds(out, "# nothing was read\n");
+        return;
+    }
     add_lines(out, catalog->context, "# ");
     for (size_t i = 0; i < catalog->count; i++) {
         const struct catalog_object *o = &catalog->objects[i];

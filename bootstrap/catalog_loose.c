@@ -56,9 +56,8 @@ static size_t quoted_length(const char *at, const char *end, char quote, bool ba
 {
     const char *p = at + 1;
     while (p < end) {
-        if (backslashes && *p == '\\' && p + 1 < end)
-            p += 2;
-        else if (*p == quote && p + 1 < end && p[1] == quote)
+        bool pair = p + 1 < end && (*p == quote ? p[1] == quote : backslashes && *p == '\\');
+        if (pair)
             p += 2;
         else if (*p++ == quote)
             break;

@@ -61,6 +61,17 @@ static const struct phrase {
     {"whole", "NOT EXISTS (SELECT FROM pg_depend m WHERE m.classid = '$1'::regclass"
               " AND m.objid = $2 AND m.objsubid = 0 AND m.deptype IN ('e', 'i'))"},
 
+    /* own: sequences that belong to a column; a serial's by deptype a, an identity's by i. It goes
+     * before the statements that need it and no others: a CTE that is named twice is not inlined */
+    {"owned",
+     ", own AS (SELECT p.objid AS sequence, p.deptype, rel.oid AS table_oid, a.attnum, rel.kind,"
+     " rel.name AS relation, rel.relname, a.attname,"
+     " rel.name || '.' || quote_ident(a.attname) AS name"
+     " FROM pg_depend p JOIN rel ON rel.oid = p.refobjid"
+     " JOIN pg_attribute a ON a.attrelid = p.refobjid AND a.attnum = p.refobjsubid"
+     " WHERE p.classid = 'pg_class'::regclass AND p.refclassid = 'pg_class'::regclass"
+     " AND p.objsubid = 0 AND p.refobjsubid > 0 AND p.deptype IN ('a', 'i'))"},
+
     /* the last eight cells of what stands alone, and of a part: parent's kind, parent, word,
      * table */
     {"alone", "NULL, NULL, $1, NULL, NULL, NULL, NULL, NULL"},
@@ -244,17 +255,6 @@ static void add_relations(const struct database_settings *s, int version, struct
     add_expanded(")\n AND {ours pg_class|c.oid})", version, out);
 }
 
-/* own: sequences that belong to a column; a serial's by deptype a, an identity's by i. */
-static const char owned_sql[] =
-    ",\n"
-    "own AS (SELECT p.objid AS sequence, p.deptype, rel.oid AS table_oid, a.attnum, rel.kind,\n"
-    " rel.name AS relation, rel.relname, a.attname, rel.name || '.' || quote_ident(a.attname)\n"
-    "  AS name\n"
-    " FROM pg_depend p JOIN rel ON rel.oid = p.refobjid\n"
-    " JOIN pg_attribute a ON a.attrelid = p.refobjid AND a.attnum = p.refobjsubid\n"
-    " WHERE p.classid = 'pg_class'::regclass AND p.refclassid = 'pg_class'::regclass\n"
-    " AND p.objsubid = 0 AND p.refobjsubid > 0 AND p.deptype IN ('a', 'i'))\n";
-
 /* ---- the message ----------------------------------------------------------------------------- */
 
 void catalog_add_sql(const struct database_settings *settings, int server_version, struct buf *out)
@@ -265,7 +265,6 @@ void catalog_add_sql(const struct database_settings *settings, int server_versio
 
     add_scope(settings, server_version, &scope);
     add_relations(settings, server_version, &scope);
-    buf_adds(&scope, owned_sql);
     out->no_memory |= scope.no_memory;
     out->too_long |= scope.too_long;
     buf_adds(out, settings_sql);

@@ -9,7 +9,7 @@
  * and columns have no default rights but their owner's, so that a NULL list says nothing. A
  * sequence that belongs to a column goes by the column's name: its own may be automatic. */
 static const char grants_sql[] =
-    ", acl (object, parent_kind, parent, word, owner, letter, rights) AS (\n"
+    "{owned}, acl (object, parent_kind, parent, word, owner, letter, rights) AS (\n"
     " SELECT CASE WHEN own.name IS NULL THEN rel.kind || ' ' || rel.name\n"
     "   ELSE 'sequence of ' || own.name END, COALESCE(own.kind, rel.kind),\n"
     "  COALESCE(own.relation, rel.name), rel.relname, rel.relowner,\n"

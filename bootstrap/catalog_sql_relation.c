@@ -30,6 +30,7 @@ static const char tables_sql[] =
     "WHERE rel.relkind IN ('r', 'p', 'f')";
 
 static const char columns_sql[] =
+    "{owned}\n"
     "SELECT 'column', rel.name || '.' || quote_ident(a.attname), concat_ws(' ',\n"
     " format_type(a.atttypid, a.atttypmod),\n"
     " {collate a.attcollation|t.typcollation},\n"
@@ -144,6 +145,7 @@ static const char indexes_sql[] =
     "{comment pg_class|i.indexrelid}\n";
 
 static const char sequences_sql[] =
+    "{owned}\n"
     "SELECT 'sequence', rel.name, concat_ws(', ', concat_ws(' ', format_type(s.seqtypid, NULL),\n"
     " 'start', s.seqstart, 'increment', s.seqincrement, 'minvalue', s.seqmin,\n"
     " 'maxvalue', s.seqmax,\n"
