@@ -4,6 +4,7 @@
  * that an env.py which wants one is content and one that would connect can't. */
 #include <dirent.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <string.h>
 #include <sys/stat.h>
 
@@ -273,6 +274,21 @@ static int read_present(const char *path, struct buf *out, bool *there, struct e
     return file_read_all(path, out, err);
 }
 
+/* As it is, not through a temporary name and not synced: what a crash leaves half-written is told by
+ * --check and made again from the migrations, and hundreds of syncs would take seconds. */
+static int write_file(const char *path, const struct audit_file *file, struct err *err)
+{
+    AUTO_FD fd = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_NOFOLLOW | O_CLOEXEC, AUDIT_FILE_MODE);
+
+    if (fd < 0 || fchmod(fd, AUDIT_FILE_MODE) != 0)
+        return err_errno(err, ERR_FILE, "write '%s'", path);
+    if (file_write_all(fd, path, file->text, file->length, err) != 0)
+        return -1;
+    if (close(TAKE_FD(fd)) != 0) /* a full disk may be told here alone */
+        return err_errno(err, ERR_FILE, "write '%s'", path);
+    return 0;
+}
+
 static int take_file(const struct audit_file *file, struct record *r, struct err *err)
 {
     AUTO_BUF present = BUF_INIT(AUDIT_FILE_MAX_BYTES);
@@ -290,7 +306,7 @@ static int take_file(const struct audit_file *file, struct record *r, struct err
     }
     if (!audit_check) {
         r->written++;
-        return file_replace(path, file->text, file->length, AUDIT_FILE_MODE, err);
+        return write_file(path, file, err);
     }
     struct diff_text old = {
         .name = there ? path : NULL, .text = buf_text(&present), .length = present.len};
@@ -342,7 +358,8 @@ static int make_folder(const char *path, struct err *err)
         slash = strchr(slash, '/');
         if (slash)
             *slash = '\0';
-        if (mkdir(copy, AUDIT_FOLDER_MODE) != 0 && errno != EEXIST)
+        int made = mkdir(copy, AUDIT_FOLDER_MODE);
+        if ((made != 0 && errno != EEXIST) || (made == 0 && chmod(copy, AUDIT_FOLDER_MODE) != 0))
             return err_errno(err, ERR_FILE, "make folder '%s'", copy);
         if (!slash)
             break;

@@ -460,6 +460,7 @@ static void the_heaviest_lock_is_that_on_a_table_in_use(void **state)
 
 /* ---- memory ------------------------------------------------------------------------------------ */
 
+/* All statements are known to the parser: it does not outlive a failure where it makes its message. */
 static void every_allocation_that_fails_is_an_error(void **state)
 {
     (void)state;
@@ -468,7 +469,7 @@ static void every_allocation_that_fails_is_an_error(void **state)
         "-- Running upgrade  -> a1\n\nCREATE TABLE t (id BIGSERIAL PRIMARY KEY, a TEXT);\n"
         "CREATE INDEX i ON t (lower(a));\nALTER TABLE t RENAME COLUMN a TO b;\n"
         "-- Running upgrade a1 -> b2\n\nALTER TABLE t ALTER COLUMN b TYPE VARCHAR(3);\n"
-        "UPDATE t SET b = '';\nDROP TABLE t;\nNOT SQL;\n";
+        "UPDATE t SET b = '';\nDROP TABLE t;\n";
     AUTO_FIXTURE f = new_fixture("def downgrade():\n    pass\n");
     assert_int_equal(make(&f, sql), 0);
     AUTO_FREE char *whole = strdup(file_of(&f, "002_b2.csv"));
