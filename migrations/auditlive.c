@@ -156,10 +156,18 @@ static bool should_be_seen(const struct audit_op *op)
             str_eq(type, "constraint"));
 }
 
+/* A table that comes, goes or has another name now is one line, with all that is on it. */
+static bool is_of_whole_table(const struct audit_op *op, const struct audit_change *change)
+{
+    size_t end = strlen(change->object), length;
+    const char *name = last_part(change->object, &end, &length);
+    return *op->table && str_eq(change->kind, "table") && has_word(op->table, name, length);
+}
+
 static bool is_seen(const struct audit_revision *r, const struct audit_op *op)
 {
     for (size_t i = 0; i < r->live.count; i++) {
-        if (names(op, &r->live.list[i]))
+        if (names(op, &r->live.list[i]) || is_of_whole_table(op, &r->live.list[i]))
             return true;
     }
     return false;
