@@ -15,6 +15,9 @@
 #include "bootstrap/db.h"
 #include "bootstrap/guard.h"
 
+/* How the comment of a scratch database begins: it is agent's, not the schema's. */
+#define SCRATCH_COMMENT_PREFIX "agent guard: "
+
 struct catalog_object {
     const char *kind;       /* "table", "column", "index", ... */
     const char *name;       /* "public.users.email" */

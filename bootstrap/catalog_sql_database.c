@@ -124,6 +124,7 @@ static const char context_sql[] =
     " NULL, {alone NULL}\n"
     "FROM pg_database b LEFT JOIN pg_shdescription o ON o.objoid = b.oid\n"
     " AND o.classoid = 'pg_database'::regclass\n"
+    " AND NOT starts_with(o.description, '" SCRATCH_COMMENT_PREFIX "')\n"
     "WHERE b.datname = current_database()";
 
 /* What is there and is not compared: a word for one, how many, a word for several. */

@@ -12,10 +12,10 @@
 #include "base/stop.h"
 #include "base/str.h"
 #include "base/url.h"
+#include "bootstrap/catalog.h"
 #include "bootstrap/scratch.h"
 
-#define NAME_PREFIX    "agent_guard_"
-#define COMMENT_PREFIX "agent guard: "
+#define NAME_PREFIX "agent_guard_"
 
 enum {
     SQL_BYTES = 4096,
@@ -205,7 +205,7 @@ int scratch_environment(const struct scratch *scratch, const char *name, const c
 static const char leftovers_sql[] =
     "SELECT d.datname FROM pg_catalog.pg_database d\n"
     "WHERE d.datname ~ '^" NAME_PREFIX "[0-9a-f]{8}_[a-z]+$'\n"
-    " AND pg_catalog.shobj_description(d.oid, 'pg_database') LIKE '" COMMENT_PREFIX "%%'\n"
+    " AND pg_catalog.shobj_description(d.oid, 'pg_database') LIKE '" SCRATCH_COMMENT_PREFIX "%%'\n"
     " AND NOT EXISTS (SELECT FROM pg_catalog.pg_locks l WHERE l.locktype = 'advisory'\n"
     "  AND l.classid = %d AND l.objid::pg_catalog.int8 =\n"
     "   ('x' || pg_catalog.substr(d.datname, 13, 8))::pg_catalog.bit(32)::pg_catalog.int8)\n"
@@ -267,8 +267,8 @@ static void set_comment(struct scratch *scratch)
     clock_rfc3339(clock_unix_seconds(), now);
     (void)gethostname(host, sizeof(host) - 1);
     (void)snprintf(scratch->comment, sizeof(scratch->comment),
-                   COMMENT_PREFIX "a scratch database, made at %s by process %ld on %s", now,
-                   (long)getpid(), host);
+                   SCRATCH_COMMENT_PREFIX "a scratch database, made at %s by process %ld on %s",
+                   now, (long)getpid(), host);
 }
 
 static void add_comment(const struct scratch *scratch, const char *name, struct buf *sql)
