@@ -24,7 +24,8 @@ enum {
     OFFLINE_COMMAND_MS = 10 * 60 * 1000,
     OFFLINE_STDERR_BYTES = 64 * 1024, /* the end of it, for a report */
     OFFLINE_SHOWN_LINES = 40,         /* of that */
-    COMMAND_LINE_BYTES = 4096,
+    REASON_BYTES = 4096,              /* of a command's last words */
+    EXPLANATION_BYTES = 8192,
     AUDIT_FILE_MODE = 0644, /* a record for all to read: nothing of it is secret */
     AUDIT_FOLDER_MODE = 0755,
 };
@@ -43,7 +44,7 @@ static const struct opt audit_options[] = {
     {0},
 };
 
-/* ---- the offline SQL --------------------------------------------------------------------------- */
+/* ---- the offline SQL ------------------------------------------------------------------------- */
 
 /* A URL of the contract's own scheme to a host that RFC 6761 keeps from ever being one. */
 static const char *nowhere(const struct job *job, struct arena *arena)
@@ -157,8 +158,7 @@ static void add_reason(const struct buf *output, const struct buf *complaint, st
         start = newline + 1;
     }
     if (length > 0)
-        buf_addf(out, ": %.*s", (int)(length < COMMAND_LINE_BYTES ? length : COMMAND_LINE_BYTES),
-                 start);
+        buf_addf(out, ": %.*s", (int)(length < REASON_BYTES ? length : REASON_BYTES), start);
 }
 
 static int run_offline(const struct job *job, const struct database_job *d, const char *const *argv,
@@ -181,7 +181,7 @@ static int run_offline(const struct job *job, const struct database_job *d, cons
         return -1;
     }
     if (result.exit_code != 0 || strstr(buf_text(&output), "\nFAILED:")) {
-        AUTO_BUF how = BUF_INIT(2 * COMMAND_LINE_BYTES);
+        AUTO_BUF how = BUF_INIT(EXPLANATION_BYTES);
         show_output(&complaint);
         if (result.exit_code != 0)
             proc_describe(&result, &how);
@@ -234,7 +234,7 @@ static int read_migrations(struct job *job, struct audit **out, struct err *err)
     return audit_make(&settings, out, err);
 }
 
-/* ---- the folder -------------------------------------------------------------------------------- */
+/* ---- the folder ------------------------------------------------------------------------------ */
 
 struct record {
     struct arena arena;
@@ -274,8 +274,8 @@ static int read_present(const char *path, struct buf *out, bool *there, struct e
     return file_read_all(path, out, err);
 }
 
-/* As it is, not through a temporary name and not synced: what a crash leaves half-written is told by
- * --check and made again from the migrations, and hundreds of syncs would take seconds. */
+/* As it is, not through a temporary name and not synced: what a crash leaves half-written is told
+ * by --check and made again from the migrations, and hundreds of syncs would take seconds. */
 static int write_file(const char *path, const struct audit_file *file, struct err *err)
 {
     AUTO_FD fd = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_NOFOLLOW | O_CLOEXEC, AUDIT_FILE_MODE);
@@ -379,7 +379,7 @@ static int take_files(const struct audit *audit, struct record *r, struct err *e
     return buf_check(&r->diff, ERR_RESOURCE, "the diff", err);
 }
 
-/* ---- the result -------------------------------------------------------------------------------- */
+/* ---- the result ------------------------------------------------------------------------------ */
 
 static int show_json(const struct audit *audit, const struct record *r, int code)
 {
@@ -443,26 +443,32 @@ static int show(const struct invocation *call, const struct audit *audit, const 
     return show_text(audit, r, code);
 }
 
-static int look(const struct invocation *call, struct job *job, struct audit **out, struct err *err)
+/* NULL: *err says why. */
+static struct audit *look(const struct invocation *call, struct job *job, struct err *err)
 {
+    struct audit *audit = NULL;
+
     if (command_words_at_most(call, 0, err) != 0)
-        return -1;
+        return NULL;
     if (!audit_out || *audit_out == '\0') {
         err_set(err, ERR_USAGE, "--out is missing: the folder of the record");
-        return err_hint(err, "agent audit --out docs/migrations");
+        err_hint(err, "agent audit --out docs/migrations");
+        return NULL;
     }
-    return open_contract(job, err) == 0 ? read_migrations(job, out, err) : -1;
+    if (open_contract(job, err) != 0 || read_migrations(job, &audit, err) != 0)
+        return NULL;
+    return audit;
 }
 
 static int audit_command(const struct invocation *call)
 {
     AUTO_JOB job = JOB_INIT(call);
     AUTO_RECORD record = {.diff = BUF_INIT(OUTPUT_MAX_BYTES)};
-    struct audit *audit = NULL;
     struct err err = ERR_INIT;
+    struct audit *audit = look(call, &job, &err);
     int code;
 
-    if (look(call, &job, &audit, &err) == 0 && take_files(audit, &record, &err) == 0) {
+    if (audit && take_files(audit, &record, &err) == 0) {
         code = show(call, audit, &record);
     } else {
         job_say_findings(&job);

@@ -44,12 +44,15 @@ static void script_release(struct script *s)
 
 static int split(const struct diff_text *text, struct lines *out, struct err *err)
 {
-    size_t capacity = 0;
     const char *end = text->text + text->length;
-    for (const char *p = text->text; text->length > 0 && p < end;) {
+    size_t feeds = 0;
+    for (const char *p = text->text; p < end && (p = memchr(p, '\n', (size_t)(end - p))); p++)
+        feeds++;
+    out->list = mem_new(feeds + 1, sizeof(*out->list)); /* the last line may have none */
+    if (!out->list)
+        return err_nomem(err);
+    for (const char *p = text->text; p < end;) {
         const char *feed = memchr(p, '\n', (size_t)(end - p));
-        if (mem_grow(&out->list, out->count, &capacity, sizeof(*out->list)) != 0)
-            return err_nomem(err);
         out->list[out->count++] = (struct line){
             .text = p, .length = (size_t)((feed ? feed : end) - p), .ends = feed};
         p = feed ? feed + 1 : end;
@@ -70,7 +73,7 @@ static int push(struct script *s, char mark, size_t old, size_t new, struct err 
     return 0;
 }
 
-/* ---- the shortest edit ------------------------------------------------------------------------- */
+/* ---- the shortest edit ----------------------------------------------------------------------- */
 
 /* What is left to compare when the lines are cut off that both begin and end with. Row d of `rows`
  * is how far a path of d edits gets on each diagonal from -d to d. */
@@ -214,7 +217,7 @@ static int compare(const struct lines *old, const struct lines *new, struct scri
     return 0;
 }
 
-/* ---- hunks ------------------------------------------------------------------------------------- */
+/* ---- hunks ----------------------------------------------------------------------------------- */
 
 static void add_line(char mark, const struct line *line, struct buf *out)
 {

@@ -1,9 +1,9 @@
 /* base/diff.h: two texts as a unified diff, for `--check`: what is on disk against what would be
  * written.
  *
- * The lines that are kept are a longest common subsequence (Myers, "An O(ND) Difference Algorithm and
- * Its Variations"), up to DIFF_MAX_EDITS; texts that differ in more are shown as replaced from the
- * first line that differs to the last. Control bytes but the tab appear as \xHH. */
+ * The lines that are kept are a longest common subsequence (Myers, "An O(ND) Difference Algorithm
+ * and Its Variations"), up to DIFF_MAX_EDITS; texts that differ in more are shown as replaced from
+ * the first line that differs to the last. Control bytes but the tab appear as \xHH. */
 #ifndef BASE_DIFF_H
 #define BASE_DIFF_H
 

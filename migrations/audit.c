@@ -1,6 +1,7 @@
 /* migrations/audit.c: see audit.h. The offline SQL is cut into the parts of its revisions by the
  * `-- Running upgrade X -> Y` lines that Alembic writes between statements; each statement is then
- * parsed and told apart. What is inside of a statement (a string that holds such a line) is none. */
+ * parsed and told apart. What is inside of a statement (a string that holds such a line) is none.
+ * */
 #include "migrations/audit.h"
 
 #include <string.h>
@@ -59,7 +60,7 @@ void audit_free(struct audit *audit)
     free(audit);
 }
 
-/* ---- revisions --------------------------------------------------------------------------------- */
+/* ---- revisions ------------------------------------------------------------------------------- */
 
 static unsigned digits_of(size_t count)
 {
@@ -103,7 +104,7 @@ static int list_revisions(struct maker *m)
     return 0;
 }
 
-/* ---- parts ------------------------------------------------------------------------------------- */
+/* ---- parts ----------------------------------------------------------------------------------- */
 
 static int begin_part(struct maker *m, const char *id, unsigned line, struct audit_revision **out)
 {
@@ -154,7 +155,7 @@ static int pass_between(struct maker *m, size_t from, size_t to, unsigned *line,
     return 0;
 }
 
-/* ---- statements -------------------------------------------------------------------------------- */
+/* ---- statements ------------------------------------------------------------------------------ */
 
 static int take_tree(void *context, const char *node, const char *trouble, struct err *err)
 {
@@ -263,7 +264,7 @@ static void judge_downgrades(struct maker *m)
     }
 }
 
-/* ---- files ------------------------------------------------------------------------------------- */
+/* ---- files ----------------------------------------------------------------------------------- */
 
 static int keep_file(struct maker *m, const char *name, struct buf *text)
 {

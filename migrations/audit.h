@@ -1,10 +1,11 @@
 /* migrations/audit.h: the record of what each migration does: a CSV and a summary for each, an
  * inventory, and the graph's pictures.
  *
- * What a migration does is what its offline SQL says, statement by statement, as PostgreSQL's parser
- * reads it; whether it can be undone is read from its downgrade(). Nothing is run and no server is
- * asked, so what depends on data is said to be unknown, and is not guessed. The same input gives the
- * same bytes on every machine: no clock, no locale, no path of this machine goes into it. */
+ * What a migration does is what its offline SQL says, statement by statement, as PostgreSQL's
+ * parser reads it; whether it can be undone is read from its downgrade(). Nothing is run and no
+ * server is asked, so what depends on data is said to be unknown, and is not guessed. The same
+ * input gives the same bytes on every machine: no clock, no locale, no path of this machine goes
+ * into it. */
 #ifndef MIGRATIONS_AUDIT_H
 #define MIGRATIONS_AUDIT_H
 
@@ -40,9 +41,9 @@ struct audit {
     struct audit_memory *memory; /* opaque */
 };
 
-/* Borrows the settings for the call alone. Errors: ERR_DB_COMMAND where the SQL is not that of these
- * revisions (one is missing, is unknown or comes twice; it can't be cut into statements); ERR_FILE
- * where a revision's file can't be read; ERR_RESOURCE. */
+/* Borrows the settings for the call alone. Errors: ERR_DB_COMMAND where the SQL is not that of
+ * these revisions (one is missing, is unknown or comes twice; it can't be cut into statements);
+ * ERR_FILE where a revision's file can't be read; ERR_RESOURCE. */
 MUST_USE int audit_make(const struct audit_settings *settings, struct audit **out, struct err *err);
 void audit_free(struct audit *audit);
 

@@ -7,7 +7,7 @@
 #include "base/str.h"
 #include "migrations/sqlparts.h"
 
-/* ---- defaults ---------------------------------------------------------------------------------- */
+/* ---- defaults -------------------------------------------------------------------------------- */
 
 /* Functions whose result is the same for each row of a statement (immutable or stable). Source: the
  * manual's "Function Volatility Categories"; pg_proc.provolatile of PostgreSQL 15. */
@@ -53,8 +53,8 @@ static bool is_one_of(const char *value, const char *const *names)
     return false;
 }
 
-/* Whether an expression has to be computed for each row. A quote inside of a JSON string is escaped,
- * so that this text occurs as a key alone. */
+/* Whether an expression has to be computed for each row. A quote inside of a JSON string is
+ * escaped, so that this text occurs as a key alone. */
 static enum audit_answer is_volatile(const char *expression)
 {
     static const char key[] = "\"FuncCall\":";
@@ -73,7 +73,7 @@ static enum audit_answer is_volatile(const char *expression)
     return answer;
 }
 
-/* ---- constraints ------------------------------------------------------------------------------- */
+/* ---- constraints ----------------------------------------------------------------------------- */
 
 static const struct {
     const char *type;
@@ -145,7 +145,7 @@ static int add_constraint(struct audit_work *w, const char *relation, const char
     return 0;
 }
 
-/* ---- columns ----------------------------------------------------------------------------------- */
+/* ---- columns --------------------------------------------------------------------------------- */
 
 struct column_facts {
     bool not_null, has_default, generated, identity, primary, serial;
@@ -256,7 +256,7 @@ static int on_default(struct audit_work *w, const char *relation, const char *co
     return 0;
 }
 
-/* ---- the other commands ------------------------------------------------------------------------ */
+/* ---- the other commands ---------------------------------------------------------------------- */
 
 enum subject { OF_TABLE, OF_COLUMN, OF_CONSTRAINT, OF_TRIGGER, OF_OPTIONS, OF_PARTITION };
 
@@ -413,7 +413,7 @@ int audit_on_alter_table(struct audit_work *w)
     return rc;
 }
 
-/* ---- CREATE TABLE ------------------------------------------------------------------------------ */
+/* ---- CREATE TABLE ---------------------------------------------------------------------------- */
 
 /* A table that is no table of its own: what the one above it waits for. */
 static void lock_parent(struct audit_work *w, struct audit_op *op)
@@ -461,7 +461,7 @@ static int take_columns(struct audit_work *w, const char *relation, const char *
 
 int audit_on_create_table(struct audit_work *w)
 {
-    const char *relation = sql_tree_member(w->body, "relation"), *names;
+    const char *relation = sql_tree_member(w->body, "relation"), *names = "";
     size_t at = w->ops->count;
     struct audit_op *op = audit_add(w, KIND_CREATE_TABLE);
     if (!op)

@@ -198,7 +198,7 @@ static int on_cluster(struct audit_work *w)
     return done(add_on_table(w, KIND_CLUSTER, sql_tree_member(w->body, "relation")));
 }
 
-/* ---- the table --------------------------------------------------------------------------------- */
+/* ---- the table ------------------------------------------------------------------------------- */
 
 static const struct {
     const char *node;

@@ -1,5 +1,5 @@
-/* migrations/auditindex.c: the inventory: all migrations in a table, what they come to, and which of
- * them touched which table. */
+/* migrations/auditindex.c: the inventory: all migrations in a table, what they come to, and which
+ * of them touched which table. */
 #include <stdlib.h>
 #include <string.h>
 
@@ -7,7 +7,7 @@
 #include "base/str.h"
 #include "migrations/auditparts.h"
 
-/* ---- totals ------------------------------------------------------------------------------------ */
+/* ---- totals ---------------------------------------------------------------------------------- */
 
 struct totals {
     size_t operations, rewriting, losing, locking, undoable, unknown, recorded, differing;
@@ -57,7 +57,7 @@ static void add_totals(const struct graph *g, const struct audit_revision *all, 
     add_heads("bases", g->bases, g->base_count, out);
 }
 
-/* ---- migrations -------------------------------------------------------------------------------- */
+/* ---- migrations ------------------------------------------------------------------------------ */
 
 static void add_migration(const struct audit_revision *r, struct buf *out)
 {
@@ -84,7 +84,7 @@ static void add_migration(const struct audit_revision *r, struct buf *out)
     buf_adds(out, " |\n");
 }
 
-/* ---- tables ------------------------------------------------------------------------------------ */
+/* ---- tables ---------------------------------------------------------------------------------- */
 
 struct touch {
     const char *schema, *table;

@@ -46,7 +46,7 @@ void audit_known_begin(struct audit_known *k, size_t revision)
     k->revision = revision;
 }
 
-/* ---- tables ------------------------------------------------------------------------------------ */
+/* ---- tables ---------------------------------------------------------------------------------- */
 
 static size_t bucket_of(const char *name)
 {
@@ -178,7 +178,7 @@ const char *audit_known_type(const struct audit_known *k, const char *schema, co
     return c ? c->type : NULL;
 }
 
-/* ---- types ------------------------------------------------------------------------------------- */
+/* ---- types ----------------------------------------------------------------------------------- */
 
 /* "numeric(10,2)" taken apart: the name, and up to two numbers; -1 where there is none. */
 struct known_type {

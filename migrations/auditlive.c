@@ -1,9 +1,10 @@
 /* migrations/auditlive.c: what `guard --each` saw a revision do, beside what it asks for.
  *
  * A record is a line for each object of the catalog that is another one now. Catalog and statement
- * name things in different ways (a column of a new table is a part of that table's line), so the two
- * are held against each other by names alone: a change whose name no operation has was not asked
- * for, and an operation on a table that was there before, of which no change tells, did nothing. */
+ * name things in different ways (a column of a new table is a part of that table's line), so the
+ * two are held against each other by names alone: a change whose name no operation has was not
+ * asked for, and an operation on a table that was there before, of which no change tells, did
+ * nothing. */
 #include <errno.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -13,7 +14,7 @@
 #include "migrations/auditparts.h"
 #include "migrations/sqlparts.h"
 
-/* ---- reading ----------------------------------------------------------------------------------- */
+/* ---- reading --------------------------------------------------------------------------------- */
 
 /* As guard names it: a slash in an id would lead out of the folder. */
 static char *path_of(struct arena *a, const char *folder, size_t number, const char *id)
@@ -85,7 +86,7 @@ int audit_read_live(struct arena *a, const char *folder, size_t number, const ch
     return 0;
 }
 
-/* ---- comparing --------------------------------------------------------------------------------- */
+/* ---- comparing ------------------------------------------------------------------------------- */
 
 /* "public.users.name" from behind: the part before END, without the arguments of a function. */
 static const char *last_part(const char *object, size_t *end, size_t *length)

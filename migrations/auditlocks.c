@@ -13,7 +13,7 @@
 const char *audit_lock_word(enum audit_lock lock)
 {
     static const char *const words[] = {
-#define X(name, word, blocks) [name] = word,
+#define X(name, word, blocks) [name] = (word),
         AUDIT_LOCKS(X)
 #undef X
     };
@@ -23,7 +23,7 @@ const char *audit_lock_word(enum audit_lock lock)
 const char *audit_lock_blocks(enum audit_lock lock)
 {
     static const char *const blocked[] = {
-#define X(name, word, blocks) [name] = blocks,
+#define X(name, word, blocks) [name] = (blocks),
         AUDIT_LOCKS(X)
 #undef X
     };

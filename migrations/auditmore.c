@@ -1,5 +1,5 @@
-/* migrations/auditmore.c: views, types, functions, triggers and their like: what is no table, and has
- * a statement of its own. */
+/* migrations/auditmore.c: views, types, functions, triggers and their like: what is no table, and
+ * has a statement of its own. */
 #include <string.h>
 
 #include "base/str.h"
@@ -36,7 +36,7 @@ static int done(const struct audit_op *op)
     return op ? 0 : -1;
 }
 
-/* ---- views and tables of a query --------------------------------------------------------------- */
+/* ---- views and tables of a query ------------------------------------------------------------- */
 
 static int on_view(struct audit_work *w)
 {
@@ -71,7 +71,7 @@ static int on_refresh(struct audit_work *w)
                              sql_tree_member(w->body, "relation")));
 }
 
-/* ---- sequences, types -------------------------------------------------------------------------- */
+/* ---- sequences, types ------------------------------------------------------------------------ */
 
 static int on_create_sequence(struct audit_work *w)
 {
@@ -162,7 +162,7 @@ static int on_alter_domain(struct audit_work *w)
     return 0;
 }
 
-/* ---- functions, triggers, policies, rules ------------------------------------------------------ */
+/* ---- functions, triggers, policies, rules ---------------------------------------------------- */
 
 static int on_function(struct audit_work *w)
 {
@@ -238,7 +238,7 @@ static int on_statistics(struct audit_work *w)
     return 0;
 }
 
-/* ---- schemas, extensions, databases ------------------------------------------------------------ */
+/* ---- schemas, extensions, databases ---------------------------------------------------------- */
 
 static int on_schema(struct audit_work *w)
 {
@@ -294,7 +294,7 @@ static int on_other(struct audit_work *w, const char *statement)
     return 0;
 }
 
-/* ---- the table --------------------------------------------------------------------------------- */
+/* ---- the table ------------------------------------------------------------------------------- */
 
 static const struct {
     const char *node;

@@ -10,7 +10,7 @@
 #include "base/str.h"
 #include "migrations/sqlparts.h"
 
-/* ---- operations -------------------------------------------------------------------------------- */
+/* ---- operations ------------------------------------------------------------------------------ */
 
 struct audit_op *audit_add(struct audit_work *w, enum audit_kind kind)
 {
@@ -72,7 +72,7 @@ void audit_of_table(struct audit_work *w, struct audit_op *op, const char *range
     op->detail = audit_printf(w, "%s%s", op->detail, more);
 }
 
-/* ---- indexes ----------------------------------------------------------------------------------- */
+/* ---- indexes --------------------------------------------------------------------------------- */
 
 static const char *index_columns(struct audit_work *w, const char *list)
 {
@@ -119,7 +119,7 @@ static int on_reindex(struct audit_work *w)
     return 0;
 }
 
-/* ---- drops ------------------------------------------------------------------------------------- */
+/* ---- drops ----------------------------------------------------------------------------------- */
 
 static const struct {
     const char *type;
@@ -218,7 +218,7 @@ static int on_drop(struct audit_work *w)
     return 0;
 }
 
-/* ---- names and places -------------------------------------------------------------------------- */
+/* ---- names and places ------------------------------------------------------------------------ */
 
 void audit_name_object(struct audit_work *w, struct audit_op *op, const char *objtype)
 {
@@ -321,7 +321,7 @@ static int on_owner(struct audit_work *w)
                    audit_word(w, sql_tree_path(w->body, "newowner.rolename")));
 }
 
-/* ---- comments, rights -------------------------------------------------------------------------- */
+/* ---- comments, rights ------------------------------------------------------------------------ */
 
 static int on_comment(struct audit_work *w)
 {
@@ -391,7 +391,7 @@ static int on_grant(struct audit_work *w)
     return 0;
 }
 
-/* ---- the table --------------------------------------------------------------------------------- */
+/* ---- the table ------------------------------------------------------------------------------- */
 
 static const struct {
     const char *node;

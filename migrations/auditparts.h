@@ -27,7 +27,7 @@ enum {
     AUDIT_MAX_RULES = 4,      /* of one operation */
 };
 
-/* ---- auditlocks.c ------------------------------------------------------------------------------ */
+/* ---- auditlocks.c ---------------------------------------------------------------------------- */
 
 /* In PostgreSQL's order of strength, but for the first and the last. */
 #define AUDIT_LOCKS(X)                                                                         \
@@ -181,7 +181,7 @@ struct audit_rule {
 };
 const struct audit_rule *audit_rule_find(const char *name); /* NULL: there is none */
 
-/* ---- operations -------------------------------------------------------------------------------- */
+/* ---- operations ------------------------------------------------------------------------------ */
 
 struct audit_op {
     enum audit_kind kind;
@@ -204,7 +204,7 @@ struct audit_ops {
 /* Note the rule; once, and the first AUDIT_MAX_RULES. */
 void audit_op_rule(struct audit_op *op, const char *rule);
 
-/* ---- auditpy.c --------------------------------------------------------------------------------- */
+/* ---- auditpy.c ------------------------------------------------------------------------------- */
 
 enum audit_downgrade { DOWNGRADE_ABSENT, DOWNGRADE_EMPTY, DOWNGRADE_RAISES, DOWNGRADE_REAL };
 
@@ -223,7 +223,7 @@ struct audit_source {
 MUST_USE int audit_read_source(struct arena *a, const char *file, struct audit_source *out,
                                struct err *err);
 
-/* ---- auditknown.c ------------------------------------------------------------------------------ */
+/* ---- auditknown.c ---------------------------------------------------------------------------- */
 
 struct audit_known;
 
@@ -251,7 +251,7 @@ const char *audit_known_type(const struct audit_known *k, const char *schema, co
 void audit_type_change(const char *old, const char *new, enum audit_answer *rewrites,
                        enum audit_answer *destructive);
 
-/* ---- auditops.c, auditalter.c ------------------------------------------------------------------ */
+/* ---- auditops.c, auditalter.c ---------------------------------------------------------------- */
 
 /* One statement on its way to its operations. */
 struct audit_work {
@@ -305,7 +305,7 @@ int audit_take_object(struct audit_work *w, const char *statement);
 void audit_lock_table(struct audit_work *w, struct audit_op *op, const char *schema,
                       const char *table);
 
-/* ---- auditwrite.c, auditindex.c ---------------------------------------------------------------- */
+/* ---- auditwrite.c, auditindex.c -------------------------------------------------------------- */
 
 /* An object that is another one after a live run. */
 struct audit_change {
@@ -330,7 +330,7 @@ struct audit_revision {
     unsigned seen_line;
 };
 
-/* ---- auditlive.c ------------------------------------------------------------------------------- */
+/* ---- auditlive.c ----------------------------------------------------------------------------- */
 
 /* The revision's record in the folder of `guard --each`; NUMBER is its own in upgrade order. */
 MUST_USE int audit_read_live(struct arena *a, const char *folder, size_t number, const char *id,

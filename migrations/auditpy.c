@@ -11,7 +11,7 @@
 #include "migrations/auditparts.h"
 #include "migrations/internal.h"
 
-/* ---- header ------------------------------------------------------------------------------------ */
+/* ---- header ---------------------------------------------------------------------------------- */
 
 /* The text behind "NAME:" at the start of a line, whatever its case; "" where there is none. */
 static const char *header_line(struct arena *a, const char *text, const char *name)
@@ -62,7 +62,7 @@ static int read_docstring(struct arena *a, const char *text, size_t length, cons
     return why ? 0 : err_nomem(err);
 }
 
-/* ---- downgrade() ------------------------------------------------------------------------------- */
+/* ---- downgrade() ----------------------------------------------------------------------------- */
 
 /* Up to the end of a statement, from its first TOKEN: whether it does something. */
 static bool does_something(struct py_scanner *s, struct py_token token)
@@ -140,7 +140,7 @@ static void read_downgrade(const char *text, size_t length, struct audit_source 
     }
 }
 
-/* ---- what it asks ------------------------------------------------------------------------------ */
+/* ---- what it asks ---------------------------------------------------------------------------- */
 
 static const struct {
     const char *name;   /* of a function that is called */

@@ -1,4 +1,5 @@
-/* migrations/audittext.c: names and types from a parse tree, and clauses of a statement, as text. */
+/* migrations/audittext.c: names and types from a parse tree, and clauses of a statement, as text.
+ * */
 #include <stdarg.h>
 #include <string.h>
 

@@ -8,7 +8,7 @@
 
 enum { SENTENCE_NAMES = 4 }; /* of one kind of operation; the others are counted */
 
-/* ---- Markdown ---------------------------------------------------------------------------------- */
+/* ---- Markdown -------------------------------------------------------------------------------- */
 
 /* A piece of text that is no control byte; those appear as \xHH, and a line feed as a blank. */
 static void add_plain(struct buf *out, const char *text, const char *escaped)
@@ -40,7 +40,7 @@ void audit_add_code(struct buf *out, const char *text)
     buf_adds(out, fence[1] ? " ``" : "`");
 }
 
-/* ---- CSV --------------------------------------------------------------------------------------- */
+/* ---- CSV ------------------------------------------------------------------------------------- */
 
 /* A field of RFC 4180: quoted where it holds a comma, a quote or the end of a line. */
 static void add_field(struct buf *out, const char *text, char end)
@@ -90,7 +90,7 @@ void audit_write_csv(const struct audit_revision *r, struct buf *out)
         add_row(r, i, out);
 }
 
-/* ---- what it comes to -------------------------------------------------------------------------- */
+/* ---- what it comes to ------------------------------------------------------------------------ */
 
 static void note_rules(const struct audit_op *op, struct audit_sum *out)
 {
@@ -157,7 +157,7 @@ void audit_sum_up(const struct audit_revision *r, struct audit_sum *out)
     judge_reversal(r, out);
 }
 
-/* ---- the sentence ------------------------------------------------------------------------------ */
+/* ---- the sentence ---------------------------------------------------------------------------- */
 
 static void add_name(const struct audit_op *op, struct buf *out)
 {
@@ -249,7 +249,7 @@ void audit_write_sentence(const struct audit_revision *r, struct buf *out)
     buf_addc(out, '.');
 }
 
-/* ---- the summary ------------------------------------------------------------------------------- */
+/* ---- the summary ----------------------------------------------------------------------------- */
 
 static void add_ids(const char *const *ids, struct buf *out)
 {

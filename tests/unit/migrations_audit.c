@@ -91,7 +91,7 @@ static void summary_has(const char *more, const char *sql, const char *part)
     assert_text_has(file_of(&f, "002_b2.md"), part);
 }
 
-/* ---- the record -------------------------------------------------------------------------------- */
+/* ---- the record ------------------------------------------------------------------------------ */
 
 static void every_revision_has_a_csv_and_a_summary(void **state)
 {
@@ -163,7 +163,7 @@ static void ids_that_are_no_file_names_are_escaped(void **state)
     assert_false(audit_is_revision_file("001_x.txt"));
 }
 
-/* ---- the SQL must be that of the revisions ----------------------------------------------------- */
+/* ---- the SQL must be that of the revisions --------------------------------------------------- */
 
 static void sql_of_other_revisions_is_refused(void **state)
 {
@@ -191,7 +191,7 @@ static void what_the_parser_does_not_know_is_said(void **state)
     assert_text_has(file_of(&f, "002_b2.md"), "PostgreSQL's parser does not know the statement");
 }
 
-/* ---- columns ----------------------------------------------------------------------------------- */
+/* ---- columns --------------------------------------------------------------------------------- */
 
 static void a_column_with_a_constant_default_rewrites_nothing(void **state)
 {
@@ -282,7 +282,7 @@ static void renames_are_followed(void **state)
              "ACCESS EXCLUSIVE,no,no,yes,5\n");
 }
 
-/* ---- constraints and indexes ------------------------------------------------------------------- */
+/* ---- constraints and indexes ----------------------------------------------------------------- */
 
 static void constraints_carry_the_names_of_their_rules(void **state)
 {
@@ -339,7 +339,7 @@ static void nobody_waits_for_a_table_of_the_same_revision(void **state)
              "4,b2,add_column,column,,t,a,UUID DEFAULT gen_random_uuid(),,no,no,yes,5\n");
 }
 
-/* ---- data -------------------------------------------------------------------------------------- */
+/* ---- data ------------------------------------------------------------------------------------ */
 
 static void no_data_gets_into_the_record(void **state)
 {
@@ -375,7 +375,7 @@ static void with_that_deletes_is_a_delete_too(void **state)
              "2,b2,insert,rows,,orgs,,from a query,ROW EXCLUSIVE,no,no,yes,3\n");
 }
 
-/* ---- what downgrade() does --------------------------------------------------------------------- */
+/* ---- what downgrade() does ------------------------------------------------------------------- */
 
 static void a_downgrade_that_does_nothing_undoes_nothing(void **state)
 {
@@ -458,9 +458,10 @@ static void the_heaviest_lock_is_that_on_a_table_in_use(void **state)
                 "runs locks");
 }
 
-/* ---- memory ------------------------------------------------------------------------------------ */
+/* ---- memory ---------------------------------------------------------------------------------- */
 
-/* All statements are known to the parser: it does not outlive a failure where it makes its message. */
+/* All statements are known to the parser: it does not outlive a failure where it makes its message.
+ * */
 static void every_allocation_that_fails_is_an_error(void **state)
 {
     (void)state;
@@ -489,7 +490,7 @@ static void every_allocation_that_fails_is_an_error(void **state)
     assert_in_range(k, 50, 10000);
 }
 
-/* ---- live runs --------------------------------------------------------------------------------- */
+/* ---- live runs ------------------------------------------------------------------------------- */
 
 #define CHANGE(change, kind, object) CHANGE_OF("b2", change, kind, object)
 #define CHANGE_OF(id, change, kind, object)                               \
