@@ -6,6 +6,7 @@
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <stdio.h>
 #include <string.h>
 
 void assert_text_has(const char *text, const char *part)
@@ -18,4 +19,18 @@ void assert_text_lacks(const char *text, const char *part)
 {
     if (text && strstr(text, part))
         fail_msg("'%s' is in '%s'", part, text);
+}
+
+const char *ignored_signals(void)
+{
+    static char line[128];
+    FILE *status = fopen("/proc/self/status", "re");
+
+    while (status && fgets(line, sizeof(line), status))
+        if (strncmp(line, "SigIgn:", sizeof("SigIgn:") - 1) == 0)
+            break;
+    if (!status || strncmp(line, "SigIgn:", sizeof("SigIgn:") - 1) != 0)
+        fail_msg("/proc/self/status has no SigIgn");
+    (void)fclose(status);
+    return line;
 }

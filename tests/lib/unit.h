@@ -13,4 +13,8 @@
 void assert_text_has(const char *text, const char *part);
 void assert_text_lacks(const char *text, const char *part);
 
+/* "SigIgn:\t...\n" of this process: whoever started the tests may have had signals ignored (a shell does
+ * for what it puts into the background). Valid until the next call. */
+const char *ignored_signals(void);
+
 #endif

@@ -281,8 +281,9 @@ static void its_signal_mask_and_dispositions_are_ours_from_before(void **state)
     assert_int_equal(sigprocmask(SIG_SETMASK, &before, &after), 0);
     assert_int_equal(sigismember(&after, SIGUSR2), 1);
     assert_int_equal(sigismember(&after, SIGUSR1), 0);
-    assert_string_equal(buf_text(&out), "SigBlk:\t0000000000000800\n"
-                                        "SigIgn:\t0000000000000000\n");
+    char expected[256];
+    (void)snprintf(expected, sizeof(expected), "SigBlk:\t0000000000000800\n%s", ignored_signals());
+    assert_string_equal(buf_text(&out), expected);
     struct sigaction pipe_action;
     assert_int_equal(sigaction(SIGPIPE, NULL, &pipe_action), 0);
     assert_true(pipe_action.sa_handler == SIG_DFL);
