@@ -89,7 +89,8 @@ void lock_add_begin(const struct run *run, int server_version, struct buf *out, 
 
 void lock_add_wait(const struct run *run, int server_version, struct buf *out, size_t *statements)
 {
-    buf_adds(out, "BEGIN ISOLATION LEVEL READ COMMITTED READ ONLY;\n");
+    /* not READ ONLY: the look would take the session for one */
+    buf_adds(out, "BEGIN ISOLATION LEVEL READ COMMITTED;\n");
     add_setting(out, "lock_timeout", 0, statements);
     add_setting(out, "statement_timeout", 0, statements);
     if (server_version >= CLIENT_CHECK_LEAST && !run->no_check_interval)

@@ -163,6 +163,7 @@ void site_is_made(struct site *site)
     if (bootstrap_run(&site->settings, false, &report, &err) != 0)
         fail_msg("%s (hint: %s)", err.text, err.hint);
     assert_true(report.created);
+    assert_false(report.read_only);
     assert_true(report.verified);
     assert_int_equal(report.state, STATE_CURRENT);
     assert_int_equal(report.state_before, STATE_FRESH);
