@@ -70,7 +70,8 @@ def check_end(result: Result, whole: str, where: str) -> bool:
     """It did what it does without the fault, or said why not; gives whether it did."""
     assert result.code >= 0, f"{where}: ended by signal {-result.code}\n{result.stderr}"
     if result.code == 0:
-        assert without_times(result.stdout) == without_times(whole), f"{where}: another\n{result}"
+        assert without_times(result.stdout) == without_times(whole), \
+            f"{where}: another\n{result}\nwithout the fault:\n{whole}"
         return True
     if result.code == 127 and LOADER_GIVES_UP in result.stderr:
         return False
@@ -389,15 +390,14 @@ def test_stopped_and_continued(case: Case) -> None:
 
 
 def test_a_signal_while_waiting_for_the_lock_leaves_nothing(case: Case) -> None:
-    site = Site(case, {"emit": ["sh", "-c", "cat schema.sql; echo 'SELECT pg_sleep(3);'"]})
+    site = Site(case, {"emit": ["sh", "-c", "cat schema.sql; echo 'SELECT pg_sleep(6);'"]})
     env = {"DATABASE_URL": site.database.url()}
     holder = case.make_agent().start("bootstrap", env=env)
     wait_until(lambda: bool(site.look()["lock"]), "the lock")
     for number in (signal.SIGTERM, signal.SIGINT):
         waiter = case.make_agent().start("bootstrap", env=env)
-        sessions = len(site.look()["session"])
-        wait_until(lambda: len(site.look()["session"]) != sessions or waiter.ended(), "the waiter",
-                   seconds=10)
+        time.sleep(0.7)  # it is between two tries then: its sessions come and go
+        assert not waiter.ended()
         waiter.signal(number)
         assert waiter.wait(10).code in (-number, 128 + number)
     holder.wait().expect(0)
