@@ -159,6 +159,8 @@ static void an_empty_version_table_costs_a_round_trip_for_the_lock(void **state)
     site_close(&site);
 }
 
+enum { CONNECTION_TRIES = 16 };
+
 static void a_role_of_one_connection_is_enough(void **state)
 {
     (void)state;
@@ -173,7 +175,8 @@ static void a_role_of_one_connection_is_enough(void **state)
     proxy_reset(proxy);
     runs(&site, &report);
     assert_true(report.created);
-    assert_int_equal(proxy_connections(proxy), 3); /* the one beside is refused */
+    /* the one beside is refused; so is the one behind it, as long as the first is not seen to be gone */
+    assert_in_range(proxy_connections(proxy), 3, 3 + CONNECTION_TRIES);
     assert_int_equal(proxy_queries(proxy), 4);
     site_close(&site);
 }
