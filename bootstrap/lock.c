@@ -80,9 +80,11 @@ static void add_settings(const struct run *run, int server_version, struct buf *
     *statements += 2;
 }
 
+/* Not READ WRITE: the look is to see what the session would be by itself, and who goes on has seen
+ * that it may write. */
 void lock_add_begin(const struct run *run, int server_version, struct buf *out, size_t *statements)
 {
-    buf_adds(out, "BEGIN ISOLATION LEVEL READ COMMITTED READ WRITE;\n");
+    buf_adds(out, "BEGIN ISOLATION LEVEL READ COMMITTED;\n");
     ++*statements;
     add_settings(run, server_version, out, statements);
 }
@@ -132,17 +134,14 @@ static int send_try(struct run *run, struct db *db, const struct buf *sql, size_
     return rc;
 }
 
-/* Not READ WRITE: the look is to see what the session would be by itself, and who goes on has seen
- * that it may write. */
 static int send_begin(struct run *run, struct db *db, struct turn *turn, struct look *look,
                       struct err *err)
 {
     AUTO_BUF sql = BUF_INIT(OWN_SQL_MAX_BYTES);
     struct db_info info;
-    size_t at = 1;
+    size_t at = 0;
     db_info(db, &info);
-    buf_adds(&sql, "BEGIN ISOLATION LEVEL READ COMMITTED;\n");
-    add_settings(run, info.server_version, &sql, &at);
+    lock_add_begin(run, info.server_version, &sql, &at);
     add_try_unless_made(run->settings, &sql);
     buf_adds(&sql, ";\n");
     state_look_sql(run->settings, &sql);

@@ -308,7 +308,7 @@ static void a_dry_run_prints_the_sql_and_changes_nothing(void **state)
     if (bootstrap_plan(&site.settings, &out, &err) != 0)
         fail_msg("%s", err.text);
     assert_text_has(buf_text(&out), "-- state: fresh");
-    assert_text_has(buf_text(&out), "BEGIN ISOLATION LEVEL READ COMMITTED READ WRITE;\n");
+    assert_text_has(buf_text(&out), "BEGIN ISOLATION LEVEL READ COMMITTED;\n");
     assert_text_has(buf_text(&out),
                     "SET LOCAL search_path = public;\nCREATE TABLE t (a int);\nCOPY t "
                     "FROM stdin;\n7\n\\.\n");
