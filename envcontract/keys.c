@@ -29,12 +29,13 @@ static const char *const words_state[] = {
 #define WORDS(name)   .words = words_##name, .words_later = words_##name##_later
 #define KEY_ROW(id, name_, kind_, status_, detail_) \
     {.name = (name_), .kind = (kind_), .status = (status_), detail_},
-#define TABLE(name, ROWS)         static const struct key keys_##name[] = {ROWS(KEY_ROW)}
-#define SECTION_OF(table, title_) .title = (title_), .keys = (table), .count = ARRAY_LEN(table)
+#define TABLE(name, ROWS) static const struct key keys_##name[] = {ROWS(KEY_ROW)}
+#define SECTION_OF(name_, table, title_) \
+    .name = #name_, .title = (title_), .keys = keys_##table, .count = ARRAY_LEN(keys_##table)
 /* NOLINTEND(bugprone-macro-parentheses) */
 #define PLAIN_SECTION(name, ROWS, title) \
     TABLE(name, ROWS);                   \
-    static const struct section section_##name = {SECTION_OF(keys_##name, "'" title "'")}
+    static const struct section section_##name = {SECTION_OF(name, name, "'" title "'")}
 
 /* Sections that lie in themselves. */
 static const struct section section_variable_profile, section_vault_profile;
@@ -57,20 +58,21 @@ PLAIN_SECTION(file, FILE_KEYS, "files");
 PLAIN_SECTION(doc, DOC_KEYS, "docs");
 
 TABLE(vault, VAULT_KEYS);
-static const struct section section_vault = {SECTION_OF(keys_vault, "'vault'")};
-static const struct section section_vault_profile = {SECTION_OF(keys_vault, "a profile of 'vault'"),
-                                                     .nullable = true, .in_profile = true};
+static const struct section section_vault = {SECTION_OF(vault, vault, "'vault'")};
+static const struct section section_vault_profile = {
+    SECTION_OF(vault_profile, vault, "a profile of 'vault'"), .nullable = true, .in_profile = true};
 
 TABLE(variable, VARIABLE_KEYS);
-static const struct section section_variable = {SECTION_OF(keys_variable, "a variable"),
+static const struct section section_variable = {SECTION_OF(variable, variable, "a variable"),
                                                 .nullable = true};
 static const struct section section_variable_profile = {
-    SECTION_OF(keys_variable, "a profile of a variable"), .nullable = true, .in_profile = true};
+    SECTION_OF(variable_profile, variable, "a profile of a variable"), .nullable = true,
+    .in_profile = true};
 
 TABLE(top, TOP_KEYS);
-const struct section section_top = {SECTION_OF(keys_top, "the contract")};
+const struct section section_top = {SECTION_OF(top, top, "the contract")};
 TABLE(included, INCLUDED_KEYS);
-const struct section section_included = {SECTION_OF(keys_included, "an included file")};
+const struct section section_included = {SECTION_OF(included, included, "an included file")};
 
 /* key_id is one byte. */
 _Static_assert(ARRAY_LEN(keys_variable) < UCHAR_MAX && ARRAY_LEN(keys_rotate) < UCHAR_MAX,

@@ -59,6 +59,7 @@ struct key {
 };
 
 struct section {
+    const char *name;  /* of its definition in the JSON Schema: "guard_ignore" */
     const char *title; /* for messages: "the vault section" */
     const struct key *keys;
     size_t count;
