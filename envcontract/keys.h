@@ -45,6 +45,13 @@ enum key_kind {
     KIND_COUNT_OF_KINDS
 };
 
+/* What kinds.c and source.c refuse, and the JSON Schema says. */
+enum {
+    KEY_VERSION = 1, /* of the format */
+    KEY_PORT_MAX = 65535,
+    KEY_SOURCE_MAX_BYTES = 4096, /* of one reference or one word of a command */
+};
+
 enum key_status { BUILT, UNUSED, LATER };
 
 struct section;

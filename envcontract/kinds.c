@@ -5,8 +5,6 @@
 
 #include "base/str.h"
 
-enum { PORT_MAX = 65535, CONTRACT_VERSION = 1 };
-
 /* What a key takes, for "'x' takes …, not …". */
 static const char *const kind_words[KIND_COUNT_OF_KINDS] = {
     [KIND_ANY] = "anything",
@@ -213,8 +211,8 @@ static void check_port(struct contract_document *d, const struct key *key, const
 
     if (value->kind != NODE_INTEGER)
         wrong_kind(d, key, value);
-    else if (port < 1 || port > PORT_MAX)
-        problem(d, value, AT_VALUE, NULL, "a port is a number from 1 to %d", PORT_MAX);
+    else if (port < 1 || port > KEY_PORT_MAX)
+        problem(d, value, AT_VALUE, NULL, "a port is a number from 1 to %d", KEY_PORT_MAX);
 }
 
 static void check_ports(struct contract_document *d, const struct key *key, struct node *value)
@@ -347,9 +345,9 @@ static void check_version(struct contract_document *d, const struct key *key, st
 {
     if (value->kind != NODE_INTEGER)
         wrong_kind(d, key, value);
-    else if (node_integer(value, 0) != CONTRACT_VERSION)
+    else if (node_integer(value, 0) != KEY_VERSION)
         problem(d, value, AT_VALUE, "A newer agent may read it.",
-                "this version reads contracts of version %d", CONTRACT_VERSION);
+                "this version reads contracts of version %d", KEY_VERSION);
 }
 
 /* Strings, numbers and words. */

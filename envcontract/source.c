@@ -6,10 +6,9 @@
 #include "base/str.h"
 
 enum {
-    SCRATCH_USES = 1024,     /* between two emptyings: releasing for each would be slow */
-    SOURCE_MAX_BYTES = 4096, /* of one reference or one word of a command */
+    SCRATCH_USES = 1024, /* between two emptyings: releasing for each would be slow */
     /* Each placeholder has six bytes at least, and stands for a key at most. */
-    SUBSTITUTED_BYTES = SOURCE_MAX_BYTES / 6 * CONTRACT_MAX_KEY_BYTES + SOURCE_MAX_BYTES,
+    SUBSTITUTED_BYTES = KEY_SOURCE_MAX_BYTES / 6 * CONTRACT_MAX_KEY_BYTES + KEY_SOURCE_MAX_BYTES,
 };
 
 #define SOURCE_FORMS                                                                 \
@@ -80,8 +79,8 @@ static void check_text_source(struct contract_document *d, const struct node *va
     struct ref ref;
     struct err err = ERR_INIT;
 
-    if (value->count > SOURCE_MAX_BYTES) {
-        problem(d, value, AT_VALUE, NULL, "a source has at most %d bytes", SOURCE_MAX_BYTES);
+    if (value->count > KEY_SOURCE_MAX_BYTES) {
+        problem(d, value, AT_VALUE, NULL, "a source has at most %d bytes", KEY_SOURCE_MAX_BYTES);
         return;
     }
     if (ref_parse(scratch(d), value->text, &ref, &err) != 0)
@@ -105,9 +104,9 @@ static void check_command(struct contract_document *d, struct node *argv)
 
     kind_check(d, &command, argv);
     for (const struct node *word = argv->first; word; word = word->next) {
-        if (word->kind == NODE_STRING && word->count > SOURCE_MAX_BYTES)
+        if (word->kind == NODE_STRING && word->count > KEY_SOURCE_MAX_BYTES)
             problem(d, word, AT_VALUE, "Put it into a file.",
-                    "a word of a command has at most %d bytes", SOURCE_MAX_BYTES);
+                    "a word of a command has at most %d bytes", KEY_SOURCE_MAX_BYTES);
     }
 }
 
@@ -216,7 +215,7 @@ const char *source_substitute(struct contract_document *d, struct arena *a, cons
     }
     buf_adds(&out, from);
     if (out.too_long)
-        return text; /* above SOURCE_MAX_BYTES: said when it was checked */
+        return text; /* above KEY_SOURCE_MAX_BYTES: said when it was checked */
     const char *copy = out.no_memory ? NULL : arena_dup_n(a, out.data, out.len);
     if (!copy)
         d->no_memory = true;
