@@ -9,32 +9,10 @@ enum {
     DEFAULT_TIMEOUT_MS = 30 * 60 * 1000,
     DEFAULT_JOBS = 2,
     MOST_JOBS = 2,
-    DATE_LENGTH = 10, /* 2027-01-31 */
-    MONTHS = 12,
 };
 
 static const char *const no_names[] = {NULL};
 static const char *const default_refuse[] = {"prod", "production", NULL};
-
-static int number_at(const char *text, size_t length)
-{
-    int64_t number = -1;
-    return str_to_int64(text, length, &number) == 0 ? (int)number : -1;
-}
-
-/* A day that there is. */
-static bool is_date(const char *text)
-{
-    static const int days[MONTHS] = {31, 29, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31};
-    if (strlen(text) != DATE_LENGTH || strspn(text, "0123456789-") != DATE_LENGTH ||
-        text[4] != '-' || text[7] != '-' || memchr(text, '-', 4))
-        return false;
-    int year = number_at(text, 4), month = number_at(text + 5, 2), day = number_at(text + 8, 2);
-    bool leap = (year % 4 == 0 && year % 100 != 0) || year % 400 == 0;
-    if (month < 1 || month > MONTHS || day < 1 || day > days[month - 1])
-        return false;
-    return month != 2 || day < 29 || leap;
-}
 
 /* What is ignored without a reason and an end is ignored for good. */
 static void check_ignore(struct contract_document *d, const struct node *item)
@@ -47,10 +25,6 @@ static void check_ignore(struct contract_document *d, const struct node *item)
     for (size_t i = 0; i < GUARD_IGNORE_KEY_COUNT; i++)
         if (!at[i])
             problem(d, item, AT_VALUE, NULL, "an entry of 'ignore' without '%s'", names[i]);
-    const char *until = node_text(at[GUARD_IGNORE_UNTIL]);
-    if (until && until[0] && !is_date(until))
-        problem(d, at[GUARD_IGNORE_UNTIL], AT_VALUE, "Write it as 2027-01-31.", "'%.*s' is no date",
-                SHOWN(until));
 }
 
 void guard_check(struct contract_document *d, const struct node *section)

@@ -246,6 +246,12 @@ enum pattern_verdict {
 enum pattern_verdict pattern_match(struct pattern_cache *cache, const char *pattern,
                                    const char *bytes, size_t length, struct err *err);
 
+/* ---- days (date.c) --------------------------------------------------------------------------- */
+
+/* Whether TEXT is a day that there is, as 2027-01-31; *DAYS (may be NULL) counts from 1970-01-01. */
+bool date_parse(const char *text, size_t length, int64_t *days);
+int64_t date_today(void); /* in UTC, so that all machines agree */
+
 /* ---- findings (findings.c) ------------------------------------------------------------------ */
 
 /* Add one. VARIABLE, POSITION and HINT may be NULL; strings are copied, and what came from outside

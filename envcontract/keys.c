@@ -12,12 +12,22 @@ enum { HINT_BYTES = 512, LISTED_KEYS = 12 }; /* a longer table is not listed in 
 static const char *const words_auth_method[] = {"token", "approle", "userpass", NULL};
 static const char *const words_auth_method_later[] = {"kubernetes", "jwt", "cert", NULL};
 static const char *const words_expose[] = {"app", "agent", NULL};
+static const char *const words_level[] = {"error", "warning", NULL};
+static const char *const words_strategy[] = {
+    "pg-two-login", "pg-login", "vault-static", "vault-root", "vault-dynamic", "random", "hook",
+    "manual",       "token",    "none",         NULL};
+static const char *const words_password[] = {"verifier", "plain", NULL};
+static const char *const words_encoding[] = {"base64", "base64url", "hex", NULL};
 static const char *const words_empty[] = {"missing", "ok", NULL};
 static const char *const words_stamp_style[] = {"alembic", "plain", NULL};
 static const char *const words_state[] = {
     "fresh",     "current",    "behind",     "unknown-revision", "lost-stamp", "unstamped",
     "redundant", "stamp-only", "incomplete", "invisible",        NULL};
 
+#define words_level_later       NULL
+#define words_strategy_later    NULL
+#define words_password_later    NULL
+#define words_encoding_later    NULL
 #define words_expose_later      NULL
 #define words_empty_later       NULL
 #define words_state_later       NULL
@@ -42,6 +52,13 @@ static const struct section section_variable_profile, section_vault_profile;
 
 PLAIN_SECTION(profile, PROFILE_KEYS, "profile");
 PLAIN_SECTION(auth, AUTH_KEYS, "auth");
+PLAIN_SECTION(unknown, UNKNOWN_KEYS, "unknown");
+PLAIN_SECTION(fence, FENCE_KEYS, "fences");
+PLAIN_SECTION(group, GROUP_KEYS, "groups");
+PLAIN_SECTION(rule, RULE_KEYS, "rules");
+PLAIN_SECTION(alias, ALIAS_KEYS, "aliases");
+PLAIN_SECTION(deprecated, DEPRECATED_KEYS, "deprecated");
+PLAIN_SECTION(authority, AUTHORITY_KEYS, "authority");
 PLAIN_SECTION(url, URL_KEYS, "url");
 PLAIN_SECTION(path, PATH_KEYS, "path");
 PLAIN_SECTION(after, AFTER_KEYS, "after");

@@ -42,6 +42,9 @@ enum key_kind {
     KIND_PATH_RULES, /* a section, made into struct contract_path_rules */
     KIND_TYPE,       /* a variable's type */
     KIND_VERSION,    /* 1 */
+    KIND_DATE,       /* "2027-01-31" */
+    KIND_TEXTS_MAP,  /* an object of lists of strings */
+    KIND_MATCH,      /* an object of patterns, by VAR or VAR#part */
     KIND_COUNT_OF_KINDS
 };
 
@@ -85,11 +88,11 @@ struct section {
     KEY(TOP_RECORDS, "records", KIND_TEXT, UNUSED, NOTHING)                                        \
     KEY(TOP_VAULT, "vault", KIND_SECTION, BUILT, SECTION(vault))                                   \
     KEY(TOP_BASE, "base", KIND_SECTION, BUILT, SECTION(variable))                                  \
-    KEY(TOP_UNKNOWN, "unknown", KIND_ANY, LATER, NOTHING)                                          \
-    KEY(TOP_FENCES, "fences", KIND_ANY, LATER, NOTHING)                                            \
+    KEY(TOP_UNKNOWN, "unknown", KIND_SECTION, LATER, SECTION(unknown))                             \
+    KEY(TOP_FENCES, "fences", KIND_SECTION_MAP, LATER, SECTION(fence))                             \
     KEY(TOP_VARS, "vars", KIND_SECTION_MAP, BUILT, SECTION(variable))                              \
-    KEY(TOP_GROUPS, "groups", KIND_ANY, LATER, NOTHING)                                            \
-    KEY(TOP_RULES, "rules", KIND_ANY, LATER, NOTHING)                                              \
+    KEY(TOP_GROUPS, "groups", KIND_SECTION_LIST, LATER, SECTION(group))                            \
+    KEY(TOP_RULES, "rules", KIND_SECTION_LIST, LATER, SECTION(rule))                               \
     KEY(TOP_DATABASE, "database", KIND_SECTION, BUILT, SECTION(database))                          \
     KEY(TOP_GUARD, "guard", KIND_SECTION, BUILT, SECTION(guard))                                   \
     KEY(TOP_RUN, "run", KIND_SECTION, BUILT, SECTION(run))                                         \
@@ -100,9 +103,9 @@ struct section {
     KEY(INCLUDED_SCHEMA, "$schema", KIND_FREE_TEXT, UNUSED, NOTHING)                               \
     KEY(INCLUDED_CONTRACT, "contract", KIND_VERSION, BUILT, NOTHING)                               \
     KEY(INCLUDED_VARS, "vars", KIND_SECTION_MAP, BUILT, SECTION(variable))                         \
-    KEY(INCLUDED_GROUPS, "groups", KIND_ANY, LATER, NOTHING)                                       \
-    KEY(INCLUDED_RULES, "rules", KIND_ANY, LATER, NOTHING)                                         \
-    KEY(INCLUDED_FENCES, "fences", KIND_ANY, LATER, NOTHING)
+    KEY(INCLUDED_GROUPS, "groups", KIND_SECTION_LIST, LATER, SECTION(group))                       \
+    KEY(INCLUDED_RULES, "rules", KIND_SECTION_LIST, LATER, SECTION(rule))                          \
+    KEY(INCLUDED_FENCES, "fences", KIND_SECTION_MAP, LATER, SECTION(fence))
 
 #define PROFILE_KEYS(KEY)                                                                          \
     KEY(PROFILE_VAR, "var", KIND_TEXT, BUILT, NOTHING)                                             \
@@ -163,16 +166,51 @@ struct section {
     KEY(VARIABLE_SOURCE, "source", KIND_SOURCE, BUILT, NOTHING)                                    \
     KEY(VARIABLE_COMPOSE, "compose", KIND_TEMPLATE, BUILT, NOTHING)                                \
     KEY(VARIABLE_OVERRIDE, "override", KIND_BOOL, BUILT, NOTHING)                                  \
-    KEY(VARIABLE_STALE_OK, "stale_ok", KIND_DURATION, LATER, NOTHING)                              \
+    KEY(VARIABLE_STALE_OK, "stale_ok", KIND_DURATION, UNUSED, NOTHING)                             \
     KEY(VARIABLE_DOC, "doc", KIND_FREE_TEXT, BUILT, NOTHING)                                       \
     KEY(VARIABLE_EXAMPLE, "example", KIND_SCALAR, UNUSED, NOTHING)                                 \
     KEY(VARIABLE_OWNER, "owner", KIND_TEXT, UNUSED, NOTHING)                                       \
     KEY(VARIABLE_LINK, "link", KIND_TEXT, UNUSED, NOTHING)                                         \
-    KEY(VARIABLE_EXPIRES, "expires", KIND_TEXT, LATER, NOTHING)                                    \
-    KEY(VARIABLE_ALIASES, "aliases", KIND_ANY, LATER, NOTHING)                                     \
-    KEY(VARIABLE_DEPRECATED, "deprecated", KIND_ANY, LATER, NOTHING)                               \
+    KEY(VARIABLE_EXPIRES, "expires", KIND_DATE, LATER, NOTHING)                                    \
+    KEY(VARIABLE_ALIASES, "aliases", KIND_SECTION_LIST, LATER, SECTION(alias))                     \
+    KEY(VARIABLE_DEPRECATED, "deprecated", KIND_SECTION, LATER, SECTION(deprecated))               \
     KEY(VARIABLE_PROFILES, "profiles", KIND_SECTION_MAP, BUILT, SECTION(variable_profile))         \
     KEY(VARIABLE_ROTATE, "rotate", KIND_SECTION, UNUSED, SECTION(rotate))
+
+#define UNKNOWN_KEYS(KEY)                                                                          \
+    KEY(UNKNOWN_PREFIX, "prefix", KIND_ARGV, BUILT, NOTHING)                                       \
+    KEY(UNKNOWN_LEVEL, "level", KIND_WORD, BUILT, WORDS(level))                                    \
+    KEY(UNKNOWN_IGNORE, "ignore", KIND_TEXTS, BUILT, NOTHING)
+
+#define FENCE_KEYS(KEY)                                                                            \
+    KEY(FENCE_HOSTS, "hosts", KIND_TEXTS, BUILT, NOTHING)                                          \
+    KEY(FENCE_VALUES, "values", KIND_TEXTS, BUILT, NOTHING)
+
+#define GROUP_KEYS(KEY)                                                                            \
+    KEY(GROUP_EXACTLY_ONE, "exactly_one", KIND_ARGV, BUILT, NOTHING)                               \
+    KEY(GROUP_AT_LEAST_ONE, "at_least_one", KIND_ARGV, BUILT, NOTHING)                             \
+    KEY(GROUP_AT_MOST_ONE, "at_most_one", KIND_ARGV, BUILT, NOTHING)                               \
+    KEY(GROUP_ALL_OR_NONE, "all_or_none", KIND_ARGV, BUILT, NOTHING)                               \
+    KEY(GROUP_WHEN, "when", KIND_CONDITION, BUILT, NOTHING)                                        \
+    KEY(GROUP_DOC, "doc", KIND_FREE_TEXT, BUILT, NOTHING)
+
+#define RULE_KEYS(KEY)                                                                             \
+    KEY(RULE_ID, "id", KIND_TEXT, BUILT, NOTHING)                                                  \
+    KEY(RULE_WHEN, "when", KIND_CONDITION, BUILT, NOTHING)                                         \
+    KEY(RULE_MATCH, "match", KIND_MATCH, BUILT, NOTHING)                                           \
+    KEY(RULE_EQUAL, "equal", KIND_ARGV, BUILT, NOTHING)                                            \
+    KEY(RULE_DIFFER, "differ", KIND_ARGV, BUILT, NOTHING)                                          \
+    KEY(RULE_LEVEL, "level", KIND_WORD, BUILT, WORDS(level))                                       \
+    KEY(RULE_SAY, "say", KIND_TEXT, BUILT, NOTHING)
+
+#define ALIAS_KEYS(KEY)                                                                            \
+    KEY(ALIAS_NAME, "name", KIND_TEXT, BUILT, NOTHING)                                             \
+    KEY(ALIAS_REMOVE, "remove", KIND_DATE, BUILT, NOTHING)
+
+#define DEPRECATED_KEYS(KEY)                                                                       \
+    KEY(DEPRECATED_SINCE, "since", KIND_DATE, BUILT, NOTHING)                                      \
+    KEY(DEPRECATED_REMOVE, "remove", KIND_DATE, BUILT, NOTHING)                                    \
+    KEY(DEPRECATED_USE, "use", KIND_TEXT, BUILT, NOTHING)
 
 #define URL_KEYS(KEY)                                                                              \
     KEY(URL_SCHEME, "scheme", KIND_TEXT_OR_TEXTS, BUILT, NOTHING)                                  \
@@ -189,7 +227,7 @@ struct section {
     KEY(PATH_READABLE, "readable", KIND_BOOL, BUILT, NOTHING)
 
 #define ROTATE_KEYS(KEY)                                                                           \
-    KEY(ROTATE_STRATEGY, "strategy", KIND_TEXT, UNUSED, NOTHING)                                   \
+    KEY(ROTATE_STRATEGY, "strategy", KIND_WORD, UNUSED, WORDS(strategy))                           \
     KEY(ROTATE_EVERY, "every", KIND_DURATION, UNUSED, NOTHING)                                     \
     KEY(ROTATE_GRACE, "grace", KIND_DURATION, UNUSED, NOTHING)                                     \
     KEY(ROTATE_HOOK, "hook", KIND_ARGV, UNUSED, NOTHING)                                           \
@@ -203,12 +241,12 @@ struct section {
     KEY(ROTATE_OWNER, "owner", KIND_TEXT, UNUSED, NOTHING)                                         \
     KEY(ROTATE_LOGIN, "login", KIND_TEXT, UNUSED, NOTHING)                                         \
     KEY(ROTATE_ADMIN, "admin", KIND_TEXT, UNUSED, NOTHING)                                         \
-    KEY(ROTATE_PASSWORD, "password", KIND_TEXT, UNUSED, NOTHING)                                   \
+    KEY(ROTATE_PASSWORD, "password", KIND_WORD, UNUSED, WORDS(password))                           \
     KEY(ROTATE_MOUNT, "mount", KIND_TEXT, UNUSED, NOTHING)                                         \
     KEY(ROTATE_ROLE, "role", KIND_TEXT, UNUSED, NOTHING)                                           \
     KEY(ROTATE_CONNECTION, "connection", KIND_TEXT, UNUSED, NOTHING)                               \
     KEY(ROTATE_BYTES, "bytes", KIND_COUNT, UNUSED, NOTHING)                                        \
-    KEY(ROTATE_AS, "as", KIND_TEXT, UNUSED, NOTHING)                                               \
+    KEY(ROTATE_AS, "as", KIND_WORD, UNUSED, WORDS(encoding))                                       \
     KEY(ROTATE_LENGTH, "length", KIND_COUNT, UNUSED, NOTHING)                                      \
     KEY(ROTATE_ALPHABET, "alphabet", KIND_TEXT, UNUSED, NOTHING)                                   \
     KEY(ROTATE_KEEP, "keep", KIND_COUNT, UNUSED, NOTHING)                                          \
@@ -235,7 +273,7 @@ struct section {
     KEY(DATABASE_CWD, "cwd", KIND_TEXT, BUILT, NOTHING)                                            \
     KEY(DATABASE_STAMP, "stamp", KIND_SECTION, BUILT, SECTION(stamp))                              \
     KEY(DATABASE_MIGRATE, "migrate", KIND_ARGV, BUILT, NOTHING)                                    \
-    KEY(DATABASE_AUTHORITY, "authority", KIND_ANY, LATER, NOTHING)                                 \
+    KEY(DATABASE_AUTHORITY, "authority", KIND_SECTION, LATER, SECTION(authority))                  \
     KEY(DATABASE_EXPECT, "expect", KIND_TEXTS, BUILT, NOTHING)                                     \
     KEY(DATABASE_SCHEMAS, "schemas", KIND_TEXTS, BUILT, NOTHING)                                   \
     KEY(DATABASE_WAIT, "wait", KIND_DURATION, BUILT, NOTHING)                                      \
@@ -243,6 +281,10 @@ struct section {
     KEY(DATABASE_LOCK_WAIT, "lock_wait", KIND_DURATION, BUILT, NOTHING)                            \
     KEY(DATABASE_STATEMENT_TIMEOUT, "statement_timeout", KIND_DURATION, BUILT, NOTHING)            \
     KEY(DATABASE_CONNECT_TIMEOUT, "connect_timeout", KIND_DURATION, BUILT, NOTHING)
+
+#define AUTHORITY_KEYS(KEY)                                                                        \
+    KEY(AUTHORITY_VAR, "var", KIND_TEXT, BUILT, NOTHING)                                           \
+    KEY(AUTHORITY_HOSTS, "hosts", KIND_TEXTS_MAP, BUILT, NOTHING)
 
 #define CREATE_KEYS(KEY)                                                                           \
     KEY(CREATE_SQL, "sql", KIND_ARGV, BUILT, NOTHING)                                              \
@@ -273,7 +315,7 @@ struct section {
 #define GUARD_IGNORE_KEYS(KEY)                                                                     \
     KEY(GUARD_IGNORE_KIND, "kind", KIND_TEXT, BUILT, NOTHING)                                      \
     KEY(GUARD_IGNORE_OBJECT, "object", KIND_TEXT, BUILT, NOTHING)                                  \
-    KEY(GUARD_IGNORE_UNTIL, "until", KIND_TEXT, BUILT, NOTHING)                                    \
+    KEY(GUARD_IGNORE_UNTIL, "until", KIND_DATE, BUILT, NOTHING)                                    \
     KEY(GUARD_IGNORE_WHY, "why", KIND_TEXT, BUILT, NOTHING)
 
 #define RUN_KEYS(KEY)                                                                              \
@@ -314,10 +356,18 @@ enum included_key { INCLUDED_KEYS(KEY_ENUMERATOR) INCLUDED_KEY_COUNT };
 enum profile_key { PROFILE_KEYS(KEY_ENUMERATOR) PROFILE_KEY_COUNT };
 enum vault_key { VAULT_KEYS(KEY_ENUMERATOR) VAULT_KEY_COUNT };
 enum auth_key { AUTH_KEYS(KEY_ENUMERATOR) AUTH_KEY_COUNT };
+enum unknown_key { UNKNOWN_KEYS(KEY_ENUMERATOR) UNKNOWN_KEY_COUNT };
+enum fence_key { FENCE_KEYS(KEY_ENUMERATOR) FENCE_KEY_COUNT };
+enum group_key { GROUP_KEYS(KEY_ENUMERATOR) GROUP_KEY_COUNT };
+enum rule_key { RULE_KEYS(KEY_ENUMERATOR) RULE_KEY_COUNT };
+enum alias_key { ALIAS_KEYS(KEY_ENUMERATOR) ALIAS_KEY_COUNT };
+enum deprecated_key { DEPRECATED_KEYS(KEY_ENUMERATOR) DEPRECATED_KEY_COUNT };
 enum variable_key { VARIABLE_KEYS(KEY_ENUMERATOR) VARIABLE_KEY_COUNT };
 enum url_key { URL_KEYS(KEY_ENUMERATOR) URL_KEY_COUNT };
 enum path_key { PATH_KEYS(KEY_ENUMERATOR) PATH_KEY_COUNT };
+enum rotate_key { ROTATE_KEYS(KEY_ENUMERATOR) ROTATE_KEY_COUNT };
 enum database_key { DATABASE_KEYS(KEY_ENUMERATOR) DATABASE_KEY_COUNT };
+enum authority_key { AUTHORITY_KEYS(KEY_ENUMERATOR) AUTHORITY_KEY_COUNT };
 enum create_key { CREATE_KEYS(KEY_ENUMERATOR) CREATE_KEY_COUNT };
 enum stamp_key { STAMP_KEYS(KEY_ENUMERATOR) STAMP_KEY_COUNT };
 enum guard_key { GUARD_KEYS(KEY_ENUMERATOR) GUARD_KEY_COUNT };

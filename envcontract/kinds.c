@@ -39,6 +39,9 @@ static const char *const kind_words[KIND_COUNT_OF_KINDS] = {
     [KIND_PATH_RULES] = "an object",
     [KIND_TYPE] = "a type's name",
     [KIND_VERSION] = "the number 1",
+    [KIND_DATE] = "a date such as \"2027-01-31\"",
+    [KIND_TEXTS_MAP] = "an object of lists of strings",
+    [KIND_MATCH] = "an object of patterns",
 };
 
 /* Every type that the format has; those that contract_type_name does not know come later. */
@@ -378,6 +381,26 @@ static void check_condition(struct contract_document *d, const struct key *key, 
     condition_build(d, value);
 }
 
+static void check_date(struct contract_document *d, const struct key *key, struct node *value)
+{
+    check_text(d, key, value);
+    if (node_text(value) && value->count > 0 && !date_parse(value->text, value->count, NULL))
+        problem(d, value, AT_VALUE, "Write it as 2027-01-31.", "'%.*s' is no date",
+                SHOWN(value->text));
+}
+
+/* An object whose keys are somebody else's to know, with values of one kind. */
+static void check_members(struct contract_document *d, const struct key *key, struct node *value)
+{
+    const struct key member = {.name = key->name,
+                               .kind = key->kind == KIND_MATCH ? KIND_PATTERN : KIND_TEXTS};
+
+    if (!is_kind(d, key, value, NODE_OBJECT))
+        return;
+    for (struct node *at = value->first; at; at = at->next)
+        kind_check(d, &member, at);
+}
+
 static void check_anything(struct contract_document *d, const struct key *key, struct node *value)
 {
     (void)d, (void)key, (void)value;
@@ -418,6 +441,9 @@ static const kind_checker checkers[KIND_COUNT_OF_KINDS] = {
     [KIND_PATH_RULES] = check_rules,
     [KIND_TYPE] = check_scalar,
     [KIND_VERSION] = check_version,
+    [KIND_DATE] = check_date,
+    [KIND_TEXTS_MAP] = check_members,
+    [KIND_MATCH] = check_members,
 };
 
 void kind_check(struct contract_document *d, const struct key *key, struct node *value)

@@ -48,7 +48,6 @@ static void what_is_specified_and_not_built_says_so(void **state)
         {V("'separator': ';'"), 1, 32, "/vars/A/separator", "'separator' is not", NULL},
         {V("'distinct': true"), 1, 32, "/vars/A/distinct", "'distinct' is not", NULL},
         {V("'forbidden': true"), 1, 32, "/vars/A/forbidden", "'forbidden' is not", NULL},
-        {V("'stale_ok': '1h'"), 1, 32, "/vars/A/stale_ok", "'stale_ok' is not", NULL},
         {V("'expires': '2027-01-01'"), 1, 32, "/vars/A/expires", "'expires' is not", NULL},
         {V("'aliases': []"), 1, 32, "/vars/A/aliases", "'aliases' is not", NULL},
         {V("'deprecated': {}"), 1, 32, "/vars/A/deprecated", "'deprecated' is not", NULL},
