@@ -223,6 +223,13 @@ MUST_USE int contract_check(const struct contract *contract, const struct contra
 MUST_USE int envfile_read(const char *path, struct arena *arena, const char *const **out,
                           struct findings *findings, struct err *err);
 
+/* ---- the JSON Schema ------------------------------------------------------------------------- */
+
+/* Append the contract's JSON Schema (draft 2020-12), derived from the tables that a contract is
+ * checked against; the same bytes each time. Of a key that is not built it has nothing. Errors:
+ * ERR_RESOURCE, ERR_DEFECT. */
+MUST_USE int contract_schema_write(struct buf *out, struct err *err);
+
 /* ---- the report ------------------------------------------------------------------------------ */
 
 void findings_write_text(const struct findings *f, bool color, struct buf *out);

@@ -1,0 +1,292 @@
+/* envcontract/schema_demands.c: what one key of the contract asks of another, as far as JSON Schema
+ * can say it.
+ *
+ * A variable is what `base`, its own keys and its profile's make together, so a key is said to be
+ * wrong only where nothing that lies over it can make it right: the schema never refuses what agent
+ * takes. */
+#include "envcontract/schema.h"
+
+#include <stdarg.h>
+
+#include "base/str.h"
+
+enum { FRAGMENT_MAX_BYTES = 4096 };
+
+/* A variable's name, what its keys ask of one another, and what the dynamic loader's may not have. */
+#define VARIABLES                                                               \
+    "'propertyNames': {'pattern': '^[A-Za-z_][A-Za-z0-9_]*$'},"                 \
+    "'allOf': [{'additionalProperties': {'$ref': '#/$defs/variable_demands'}}," \
+    "{'patternProperties': {'^LD_': {'$ref': '#/$defs/loader_variable'}}}]"
+
+/* Where `base` says nothing of them, a variable's own keys are all that there is. */
+#define BASE_IS_SILENT                                                              \
+    "{'properties': {'base': {'not': {'anyOf': [{'required': ['type']},"            \
+    "{'required': ['values']}, {'required': ['secret']}, {'required': ['source']}," \
+    "{'required': ['compose']}, {'required': ['profiles']}]}}}}"
+
+/* ---- what sections and keys ask for, whole -------------------------------------------------- */
+
+/* Of a section, or of one key of it. */
+static const struct demand {
+    const char *section, *key;
+    const char *members; /* ' for " */
+} demands[] = {
+    {"top", NULL,
+     "'required': ['contract', 'vars'], 'if': " BASE_IS_SILENT ","
+     "'then': {'properties': {'vars': {'additionalProperties': {'$ref': "
+     "'#/$defs/variable_alone'}}}}"},
+    {"top", "vars", VARIABLES},
+    {"included", NULL, "'required': ['contract']"},
+    {"included", "vars", VARIABLES},
+    {"profile", NULL, "'required': ['var', 'values']"},
+    {"profile", "values", "'minItems': 1, 'uniqueItems': true"},
+    {"auth", NULL,
+     "'required': ['method'], 'allOf': ["
+     "{'if': {'properties': {'method': {'const': 'approle'}}},"
+     " 'then': {'required': ['role_id', 'secret_id']}},"
+     "{'if': {'properties': {'method': {'const': 'userpass'}}},"
+     " 'then': {'required': ['username', 'password']}}]"},
+    {"database", NULL,
+     "'required': ['url'],"
+     "'if': {'properties': {'create': {'required': ['command']}}, 'required': ['create']},"
+     "'then': {'properties': {'expect': {'minItems': 1}}, 'required': ['expect']}"},
+    {"create", NULL, "'minProperties': 1, 'maxProperties': 1"},
+    {"stamp", NULL,
+     "'if': {'properties': {'style': {'const': 'plain'}}, 'required': ['style']},"
+     "'then': {'required': ['revision'],"
+     " 'properties': {'alembic': false, 'dir': false, 'heads': false}},"
+     "'else': {'properties': {'revision': {'const': 'heads'}}}"},
+    {"guard", NULL,
+     "'if': {'required': ['server']}, 'then': {'properties': {'ephemeral': {'const': false}}}"},
+    {"guard", "jobs", "'enum': [1, 2]"},
+    {"guard_ignore", NULL, "'required': ['kind', 'object', 'until', 'why']"},
+};
+
+static void add_whole(struct json *json, const struct section *section, const char *key)
+{
+    for (size_t i = 0; i < ARRAY_LEN(demands); i++) {
+        bool same = key ? str_eq(demands[i].key, key) : !demands[i].key;
+        if (same && schema_is_section(section, demands[i].section))
+            schema_add_members(json, demands[i].members);
+    }
+}
+
+void schema_add_key_demands(struct json *json, const struct section *section, const struct key *key)
+{
+    add_whole(json, section, key->name);
+}
+
+void schema_add_demands(struct json *json, const struct section *section)
+{
+    add_whole(json, section, NULL);
+}
+
+/* ---- what the keys of one variable ask of one another ---------------------------------------- */
+
+/* Where `by` is as the definition CONDITION says, `key` must not be there, or must be. */
+struct relation {
+    const char *by, *condition, *key;
+    bool by_absence; /* holds too where `by` is not said at all, in no layer */
+};
+
+/* Constraints that not every type has; a variable without a type is a string, which has none. */
+static const struct {
+    enum contract_constraint constraint;
+    struct relation relation;
+} constraints[] = {
+    {HAS_MIN_MAX, {"type", "has_no_min", "min", true}},
+    {HAS_MIN_MAX, {"type", "has_no_min", "max", true}},
+    {HAS_MIN_BYTES, {"type", "has_no_min_bytes", "min_bytes", true}},
+    {HAS_URL, {"type", "has_no_url", "url", true}},
+    {HAS_PATH, {"type", "has_no_path", "path", true}},
+};
+
+static const struct relation exclusions[] = {
+    {"secret", "is_secret", "default", false},
+    {"secret", "is_secret", "example", false},
+    {"source", "has_one_source", "compose", true},
+};
+
+/* These hang on `base` too. */
+static const struct relation needs[] = {
+    {"type", "needs_values", "values", false},
+    {"secret", "is_secret", "source", false},
+    {"source", "has_several_sources", "compose", false},
+};
+
+PRINTF(2, 3)
+static void add_members(struct json *json, const char *format, ...)
+{
+    AUTO_BUF text = BUF_INIT(FRAGMENT_MAX_BYTES);
+    va_list args;
+
+    va_start(args, format);
+    buf_addv(&text, format, args);
+    va_end(args);
+    json->out->no_memory |= text.no_memory;
+    json->out->too_long |= text.too_long;
+    schema_add_members(json, buf_text(&text));
+}
+
+/* One more entry of an open "allOf". */
+#define add_entry(json, ...)            \
+    do {                                \
+        json_begin_object(json, NULL);  \
+        add_members(json, __VA_ARGS__); \
+        json_end_object(json);          \
+    } while (0)
+
+/* Every profile that lies over the variable says BY or KEY anew; whether there are other profiles
+ * is not known here. */
+#define ALL_PROFILES_SAY                                                                         \
+    "{'properties': {'profiles': {'type': 'object', 'minProperties': 1, 'additionalProperties':" \
+    "{'anyOf': [{'required': ['%s']}, {'required': ['%s']}]}}}, 'required': ['profiles']}"
+
+#define IN_PROFILES(schema) "'properties': {'profiles': {'additionalProperties': {" schema "}}}"
+#define ABSENT(key)         "'properties': {'" key "': {'type': 'null'}}"
+#define PRESENT(key)        "'required': ['" key "'], 'properties': {'" key "': {'not': {'type': 'null'}}}"
+
+/* The definition "no_KEY", for where the variable's own `by` rules its key out. */
+static void add_exclusion_definition(struct json *json, const struct relation *r)
+{
+    add_members(json,
+                "'no_%s': {" IN_PROFILES("'if': {'not': {'required': ['%s']}}, 'then': {" ABSENT(
+                    "%s") "}") ", 'if': {'not': " ALL_PROFILES_SAY "}, 'then': {" ABSENT("%s") "}}",
+                r->key, r->by, r->key, r->by, r->key, r->key);
+}
+
+static void add_exclusion(struct json *json, const struct relation *r)
+{
+    add_entry(json, "'if': {'$ref': '#/$defs/%s'}, 'then': {'$ref': '#/$defs/no_%s'}", r->condition,
+              r->key);
+    add_entry(json, IN_PROFILES("'if': {'$ref': '#/$defs/%s'}, 'then': {" ABSENT("%s") "}"),
+              r->condition, r->key);
+    add_entry(json,
+              "'if': {" PRESENT("%s") "}, 'then': {" IN_PROFILES(
+                  "'if': {'$ref': '#/$defs/%s'}, 'then': {'required': ['%s']}") "}",
+              r->key, r->key, r->condition, r->key);
+}
+
+static void add_need(struct json *json, const struct relation *r)
+{
+    add_entry(json,
+              "'if': {'$ref': '#/$defs/%s', 'not': " ALL_PROFILES_SAY
+              "}, 'then': {" PRESENT("%s") "}",
+              r->condition, r->by, r->key, r->key, r->key);
+    add_entry(json,
+              IN_PROFILES(
+                  "'if': {'$ref': '#/$defs/%s', 'required': ['%s']}, 'then': {" PRESENT("%s") "}"),
+              r->condition, r->key, r->key, r->key);
+    add_entry(json,
+              "'if': {'not': {'required': ['%s']}}, 'then': {" IN_PROFILES(
+                  "'if': {'$ref': '#/$defs/%s'}, 'then': {'required': ['%s']}") "}",
+              r->key, r->condition, r->key);
+}
+
+/* Where `by` is not said. */
+static void add_absence(struct json *json, const struct relation *r)
+{
+    if (r->by_absence)
+        add_entry(json, "'if': {'not': {'required': ['%s']}}, 'then': {'$ref': '#/$defs/no_%s'}",
+                  r->by, r->key);
+}
+
+/* ---- definitions ---------------------------------------------------------------------------- */
+
+/* "type" names one of the types that have (or have not) one of CONSTRAINTS. Where it is taken away,
+ * "string" is left. */
+static void add_types(struct json *json, const char *definition, unsigned of, bool have)
+{
+    json_begin_object(json, definition);
+    schema_add_members(json, "'required': ['type']");
+    json_begin_object(json, "properties");
+    json_begin_object(json, "type");
+    json_begin_array(json, "enum");
+    for (int type = 0; type < CONTRACT_TYPE_COUNT; type++) {
+        if (((contract_type_constraints((enum contract_type)type) & of) != 0) == have)
+            json_add_string(json, NULL, contract_type_name((enum contract_type)type));
+    }
+    if (!have)
+        json_add_string(json, NULL, NULL);
+    json_end_array(json);
+    json_end_object(json);
+    json_end_object(json);
+    json_end_object(json);
+}
+
+static void add_conditions(struct json *json)
+{
+    for (size_t i = 0; i < ARRAY_LEN(constraints); i++) {
+        const char *condition = constraints[i].relation.condition;
+        if (i == 0 || !str_eq(condition, constraints[i - 1].relation.condition))
+            add_types(json, condition, constraints[i].constraint, false);
+    }
+    add_types(json, "needs_values", NEEDS_VALUES, true);
+    schema_add_members(
+        json, "'is_secret': {'properties': {'secret': {'const': true}}, 'required': ['secret']},"
+              "'is_command': {'type': 'object', 'properties': {'command': {'type': 'array'}},"
+              " 'required': ['command'], 'maxProperties': 1},"
+              "'has_one_source': {'properties': {'source': {'anyOf': [{'type': ['string', 'null']},"
+              " {'$ref': '#/$defs/is_command'}]}}, 'required': ['source']},"
+              "'has_several_sources': {'properties': {'source': {'type': 'object',"
+              " 'not': {'$ref': '#/$defs/is_command'}}}, 'required': ['source']}");
+}
+
+/* A secret that is to come from nowhere, and a source that decides what code is loaded. */
+static void add_source_definitions(struct json *json)
+{
+    add_members(
+        json,
+        "'secret_from_nowhere': {'if': {'$ref': '#/$defs/is_secret', 'not': " ALL_PROFILES_SAY
+        "}, 'then': {'properties': {'source': {'not': {'const': 'none'}}}}}",
+        "secret", "source");
+    add_members(
+        json,
+        "'environment_source': {'type': ['string', 'object', 'null'],"
+        " 'pattern': '^env(:|$)', 'additionalProperties': {'type': 'string',"
+        " 'pattern': '^env(:|$)'}},"
+        "'loader_variable': {" IN_PROFILES(
+            "'properties': {'source': {'$ref': '#/$defs/environment_source'}}") ","
+                                                                                "'if': "
+                                                                                "{'not':"
+                                                                                " " ALL_PROFILES_SAY
+                                                                                "}, 'then': "
+                                                                                "{'properties': "
+                                                                                "{'source':"
+                                                                                " {'$ref': "
+                                                                                "'#/$defs/"
+                                                                                "environment_"
+                                                                                "source'}}}}",
+        "source", "source");
+}
+
+void schema_add_demand_definitions(struct json *json)
+{
+    add_conditions(json);
+    add_source_definitions(json);
+    for (size_t i = 0; i < ARRAY_LEN(constraints); i++)
+        add_exclusion_definition(json, &constraints[i].relation);
+    for (size_t i = 0; i < ARRAY_LEN(exclusions); i++)
+        add_exclusion_definition(json, &exclusions[i]);
+
+    json_begin_object(json, "variable_demands");
+    json_begin_array(json, "allOf");
+    add_entry(json, "'$ref': '#/$defs/secret_from_nowhere'");
+    for (size_t i = 0; i < ARRAY_LEN(constraints); i++)
+        add_exclusion(json, &constraints[i].relation);
+    for (size_t i = 0; i < ARRAY_LEN(exclusions); i++)
+        add_exclusion(json, &exclusions[i]);
+    json_end_array(json);
+    json_end_object(json);
+
+    json_begin_object(json, "variable_alone");
+    json_begin_array(json, "allOf");
+    for (size_t i = 0; i < ARRAY_LEN(needs); i++)
+        add_need(json, &needs[i]);
+    for (size_t i = 0; i < ARRAY_LEN(constraints); i++)
+        add_absence(json, &constraints[i].relation);
+    for (size_t i = 0; i < ARRAY_LEN(exclusions); i++)
+        add_absence(json, &exclusions[i]);
+    json_end_array(json);
+    json_end_object(json);
+}
