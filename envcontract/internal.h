@@ -29,6 +29,7 @@ enum contract_constraint {
     HAS_URL = 1 << 2,
     HAS_PATH = 1 << 3,
     NEEDS_VALUES = 1 << 4,
+    HAS_ITEM = 1 << 5, /* `item` and `separator` */
 };
 
 /* enumerator, name in the contract, constraints */
@@ -40,13 +41,24 @@ enum contract_constraint {
     X(TYPE_NUMBER, "number", HAS_MIN_MAX)         \
     X(TYPE_PORT, "port", HAS_MIN_MAX)             \
     X(TYPE_DURATION, "duration", HAS_MIN_MAX)     \
+    X(TYPE_BYTES, "bytes", HAS_MIN_MAX)           \
     X(TYPE_URL, "url", HAS_URL)                   \
     X(TYPE_POSTGRES_URL, "postgres-url", HAS_URL) \
     X(TYPE_REDIS_URL, "redis-url", HAS_URL)       \
+    X(TYPE_HOST, "host", HAS_NOTHING_MORE)        \
+    X(TYPE_IP, "ip", HAS_NOTHING_MORE)            \
+    X(TYPE_CIDR, "cidr", HAS_NOTHING_MORE)        \
     X(TYPE_EMAIL, "email", HAS_NOTHING_MORE)      \
     X(TYPE_UUID, "uuid", HAS_NOTHING_MORE)        \
+    X(TYPE_SEMVER, "semver", HAS_MIN_MAX)         \
+    X(TYPE_DATE, "date", HAS_MIN_MAX)             \
+    X(TYPE_HEX, "hex", HAS_MIN_BYTES)             \
     X(TYPE_BASE64, "base64", HAS_MIN_BYTES)       \
-    X(TYPE_PATH, "path", HAS_PATH)
+    X(TYPE_JSON, "json", HAS_NOTHING_MORE)        \
+    X(TYPE_PEM, "pem", HAS_NOTHING_MORE)          \
+    X(TYPE_PATH, "path", HAS_PATH)                \
+    X(TYPE_JWT, "jwt", HAS_NOTHING_MORE)          \
+    X(TYPE_LIST, "list", HAS_ITEM)
 
 enum contract_type {
 #define X(type, name, constraints) type,
@@ -57,7 +69,8 @@ enum contract_type {
 
 /* ---- the constraints of one variable -------------------------------------------------------- */
 
-/* `min` or `max`. For int, port and duration (in ms) INTEGER counts, for number NUMBER. */
+/* `min` or `max`. For int, port, bytes, duration (in ms) and date (as 20270131) INTEGER counts, for
+ * number NUMBER, for semver the text. */
 struct contract_bound {
     const char *text; /* as the contract has it, for messages; NULL: not said */
     union {
@@ -112,6 +125,8 @@ struct contract_rules {
     const char *prefix;
     const struct contract_url_rules *url;   /* NULL: none */
     const struct contract_path_rules *path; /* NULL: none */
+    const struct contract_rules *item;      /* of a list: what each one is; NULL: any text */
+    const char *separator;                  /* of a list; NULL: a comma */
     const char *default_value;              /* NULL: none */
     const struct template *compose;         /* NULL: the value is the one part's */
 };
@@ -195,7 +210,14 @@ MUST_USE int types_check_pattern(const char *pattern, struct err *err);
 MUST_USE int types_parse_bound(enum contract_type type, const char *text,
                                struct contract_bound *out);
 
-/* types.c's way to say a violation, also for types_url.c. HINT may be NULL. */
+/* Below, at or above 0. Both are of TYPE. */
+int types_compare_bounds(enum contract_type type, const struct contract_bound *a,
+                         const struct contract_bound *b);
+
+/* What validating BYTES may cost at most, in steps of a pattern (some 20 ns each). Linear itself. */
+size_t types_most_steps(const struct contract_rules *rules, const char *bytes, size_t length);
+
+/* types.c's way to say a violation, also for the other files. HINT may be NULL. */
 void validation_add(const struct validation *v, const char *rule, const char *hint,
                     const char *format, ...) PRINTF(4, 5);
 
@@ -216,10 +238,11 @@ const char *placeholder_unresolved(const char *bytes, size_t length);
 /* ---- patterns (pattern.c) ------------------------------------------------------------------- */
 
 enum {
-    PATTERN_CACHE_SLOTS = 64,       /* a power of two; patterns beyond them are compiled again */
-    PATTERN_MATCH_LIMIT = 1000000,  /* steps; an honest pattern needs a few for each byte */
-    PATTERN_DEPTH_LIMIT = 10000,    /* nested backtracking points */
-    PATTERN_HEAP_LIMIT_KIB = 16384, /* PCRE2's memory for them */
+    PATTERN_CACHE_SLOTS = 64,         /* a power of two; patterns beyond them are compiled again */
+    PATTERN_MATCH_LIMIT = 1000000,    /* steps; an honest pattern needs a few for each byte */
+    PATTERN_ITEM_MATCH_LIMIT = 50000, /* of one item: a list has many */
+    PATTERN_DEPTH_LIMIT = 10000,      /* nested backtracking points */
+    PATTERN_HEAP_LIMIT_KIB = 16384,   /* PCRE2's memory for them */
 };
 
 /* Compiled patterns, each in the one place that its hash names. Start zeroed. */
@@ -229,6 +252,7 @@ struct pattern_cache {
         void *code;       /* pcre2_code */
     } slots[PATTERN_CACHE_SLOTS];
     void *context, *match; /* pcre2_match_context, pcre2_match_data */
+    uint32_t match_limit;  /* 0: PATTERN_MATCH_LIMIT */
 };
 
 #define AUTO_PATTERN_CACHE CLEANUP(pattern_cache_release) struct pattern_cache
@@ -237,7 +261,7 @@ void pattern_cache_release(struct pattern_cache *cache);
 enum pattern_verdict {
     PATTERN_MATCHES,
     PATTERN_DIFFERS,
-    PATTERN_GAVE_UP, /* a limit was reached */
+    PATTERN_GAVE_UP, /* a limit was reached; err has "after 1000000 steps" or the like */
     PATTERN_BROKEN,  /* it does not compile, or memory is gone: see err */
 };
 

@@ -61,6 +61,7 @@ PLAIN_SECTION(deprecated, DEPRECATED_KEYS, "deprecated");
 PLAIN_SECTION(authority, AUTHORITY_KEYS, "authority");
 PLAIN_SECTION(url, URL_KEYS, "url");
 PLAIN_SECTION(path, PATH_KEYS, "path");
+PLAIN_SECTION(item, ITEM_KEYS, "item");
 PLAIN_SECTION(after, AFTER_KEYS, "after");
 PLAIN_SECTION(test, TEST_KEYS, "test");
 PLAIN_SECTION(rotate, ROTATE_KEYS, "rotate");

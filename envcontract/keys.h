@@ -39,8 +39,10 @@ enum key_kind {
     KIND_QUERY,      /* {name: true, false, string or list} */
     KIND_MOUNTS,     /* {mount: 1 or 2} */
     KIND_URL_RULES,  /* a section, made into struct contract_url_rules */
+    KIND_ITEM_RULES, /* a section, made into struct contract_rules */
     KIND_PATH_RULES, /* a section, made into struct contract_path_rules */
     KIND_TYPE,       /* a variable's type */
+    KIND_ITEM_TYPE,  /* the type of a list's item: any but a list */
     KIND_VERSION,    /* 1 */
     KIND_DATE,       /* "2027-01-31" */
     KIND_TEXTS_MAP,  /* an object of lists of strings */
@@ -151,8 +153,8 @@ struct section {
     KEY(VARIABLE_MIN_BYTES, "min_bytes", KIND_COUNT, BUILT, NOTHING)                               \
     KEY(VARIABLE_PATTERN, "pattern", KIND_PATTERN, BUILT, NOTHING)                                 \
     KEY(VARIABLE_PREFIX, "prefix", KIND_TEXT, BUILT, NOTHING)                                      \
-    KEY(VARIABLE_ITEM, "item", KIND_ANY, LATER, NOTHING)                                           \
-    KEY(VARIABLE_SEPARATOR, "separator", KIND_TEXT, LATER, NOTHING)                                \
+    KEY(VARIABLE_ITEM, "item", KIND_ITEM_RULES, BUILT, SECTION(item))                              \
+    KEY(VARIABLE_SEPARATOR, "separator", KIND_TEXT, BUILT, NOTHING)                                \
     KEY(VARIABLE_URL, "url", KIND_URL_RULES, BUILT, SECTION(url))                                  \
     KEY(VARIABLE_PATH, "path", KIND_PATH_RULES, BUILT, SECTION(path))                              \
     KEY(VARIABLE_SECRET, "secret", KIND_BOOL, BUILT, NOTHING)                                      \
@@ -211,6 +213,18 @@ struct section {
     KEY(DEPRECATED_SINCE, "since", KIND_DATE, BUILT, NOTHING)                                      \
     KEY(DEPRECATED_REMOVE, "remove", KIND_DATE, BUILT, NOTHING)                                    \
     KEY(DEPRECATED_USE, "use", KIND_TEXT, BUILT, NOTHING)
+
+#define ITEM_KEYS(KEY)                                                                             \
+    KEY(ITEM_TYPE, "type", KIND_ITEM_TYPE, BUILT, NOTHING)                                         \
+    KEY(ITEM_VALUES, "values", KIND_SCALARS, BUILT, NOTHING)                                       \
+    KEY(ITEM_MIN, "min", KIND_BOUND, BUILT, NOTHING)                                               \
+    KEY(ITEM_MAX, "max", KIND_BOUND, BUILT, NOTHING)                                               \
+    KEY(ITEM_LENGTH, "length", KIND_LENGTH, BUILT, NOTHING)                                        \
+    KEY(ITEM_MIN_BYTES, "min_bytes", KIND_COUNT, BUILT, NOTHING)                                   \
+    KEY(ITEM_PATTERN, "pattern", KIND_PATTERN, BUILT, NOTHING)                                     \
+    KEY(ITEM_PREFIX, "prefix", KIND_TEXT, BUILT, NOTHING)                                          \
+    KEY(ITEM_URL, "url", KIND_URL_RULES, BUILT, SECTION(url))                                      \
+    KEY(ITEM_PATH, "path", KIND_PATH_RULES, BUILT, SECTION(path))
 
 #define URL_KEYS(KEY)                                                                              \
     KEY(URL_SCHEME, "scheme", KIND_TEXT_OR_TEXTS, BUILT, NOTHING)                                  \
@@ -365,6 +379,7 @@ enum deprecated_key { DEPRECATED_KEYS(KEY_ENUMERATOR) DEPRECATED_KEY_COUNT };
 enum variable_key { VARIABLE_KEYS(KEY_ENUMERATOR) VARIABLE_KEY_COUNT };
 enum url_key { URL_KEYS(KEY_ENUMERATOR) URL_KEY_COUNT };
 enum path_key { PATH_KEYS(KEY_ENUMERATOR) PATH_KEY_COUNT };
+enum item_key { ITEM_KEYS(KEY_ENUMERATOR) ITEM_KEY_COUNT };
 enum rotate_key { ROTATE_KEYS(KEY_ENUMERATOR) ROTATE_KEY_COUNT };
 enum database_key { DATABASE_KEYS(KEY_ENUMERATOR) DATABASE_KEY_COUNT };
 enum authority_key { AUTHORITY_KEYS(KEY_ENUMERATOR) AUTHORITY_KEY_COUNT };
@@ -423,6 +438,14 @@ void condition_check_names(struct contract_document *d, const struct contract_co
 
 void rules_build_url(struct contract_document *d, struct node *value);
 void rules_build_path(struct contract_document *d, struct node *value);
+
+/* The type and its constraints from a variable's keys; the rest of RULES is left as it is. */
+void rules_build_constraints(const struct node *const at[static VARIABLE_KEY_COUNT],
+                             struct contract_rules *rules);
+
+/* The rules of a list's item, where they stand (types_item.c); findings for what a schema cannot
+ * say of them. */
+void item_build(struct contract_document *d, struct node *value);
 
 /* A variable's keys as they are in one profile. */
 struct layers {

@@ -36,20 +36,19 @@ static const char *const kind_words[KIND_COUNT_OF_KINDS] = {
     [KIND_QUERY] = "an object of parameters",
     [KIND_MOUNTS] = "an object of mounts, each 1 or 2",
     [KIND_URL_RULES] = "an object",
+    [KIND_ITEM_RULES] = "an object",
     [KIND_PATH_RULES] = "an object",
     [KIND_TYPE] = "a type's name",
+    [KIND_ITEM_TYPE] = "a type's name",
     [KIND_VERSION] = "the number 1",
     [KIND_DATE] = "a date such as \"2027-01-31\"",
     [KIND_TEXTS_MAP] = "an object of lists of strings",
     [KIND_MATCH] = "an object of patterns",
 };
 
-/* Every type that the format has; those that contract_type_name does not know come later. */
 #define TYPE_NAME(type, name, constraints) name,
-static const char *const types_built[] = {CONTRACT_TYPES(TYPE_NAME) NULL};
+static const char *const type_names[] = {CONTRACT_TYPES(TYPE_NAME) NULL};
 #undef TYPE_NAME
-static const char *const types_later[] = {"bytes", "host", "ip",  "cidr", "semver", "date",
-                                          "hex",   "json", "pem", "jwt",  "list",   NULL};
 
 static void wrong_kind(struct contract_document *d, const struct key *key, const struct node *value)
 {
@@ -340,8 +339,10 @@ static void check_rules(struct contract_document *d, const struct key *key, stru
     keys_check(d, key->section, value);
     if (key->kind == KIND_URL_RULES)
         rules_build_url(d, value);
-    else
+    else if (key->kind == KIND_PATH_RULES)
         rules_build_path(d, value);
+    else
+        item_build(d, value);
 }
 
 static void check_version(struct contract_document *d, const struct key *key, struct node *value)
@@ -353,6 +354,15 @@ static void check_version(struct contract_document *d, const struct key *key, st
                 "this version reads contracts of version %d", KEY_VERSION);
 }
 
+static void check_type(struct contract_document *d, const struct key *key, struct node *value)
+{
+    if (!is_kind(d, key, value, NODE_STRING))
+        return;
+    check_word(d, "a type", value, type_names, NULL);
+    if (key->kind == KIND_ITEM_TYPE && str_eq(value->text, contract_type_name(TYPE_LIST)))
+        problem(d, value, AT_VALUE, NULL, "an item is no list itself");
+}
+
 /* Strings, numbers and words. */
 static void check_scalar(struct contract_document *d, const struct key *key, struct node *value)
 {
@@ -361,9 +371,8 @@ static void check_scalar(struct contract_document *d, const struct key *key, str
             wrong_kind(d, key, value);
     } else if (key->kind == KIND_BOOL || key->kind == KIND_FREE_TEXT) {
         (void)is_kind(d, key, value, key->kind == KIND_BOOL ? NODE_BOOL : NODE_STRING);
-    } else if (key->kind == KIND_TYPE) {
-        if (is_kind(d, key, value, NODE_STRING))
-            check_word(d, "a type", value, types_built, types_later);
+    } else if (key->kind == KIND_TYPE || key->kind == KIND_ITEM_TYPE) {
+        check_type(d, key, value);
     } else if (is_kind(d, key, value, NODE_STRING)) {
         check_word(d, key->name, value, key->words, key->words_later);
     }
@@ -438,8 +447,10 @@ static const kind_checker checkers[KIND_COUNT_OF_KINDS] = {
     [KIND_QUERY] = check_query,
     [KIND_MOUNTS] = check_mounts,
     [KIND_URL_RULES] = check_rules,
+    [KIND_ITEM_RULES] = check_rules,
     [KIND_PATH_RULES] = check_rules,
     [KIND_TYPE] = check_scalar,
+    [KIND_ITEM_TYPE] = check_scalar,
     [KIND_VERSION] = check_version,
     [KIND_DATE] = check_date,
     [KIND_TEXTS_MAP] = check_members,

@@ -10,10 +10,9 @@
 #include "base/str.h"
 
 enum {
-    MAX_SAID = 64, /* problems of one variable that are remembered */
-    /* A default is held against its own pattern, and a pattern may take a million steps: 20 ms. */
-    MAX_PATTERN_DEFAULTS = 32,
-    MAX_DEFAULT_BYTES = 16 * 1024 * 1024, /* of all defaults, base's counted each time */
+    MAX_SAID = 64,                                /* problems of one variable that are remembered */
+    MAX_DEFAULT_STEPS = 32 * PATTERN_MATCH_LIMIT, /* of holding defaults to their rules: 0.6 s */
+    MAX_DEFAULT_BYTES = 16 * 1024 * 1024,         /* of all defaults, base's counted each time */
     SUBJECT_BYTES = 128,
 };
 
@@ -29,7 +28,7 @@ struct look {
 
 /* What is left for the whole document. */
 struct budget {
-    size_t pattern_defaults, default_bytes;
+    size_t default_steps, default_bytes;
     bool exceeded; /* said */
 };
 
@@ -88,6 +87,8 @@ static void look_at_constraints(const struct look *look, struct said *said)
         {VARIABLE_MIN_BYTES, HAS_MIN_BYTES, "this type has no 'min_bytes'"},
         {VARIABLE_URL, HAS_URL, "this type has no 'url'"},
         {VARIABLE_PATH, HAS_PATH, "this type has no 'path'"},
+        {VARIABLE_ITEM, HAS_ITEM, "this type has no 'item'"},
+        {VARIABLE_SEPARATOR, HAS_ITEM, "this type has no 'separator'"},
     };
     unsigned has = contract_type_constraints(look->variable.rules->type);
 
@@ -119,9 +120,7 @@ static void look_at_bounds(const struct look *look, struct said *said)
         say(look, said, max, AT_VALUE, NULL, "'max' is no value of its type");
     if (!rules->min.text || !rules->max.text)
         return;
-    bool crossed = rules->type == TYPE_NUMBER ? rules->max.number < rules->min.number
-                                              : rules->max.integer < rules->min.integer;
-    if (crossed)
+    if (types_compare_bounds(rules->type, &rules->max, &rules->min) < 0)
         say(look, said, max, AT_VALUE, NULL, "'max' is below 'min'");
 }
 
@@ -224,18 +223,20 @@ static void look_at_compose(const struct look *look, struct said *said)
 /* Whether looking at this default is within the document's budgets. */
 static bool may_validate(const struct look *look, struct budget *budget, size_t length)
 {
-    bool pattern = look->variable.rules->pattern != NULL;
+    const struct contract_rules *rules = look->variable.rules;
+    bool may = budget->default_bytes > length;
+    size_t steps = may ? types_most_steps(rules, rules->default_value, length) : 0;
 
-    if (budget->default_bytes > length && (!pattern || budget->pattern_defaults > 0)) {
+    if (may && steps <= budget->default_steps) {
         budget->default_bytes -= length + 1;
-        budget->pattern_defaults -= pattern;
+        budget->default_steps -= steps;
         return true;
     }
     if (!budget->exceeded)
         problem_warning(look->d, look->layers.at[VARIABLE_DEFAULT], AT_VALUE, NULL,
-                        "more than %d defaults with a pattern, or %d bytes of defaults: from "
+                        "too many defaults with a pattern, or more than %d bytes of defaults: from "
                         "here on they are checked when they are used",
-                        MAX_PATTERN_DEFAULTS, MAX_DEFAULT_BYTES);
+                        MAX_DEFAULT_BYTES);
     budget->exceeded = true;
     return false;
 }
@@ -354,8 +355,7 @@ static void check_all_names(struct contract_document *d, const struct node *obje
 
 void lint_variables(struct contract_document *d)
 {
-    struct budget budget = {.pattern_defaults = MAX_PATTERN_DEFAULTS,
-                            .default_bytes = MAX_DEFAULT_BYTES};
+    struct budget budget = {.default_steps = MAX_DEFAULT_STEPS, .default_bytes = MAX_DEFAULT_BYTES};
 
     d->looks_left = CONTRACT_MAX_LOOKS;
     d->source_bytes_left = CONTRACT_MAX_SOURCE_BYTES;

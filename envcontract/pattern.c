@@ -70,8 +70,7 @@ static int prepare(struct pattern_cache *cache, struct err *err)
         pcre2_match_data_free(match);
         return err_nomem(err);
     }
-    (void)pcre2_set_match_limit(context, PATTERN_MATCH_LIMIT); /* these three cannot fail */
-    (void)pcre2_set_depth_limit(context, PATTERN_DEPTH_LIMIT);
+    (void)pcre2_set_depth_limit(context, PATTERN_DEPTH_LIMIT); /* these cannot fail */
     (void)pcre2_set_heap_limit(context, PATTERN_HEAP_LIMIT_KIB);
     cache->context = context;
     cache->match = match;
@@ -112,6 +111,8 @@ enum pattern_verdict pattern_match(struct pattern_cache *cache, const char *patt
     if (!code)
         return PATTERN_BROKEN;
 
+    uint32_t steps = cache->match_limit ? cache->match_limit : PATTERN_MATCH_LIMIT;
+    (void)pcre2_set_match_limit(cache->context, steps); /* cannot fail */
     int count = pcre2_match(code, (PCRE2_SPTR)bytes, length, 0, 0, cache->match, cache->context);
     if (count >= 0)
         return PATTERN_MATCHES;
@@ -119,8 +120,15 @@ enum pattern_verdict pattern_match(struct pattern_cache *cache, const char *patt
     case PCRE2_ERROR_NOMATCH:
         return PATTERN_DIFFERS;
     case PCRE2_ERROR_MATCHLIMIT:
+        (void)err_set(err, ERR_VIOLATION, "after %u steps", (unsigned)steps);
+        return PATTERN_GAVE_UP;
     case PCRE2_ERROR_DEPTHLIMIT:
+        (void)err_set(err, ERR_VIOLATION, "at %d choices inside of one another",
+                      PATTERN_DEPTH_LIMIT);
+        return PATTERN_GAVE_UP;
     case PCRE2_ERROR_HEAPLIMIT:
+        (void)err_set(err, ERR_VIOLATION, "with %d KiB of choices to come back to",
+                      PATTERN_HEAP_LIMIT_KIB);
         return PATTERN_GAVE_UP;
     case PCRE2_ERROR_NOMEMORY:
         (void)err_nomem(err);

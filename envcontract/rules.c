@@ -128,10 +128,11 @@ void layers_merge(const struct contract_document *d, size_t index, const char *p
 
 /* Keys that make a difference to struct contract_rules. */
 static const enum variable_key rule_keys[] = {
-    VARIABLE_TYPE,    VARIABLE_VALUES,         VARIABLE_MIN,      VARIABLE_MAX,
-    VARIABLE_LENGTH,  VARIABLE_MIN_BYTES,      VARIABLE_PATTERN,  VARIABLE_PREFIX,
-    VARIABLE_URL,     VARIABLE_PATH,           VARIABLE_REQUIRED, VARIABLE_EMPTY,
-    VARIABLE_DEFAULT, VARIABLE_PLACEHOLDER_OK, VARIABLE_COMPOSE,
+    VARIABLE_TYPE,      VARIABLE_VALUES,         VARIABLE_MIN,      VARIABLE_MAX,
+    VARIABLE_LENGTH,    VARIABLE_MIN_BYTES,      VARIABLE_PATTERN,  VARIABLE_PREFIX,
+    VARIABLE_URL,       VARIABLE_PATH,           VARIABLE_REQUIRED, VARIABLE_EMPTY,
+    VARIABLE_DEFAULT,   VARIABLE_PLACEHOLDER_OK, VARIABLE_COMPOSE,  VARIABLE_ITEM,
+    VARIABLE_SEPARATOR,
 };
 
 static bool is_plain(const struct layers *layers)
@@ -177,9 +178,10 @@ static void build_length(const struct node *value, struct contract_rules *rules)
     rules->length_max = max->kind == NODE_NULL ? SIZE_MAX : (size_t)to;
 }
 
-static void build_constraints(const struct layers *layers, struct contract_rules *rules)
+void rules_build_constraints(const struct node *const at[static VARIABLE_KEY_COUNT],
+                             struct contract_rules *rules)
 {
-    const struct node *const *at = layers->at;
+    rules->type = type_of(at[VARIABLE_TYPE]);
     unsigned constraints = contract_type_constraints(rules->type);
 
     rules->values = node_list(at[VARIABLE_VALUES]);
@@ -194,6 +196,10 @@ static void build_constraints(const struct layers *layers, struct contract_rules
         rules->url = at[VARIABLE_URL]->built;
     if ((constraints & HAS_PATH) && of_kind(at[VARIABLE_PATH], NODE_OBJECT))
         rules->path = at[VARIABLE_PATH]->built;
+    if ((constraints & HAS_ITEM) && of_kind(at[VARIABLE_ITEM], NODE_OBJECT))
+        rules->item = at[VARIABLE_ITEM]->built;
+    if (constraints & HAS_ITEM)
+        rules->separator = node_text(at[VARIABLE_SEPARATOR]);
 }
 
 static void build_rules(const struct layers *layers, struct contract_rules *rules)
@@ -201,7 +207,6 @@ static void build_rules(const struct layers *layers, struct contract_rules *rule
     const struct node *const *at = layers->at;
     const struct node *required = at[VARIABLE_REQUIRED];
 
-    rules->type = type_of(at[VARIABLE_TYPE]);
     rules->placeholder_ok = node_truth(at[VARIABLE_PLACEHOLDER_OK], false);
     rules->empty_ok = str_eq(node_text(at[VARIABLE_EMPTY]), "ok");
     rules->default_value = node_scalar(at[VARIABLE_DEFAULT]);
@@ -212,7 +217,7 @@ static void build_rules(const struct layers *layers, struct contract_rules *rule
     }
     if (node_text(at[VARIABLE_COMPOSE]))
         rules->compose = at[VARIABLE_COMPOSE]->built;
-    build_constraints(layers, rules);
+    rules_build_constraints(at, rules);
 }
 
 void rules_build(struct contract_document *d, struct arena *a, size_t index,

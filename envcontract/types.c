@@ -1,45 +1,17 @@
-/* envcontract/types.c: one validator for each type in a table, and the constraints of all types.
+/* envcontract/types.c: the table of types, and the constraints that are held against a value.
  *
  * Nothing here shows a value: a message gives its length, what was expected and where the trouble
  * begins. */
+#include "envcontract/types.h"
+
 #include <errno.h>
 #include <fcntl.h>
-#include <math.h>
-#include <string.h>
-#include <strings.h>
+#include <stdlib.h>
 #include <sys/stat.h>
 
 #include "base/str.h"
-#include "envcontract/internal.h"
 
-enum {
-    VALUES_SHOWN = 8, /* of `values`; more are counted */
-    PORT_MAX = 65535,
-    UUID_BYTES = 36,
-    EMAIL_MAX_BYTES = 254, /* RFC 5321, 4.5.3.1.3, without the brackets */
-    EMAIL_USER_BYTES = 64,
-    DNS_LABEL_BYTES = 63,
-};
-
-#define NO_PLACE SIZE_MAX /* the trouble is with the whole, not at a byte */
-
-/* Whether BYTES are of the type. If not, *place is where the trouble begins, or NO_PLACE. */
-typedef bool validator(const char *bytes, size_t length, size_t *place);
-
-static bool is_digit(char c)
-{
-    return c >= '0' && c <= '9';
-}
-
-static bool is_alphanumeric(char c)
-{
-    return is_digit(c) || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z');
-}
-
-static bool is_hex(char c)
-{
-    return is_digit(c) || (c >= 'a' && c <= 'f') || (c >= 'A' && c <= 'F');
-}
+enum { VALUES_SHOWN = 8 }; /* of `values`; more are counted */
 
 void validation_add(const struct validation *v, const char *rule, const char *hint,
                     const char *format, ...)
@@ -67,150 +39,6 @@ static void add_expected(const struct validation *v, const char *rule, const cha
 
 /* ---- the types ------------------------------------------------------------------------------ */
 
-static bool is_bool(const char *bytes, size_t length, size_t *place)
-{
-    static const char *const words[] = {"true", "false", "yes", "no", "on", "off", "1", "0"};
-    *place = NO_PLACE;
-    for (size_t i = 0; i < ARRAY_LEN(words); i++)
-        if (strlen(words[i]) == length && strncasecmp(words[i], bytes, length) == 0)
-            return true;
-    return false;
-}
-
-/* Digits from AT on; where they end. */
-static size_t skip_digits(const char *bytes, size_t length, size_t at)
-{
-    while (at < length && is_digit(bytes[at]))
-        at++;
-    return at;
-}
-
-static bool is_int(const char *bytes, size_t length, size_t *place)
-{
-    int64_t number;
-    size_t sign = length > 0 && bytes[0] == '-', end = skip_digits(bytes, length, sign);
-    *place = end < length || end == sign ? end : NO_PLACE; /* only digits: out of range */
-    return str_to_int64(bytes, length, &number) == 0;
-}
-
-/* As in JSON (RFC 8259, 6), within what a double can hold. */
-static bool is_number(const char *bytes, size_t length, size_t *place)
-{
-    size_t at = length > 0 && bytes[0] == '-';
-    size_t whole = at;
-    at = skip_digits(bytes, length, at);
-    *place = at;
-    if (at == whole)
-        return false;
-    if (bytes[whole] == '0' && at > whole + 1) {
-        *place = whole;
-        return false;
-    }
-    if (at < length && bytes[at] == '.') {
-        size_t fraction = at + 1;
-        *place = at = skip_digits(bytes, length, fraction);
-        if (at == fraction)
-            return false;
-    }
-    if (at < length && (bytes[at] == 'e' || bytes[at] == 'E')) {
-        size_t exponent = at + 1;
-        if (exponent < length && (bytes[exponent] == '+' || bytes[exponent] == '-'))
-            exponent++;
-        *place = at = skip_digits(bytes, length, exponent);
-        if (at == exponent)
-            return false;
-    }
-    if (at < length)
-        return false;
-    *place = NO_PLACE;
-    return isfinite(strtod(bytes, NULL)); /* the process's locale is C: the point is '.' */
-}
-
-static bool is_port(const char *bytes, size_t length, size_t *place)
-{
-    int64_t number;
-    size_t end = skip_digits(bytes, length, 0);
-    *place = end < length || length == 0 ? end : NO_PLACE;
-    return end == length && str_to_int64(bytes, length, &number) == 0 && number >= 1 &&
-           number <= PORT_MAX;
-}
-
-static bool is_duration(const char *bytes, size_t length, size_t *place)
-{
-    int64_t ms;
-    *place = NO_PLACE;
-    return str_to_duration(bytes, length, &ms) == 0;
-}
-
-static bool is_email_user(const char *bytes, size_t length, size_t *place)
-{
-    for (size_t i = 0; i < length; i++) {
-        bool dot = bytes[i] == '.';
-        bool stray_dot = dot && (i == 0 || i + 1 == length || bytes[i - 1] == '.');
-        *place = i;
-        if (stray_dot ||
-            (!dot && !is_alphanumeric(bytes[i]) && !strchr("!#$%&'*+/=?^_`{|}~-", bytes[i])))
-            return false;
-    }
-    *place = length ? NO_PLACE : 0;
-    return length >= 1 && length <= EMAIL_USER_BYTES;
-}
-
-static bool is_dns_name(const char *bytes, size_t length, size_t *place)
-{
-    size_t label = 0; /* bytes of it so far */
-    for (size_t i = 0; i < length; i++) {
-        *place = i;
-        if (bytes[i] == '.' ? label == 0 || bytes[i - 1] == '-'
-                            : !is_alphanumeric(bytes[i]) && (bytes[i] != '-' || label == 0))
-            return false;
-        label = bytes[i] == '.' ? 0 : label + 1;
-        if (label > DNS_LABEL_BYTES)
-            return false;
-    }
-    *place = length ? length - 1 : 0;
-    return label > 0 && bytes[length - 1] != '-';
-}
-
-/* One address and nothing else: what mail servers exchange (RFC 5321), without quoted strings. */
-static bool is_email(const char *bytes, size_t length, size_t *place)
-{
-    const char *at = memchr(bytes, '@', length);
-    *place = NO_PLACE;
-    if (!at || length > EMAIL_MAX_BYTES)
-        return false;
-    size_t user = (size_t)(at - bytes);
-    if (!is_email_user(bytes, user, place))
-        return false;
-    if (is_dns_name(at + 1, length - user - 1, place))
-        return true;
-    *place += user + 1;
-    return false;
-}
-
-static bool is_uuid(const char *bytes, size_t length, size_t *place)
-{
-    size_t i = 0;
-    for (; i < length && i < UUID_BYTES; i++) {
-        bool hyphen = i == 8 || i == 13 || i == 18 || i == 23;
-        if (hyphen ? bytes[i] != '-' : !is_hex(bytes[i]))
-            break;
-    }
-    *place = i < length ? i : NO_PLACE;
-    return i == UUID_BYTES && length == UUID_BYTES;
-}
-
-static bool is_base64(const char *bytes, size_t length, size_t *place)
-{
-    size_t decoded, i = 0;
-    while (i < length && (is_alphanumeric(bytes[i]) || strchr("+/-_", bytes[i])))
-        i++;
-    while (i < length && bytes[i] == '=')
-        i++;
-    *place = i < length ? i : NO_PLACE; /* else the padding, or both alphabets in one */
-    return str_base64_length(bytes, length, &decoded) == 0;
-}
-
 static const struct {
     const char *name;
     unsigned constraints;
@@ -222,17 +50,28 @@ static const struct {
 
 /* A type without a validator here takes every text, or has more to say than one sentence. */
 static const struct {
-    validator *is;
+    type_validator *is;
     const char *expected;
+    bool has_lines; /* a place is a line and a character of it */
 } validators[CONTRACT_TYPE_COUNT] = {
-    [TYPE_BOOL] = {is_bool, "true, false, yes, no, on, off, 1 or 0"},
-    [TYPE_INT] = {is_int, "a whole number of 64 bits"},
-    [TYPE_NUMBER] = {is_number, "a number as JSON writes it"},
-    [TYPE_PORT] = {is_port, "a port from 1 to 65535"},
-    [TYPE_DURATION] = {is_duration, "a duration such as 500ms, 30s, 5m, 2h or 30d"},
-    [TYPE_EMAIL] = {is_email, "one e-mail address"},
-    [TYPE_UUID] = {is_uuid, "a UUID (8-4-4-4-12 hexadecimal digits)"},
-    [TYPE_BASE64] = {is_base64, "base64 (one of its two alphabets, padded or not)"},
+    [TYPE_BOOL] = {types_is_bool, "true, false, yes, no, on, off, 1 or 0"},
+    [TYPE_INT] = {types_is_int, "a whole number of 64 bits"},
+    [TYPE_NUMBER] = {types_is_number, "a number as JSON writes it"},
+    [TYPE_PORT] = {types_is_port, "a port from 1 to 65535"},
+    [TYPE_DURATION] = {types_is_duration, "a duration such as 500ms, 30s, 5m, 2h or 30d"},
+    [TYPE_BYTES] = {types_is_bytes, "a number of bytes such as 4096, 512KiB or 10MB"},
+    [TYPE_HOST] = {types_is_host, "a host name or an address"},
+    [TYPE_IP] = {types_is_ip, "an IPv4 or IPv6 address"},
+    [TYPE_CIDR] = {types_is_cidr, "a network such as 10.1.0.0/16 or fd00::/8"},
+    [TYPE_EMAIL] = {types_is_email, "one e-mail address"},
+    [TYPE_UUID] = {types_is_uuid, "a UUID (8-4-4-4-12 hexadecimal digits)"},
+    [TYPE_SEMVER] = {types_is_semver, "a version such as 1.4.0 or 2.0.0-rc.1"},
+    [TYPE_DATE] = {types_is_date, "a day such as 2027-01-31"},
+    [TYPE_HEX] = {types_is_hex, "pairs of hexadecimal digits"},
+    [TYPE_BASE64] = {types_is_base64, "base64 (one of its two alphabets, padded or not)"},
+    [TYPE_JSON] = {types_is_json, "one JSON value", .has_lines = true},
+    [TYPE_PEM] = {types_is_pem, "PEM blocks", .has_lines = true},
+    [TYPE_JWT] = {types_is_jwt, "a signed JWT (header.claims.signature, each in base64url)"},
 };
 
 const char *contract_type_name(enum contract_type type)
@@ -245,18 +84,41 @@ unsigned contract_type_constraints(enum contract_type type)
     return types[type].constraints;
 }
 
+/* "character 5", or "line 3, character 5". */
+static void add_place(struct message *out, bool has_lines, const char *bytes, size_t place)
+{
+    size_t line = 1, begin = 0;
+    for (size_t i = 0; has_lines && i < place; i++) {
+        if (bytes[i] == '\n') {
+            line++;
+            begin = i + 1;
+        }
+    }
+    if (has_lines)
+        message_addf(out, "line %zu, ", line);
+    message_addf(out, "character %zu", shape_characters(bytes + begin, place - begin) + 1);
+}
+
 static bool check_type(const struct validation *v, enum contract_type type, const char *bytes,
                        size_t length)
 {
-    size_t place;
-    if (!validators[type].is || validators[type].is(bytes, length, &place))
+    struct trouble trouble = TROUBLE_INIT;
+    if (!validators[type].is || validators[type].is(bytes, length, &trouble))
         return true;
-
+    if (trouble.no_memory) {
+        v->findings->no_memory = true;
+        return false;
+    }
     struct message what = {0};
+    bool has_place = trouble.at < length; /* behind the end there is nothing to look at */
     message_addf(&what, "%s", validators[type].expected);
-    if (place != NO_PLACE && place < length)
-        message_addf(&what, ", trouble at character %zu", shape_characters(bytes, place) + 1);
-    add_expected(v, "type", NULL, bytes, length, what.text);
+    if (trouble.what || has_place)
+        message_addf(&what, ", %s", trouble.what ? trouble.what : "trouble");
+    if (has_place) {
+        message_addf(&what, " at ");
+        add_place(&what, validators[type].has_lines, bytes, trouble.at);
+    }
+    add_expected(v, "type", trouble.hint, bytes, length, what.text);
     return false;
 }
 
@@ -265,23 +127,34 @@ static bool check_type(const struct validation *v, enum contract_type type, cons
 int types_parse_bound(enum contract_type type, const char *text, struct contract_bound *out)
 {
     struct contract_bound bound = {.text = text};
-    size_t length = strlen(text), place;
-    if (!(types[type].constraints & HAS_MIN_MAX) || !validators[type].is(text, length, &place))
+    struct trouble unused = TROUBLE_INIT;
+    size_t length = strlen(text);
+    if (!(types[type].constraints & HAS_MIN_MAX) || !validators[type].is(text, length, &unused))
         return -1;
+    bool read = true;
     if (type == TYPE_NUMBER)
         bound.number = strtod(text, NULL);
-    else if (type == TYPE_DURATION ? str_to_duration(text, length, &bound.integer) != 0
-                                   : str_to_int64(text, length, &bound.integer) != 0)
+    else if (type == TYPE_DURATION)
+        read = str_to_duration(text, length, &bound.integer) == 0;
+    else if (type == TYPE_BYTES)
+        read = types_read_bytes(text, length, &bound.integer, &unused);
+    else if (type == TYPE_DATE)
+        read = types_read_date(text, length, &bound.integer, &unused);
+    else if (type != TYPE_SEMVER) /* it is compared as text */
+        read = str_to_int64(text, length, &bound.integer) == 0;
+    if (!read)
         return -1;
     *out = bound;
     return 0;
 }
 
-static int compare(enum contract_type type, const struct contract_bound *a,
-                   const struct contract_bound *b)
+int types_compare_bounds(enum contract_type type, const struct contract_bound *a,
+                         const struct contract_bound *b)
 {
     if (type == TYPE_NUMBER)
         return (a->number > b->number) - (a->number < b->number);
+    if (type == TYPE_SEMVER)
+        return types_compare_semver(a->text, b->text);
     return (a->integer > b->integer) - (a->integer < b->integer);
 }
 
@@ -292,9 +165,9 @@ static void check_bounds(const struct validation *v, const struct contract_rules
     if ((!rules->min.text && !rules->max.text) ||
         types_parse_bound(rules->type, bytes, &value) != 0)
         return;
-    if (rules->min.text && compare(rules->type, &value, &rules->min) < 0)
+    if (rules->min.text && types_compare_bounds(rules->type, &value, &rules->min) < 0)
         validation_add(v, "min", NULL, "below the minimum of %s", rules->min.text);
-    if (rules->max.text && compare(rules->type, &value, &rules->max) > 0)
+    if (rules->max.text && types_compare_bounds(rules->type, &value, &rules->max) > 0)
         validation_add(v, "max", NULL, "above the maximum of %s", rules->max.text);
 }
 
@@ -303,7 +176,7 @@ static void check_values(const struct validation *v, const struct contract_rules
 {
     size_t count = 0;
     for (const char *const *value = rules->values; *value; value++, count++)
-        if (strlen(*value) == length && memcmp(*value, bytes, length) == 0)
+        if (strncmp(*value, bytes, length) == 0 && (*value)[length] == '\0')
             return;
 
     struct message what = {0}, hint = {0};
@@ -341,9 +214,12 @@ static void check_length(const struct validation *v, const struct contract_rules
 static void check_min_bytes(const struct validation *v, const struct contract_rules *rules,
                             const char *bytes, size_t length)
 {
-    size_t decoded;
-    if (rules->type == TYPE_BASE64 && str_base64_length(bytes, length, &decoded) == 0 &&
-        decoded < rules->min_bytes)
+    struct trouble unused = TROUBLE_INIT;
+    size_t decoded = length / 2;
+    if (rules->type == TYPE_HEX ? !types_is_hex(bytes, length, &unused)
+                                : str_base64_length(bytes, length, &decoded) != 0)
+        return; /* said: it is not of the type */
+    if (decoded < rules->min_bytes)
         validation_add(v, "length", NULL, "%zu byte%s after decoding, expected at least %zu",
                        decoded, decoded == 1 ? "" : "s", rules->min_bytes);
 }
@@ -374,7 +250,7 @@ static void check_pattern(const struct validation *v, const char *pattern, const
         return;
     case PATTERN_GAVE_UP:
         validation_add(v, "pattern", "Write the pattern without repetitions inside of repetitions.",
-                       "matching `%s` was given up after %d steps", pattern, PATTERN_MATCH_LIMIT);
+                       "matching `%s` was given up %s", pattern, err.text);
         return;
     case PATTERN_BROKEN:
         if (err.kind == ERR_RESOURCE)
@@ -415,8 +291,12 @@ void types_validate(const struct validation *v, const struct contract_rules *rul
     }
     if (check_type(v, rules->type, bytes, length))
         check_bounds(v, rules, bytes);
+    if (rules->type == TYPE_JWT)
+        types_check_expiry(v, bytes, length);
     if (types[rules->type].constraints & HAS_URL)
         types_validate_url(v, rules, bytes, length);
+    if (types[rules->type].constraints & HAS_ITEM)
+        types_validate_list(v, rules, bytes, length);
     if (rules->values)
         check_values(v, rules, bytes, length);
     if (rules->has_length)

@@ -117,7 +117,7 @@ static const struct {
     {TYPE_INT, "\"1\"", "type", "quotes around it"},
     {TYPE_NUMBER, "1.", "type", "expected a number as JSON writes it"},
     {TYPE_NUMBER, ".5", "type", "trouble at character 1"},
-    {TYPE_NUMBER, "01", "type", "trouble at character 1"},
+    {TYPE_NUMBER, "01", "type", "a leading zero at character 1"},
     {TYPE_NUMBER, "1e", "type", "expected a number"},
     {TYPE_NUMBER, "nan", "type", "trouble at character 1"},
     {TYPE_NUMBER, "0x10", "type", "trouble at character 2"},

@@ -1,0 +1,123 @@
+/* envcontract/types_list.c: the items of a list, each against the rules of its kind.
+ *
+ * An item is what stands between two separators, white space included: programs disagree on
+ * trimming, so an item that needs it is wrong. The list's own values, length, prefix and pattern are
+ * about the whole text. */
+#include <stdio.h>
+
+#include "envcontract/types.h"
+
+enum {
+    BAD_ITEMS = 8, /* described; what follows is not looked at */
+    SUBJECT_BYTES = 192,
+    /* What an item may cost, in steps of a pattern (some 20 ns). */
+    ITEM_STEPS = 20,
+    ITEM_URL_STEPS = 2000,
+    ITEM_PATH_STEPS = 500,
+};
+
+static const char comma[] = ",";
+
+/* The item at *AT, and *at behind its separator; false behind the last one. */
+static bool next_item(const char *bytes, size_t length, const char *separator, size_t *at,
+                      const char **item, size_t *item_length)
+{
+    size_t separator_length = strlen(separator);
+    if (*at > length)
+        return false;
+    *item = bytes + *at;
+    const char *end = memmem(*item, length - *at, separator, separator_length);
+    *item_length = end ? (size_t)(end - *item) : length - *at;
+    *at = end ? *at + *item_length + separator_length : length + 1;
+    return true;
+}
+
+static const char *separator_of(const struct contract_rules *rules)
+{
+    return rules->separator ? rules->separator : comma;
+}
+
+/* What stands in for a value does so inside of a list, too. */
+static bool is_stand_in(const struct validation *v, const struct contract_rules *rules,
+                        const char *item, size_t length)
+{
+    const char *unresolved = placeholder_unresolved(item, length);
+    if (unresolved) {
+        validation_add(v, "unresolved", NULL, "still %s and no value", unresolved);
+        return true;
+    }
+    if (!v->variable->secret || rules->placeholder_ok || !placeholder_is(item, length))
+        return false;
+    validation_add(v, "placeholder", NULL, "a placeholder");
+    return true;
+}
+
+/* ITEM has a NUL behind it. */
+static void check_item(const struct validation *v, const struct contract_rules *rules,
+                       const char *item, size_t length)
+{
+    if (length == 0)
+        validation_add(v, "empty", "An empty list is an empty value.", "nothing in it");
+    else if (!is_stand_in(v, rules, item, length) && rules->item)
+        types_validate(v, rules->item, item, length);
+}
+
+void types_validate_list(const struct validation *v, const struct contract_rules *rules,
+                         const char *bytes, size_t length)
+{
+    AUTO_PATTERN_CACHE own = {0};
+    AUTO_BUF copy = BUF_INIT(length);
+    char subject[SUBJECT_BYTES];
+    struct validation inner = *v;
+    const char *item;
+    size_t item_length, at = 0, bad = 0;
+
+    inner.subject = subject;
+    inner.patterns = v->patterns ? v->patterns : &own; /* compiled once for all items */
+    uint32_t steps = inner.patterns->match_limit;
+    inner.patterns->match_limit = PATTERN_ITEM_MATCH_LIMIT;
+    for (size_t index = 1; next_item(bytes, length, separator_of(rules), &at, &item, &item_length);
+         index++) {
+        size_t before = v->findings->count;
+        buf_clear(&copy);
+        buf_add(&copy, item, item_length);
+        if (copy.no_memory) {
+            v->findings->no_memory = true;
+            break;
+        }
+        (void)snprintf(subject, sizeof subject, "%sitem %zu: ", v->subject, index);
+        check_item(&inner, rules, buf_text(&copy), item_length);
+        if (v->findings->count == before || ++bad < BAD_ITEMS || at > length)
+            continue;
+        validation_add(v, "type", NULL,
+                       "%d items are wrong, and what is behind item %zu was not "
+                       "looked at",
+                       BAD_ITEMS, index);
+        break;
+    }
+    inner.patterns->match_limit = steps;
+}
+
+static size_t steps_of(const struct contract_rules *rules, size_t match_limit)
+{
+    size_t steps = ITEM_STEPS;
+    for (const char *const *value = rules->values; value && *value; value++)
+        steps++;
+    if (rules->url)
+        steps += ITEM_URL_STEPS;
+    if (rules->path)
+        steps += ITEM_PATH_STEPS;
+    return steps + (rules->pattern ? match_limit : 0);
+}
+
+size_t types_most_steps(const struct contract_rules *rules, const char *bytes, size_t length)
+{
+    size_t steps = steps_of(rules, PATTERN_MATCH_LIMIT), item_length, at = 0;
+    const char *item;
+    if (rules->type != TYPE_LIST)
+        return steps;
+    size_t of_item = rules->item ? steps_of(rules->item, PATTERN_ITEM_MATCH_LIMIT) : ITEM_STEPS;
+    while (next_item(bytes, length, separator_of(rules), &at, &item, &item_length))
+        steps += of_item;
+    return steps;
+}
