@@ -13,7 +13,9 @@
  *               with kv_answer.c: what came back for it
  *   lease.c     leases, the identity's end, revoking it
  *   vault.c     what others see
- *   source.c    references of every kind */
+ *   source.c    references of every kind
+ *               with source_command.c: what a command puts out
+ *   sealed*.c   the sealed store (sealed_store.h) */
 #ifndef VAULT_INTERNAL_H
 #define VAULT_INTERNAL_H
 
@@ -23,6 +25,7 @@
 #include "base/buf.h"
 #include "base/clock.h"
 #include "base/log.h"
+#include "base/ref.h"
 #include "vault/vault.h"
 
 enum {
@@ -256,6 +259,14 @@ MUST_USE int auth_check_header_value(const char **text, size_t *length, const ch
 /* Read a regular file or a pipe whole; with GUARDED not one that anybody may write. sys_errno
  * ENOENT: it is not there. */
 MUST_USE int source_read_file(const char *path, bool guarded, struct buf *out, struct err *err);
+
+/* NAME's value in ENVIRONMENT (NULL-terminated NAME=value, or NULL), or NULL. */
+const char *source_environment_get(const char *const *environment, const char *name);
+
+/* What REF's command puts out, with PATH, HOME and LANG of ENVIRONMENT alone; WHAT is for messages. */
+MUST_USE int source_read_command(const struct ref *ref, const char *const *environment,
+                                 const char *what, int64_t deadline_ms, struct buf *out,
+                                 struct err *err);
 
 /* ---- mount.c -------------------------------------------------------------------------------- */
 

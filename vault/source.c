@@ -8,16 +8,11 @@
 
 #include "base/file.h"
 #include "base/mem.h"
-#include "base/proc.h"
 #include "base/str.h"
 #include "vault/internal.h"
+#include "vault/sealed.h"
 
-enum {
-    STDERR_KEPT_BYTES = 4 * 1024,
-    HOW_BYTES = 8 * 1024,  /* how a command ended, with its last words */
-    NAMES_BYTES = 512,     /* of the fields that are there, in a message */
-    COMMAND_VARIABLES = 3, /* PATH, HOME, LANG */
-};
+enum { NAMES_BYTES = 512 }; /* of the fields that are there, in a message */
 
 /* What was read, at one place to the end of the set: leases are pointed at. */
 struct kept_read {
@@ -29,6 +24,7 @@ struct source_set {
     const struct vault_settings *settings;
     const char *const *environment;
     struct vault *vault;
+    struct sealed_source sealed;
     struct kept_read **reads;
     size_t read_count, read_capacity;
 };
@@ -56,6 +52,7 @@ void source_set_free(struct source_set *set)
         free(set->reads[i]);
     }
     free(set->reads);
+    sealed_source_release(&set->sealed);
     vault_free(set->vault);
     free(set);
 }
@@ -123,11 +120,11 @@ static size_t without_newline(const struct buf *b)
 
 /* ---- environment ---------------------------------------------------------------------------- */
 
-static const char *environment_get(const struct source_set *set, const char *name)
+const char *source_environment_get(const char *const *environment, const char *name)
 {
     size_t length = strlen(name);
 
-    for (const char *const *entry = set->environment; entry && *entry; entry++)
+    for (const char *const *entry = environment; entry && *entry; entry++)
         if (strncmp(*entry, name, length) == 0 && (*entry)[length] == '=')
             return *entry + length + 1;
     return NULL;
@@ -136,7 +133,7 @@ static const char *environment_get(const struct source_set *set, const char *nam
 static void resolve_env(const struct source_set *set, struct source_request *request)
 {
     const char *name = request->ref.path ? request->ref.path : request->variable;
-    const char *value = name ? environment_get(set, name) : NULL;
+    const char *value = name ? source_environment_get(set->environment, name) : NULL;
 
     if (value) {
         request->value = secret_borrow(value, strlen(value));
@@ -197,87 +194,36 @@ static void resolve_file(struct source_request *request)
     failed(request, &err);
 }
 
+/* ---- the sealed store ------------------------------------------------------------------------ */
+
+static void resolve_sealed(struct source_set *set, struct source_request *request,
+                           int64_t deadline_ms)
+{
+    const char *folder = set->settings ? set->settings->folder : NULL;
+    AUTO_SECRET value = SECRET_INIT;
+    struct err err = ERR_INIT;
+
+    if (sealed_source_get(&set->sealed, folder, request->ref.path, deadline_ms, &value, &err) ==
+        0) {
+        answer(request, secret_reveal(&value), secret_length(&value), "the sealed value");
+    } else if (err.kind == ERR_SOURCE_MISSING) {
+        request->err = err;
+        absent(request);
+    } else {
+        failed(request, &err);
+    }
+}
+
 /* ---- commands ------------------------------------------------------------------------------- */
-
-static void add_last_line(const struct buf *text, struct buf *out)
-{
-    const char *start = buf_text(text);
-    size_t length = text->len;
-
-    str_trim(&start, &length);
-    const char *newline = memrchr(start, '\n', length);
-    if (newline) {
-        length -= (size_t)(newline + 1 - start);
-        start = newline + 1;
-    }
-    if (length > 0)
-        buf_adds(out, ": ");
-    buf_add(out, start, length);
-}
-
-/* Nobody else may have written what we execute. */
-static int check_command(const struct proc_request *request, struct err *err)
-{
-    AUTO_FREE char *path = NULL;
-
-    if (proc_find(request->argv[0], request->environment, request->folder, ERR_FILE, &path, err) !=
-        0)
-        return -1;
-    AUTO_FREE char *joined = file_join(request->folder ? request->folder : "", path);
-    if (!joined)
-        return err_nomem(err);
-    AUTO_FD fd = open(joined, O_RDONLY | O_CLOEXEC | O_NOCTTY);
-    if (fd < 0)
-        return errno == EACCES ? 0 /* executable and not readable: not looked at */
-                               : err_errno(err, ERR_FILE, "open '%s'", joined);
-    return file_check_mode(fd, joined, false, err);
-}
-
-/* Run it; its stdout is in OUT, or *err says how it ended. */
-static int run_command(const struct proc_request *request, struct err *err)
-{
-    struct proc_result result = {0};
-    AUTO_BUF how = BUF_INIT(HOW_BYTES);
-
-    if (check_command(request, err) != 0)
-        return -1;
-    if (proc_run(request, ERR_SOURCE_DOWN, &result, err) != 0) {
-        if (!result.timed_out && err->kind == ERR_SOURCE_DOWN)
-            err->kind = ERR_SOURCE_DATA; /* it can't be started, or said too much */
-        return -1;
-    }
-    if (result.exit_code == 0)
-        return 0;
-    proc_describe(&result, &how);
-    add_last_line(request->error_output, &how);
-    return err_set(err, ERR_SOURCE_DATA, "the command '%s' %s", request->argv[0], buf_text(&how));
-}
 
 static void resolve_command(const struct source_set *set, struct source_request *request,
                             int64_t deadline_ms)
 {
-    static const char *const names[COMMAND_VARIABLES] = {"PATH", "HOME", "LANG"};
-    const char *environment[COMMAND_VARIABLES + 1] = {NULL};
     AUTO_BUF output = BUF_INIT(SOURCE_COMMAND_MAX_BYTES);
-    AUTO_BUF error_output = BUF_INIT(STDERR_KEPT_BYTES);
     struct err err = ERR_INIT;
-    size_t count = 0;
 
-    for (size_t i = 0; i < ARRAY_LEN(names); i++) {
-        const char *value = environment_get(set, names[i]);
-        if (value) /* the entry, which starts before its value */
-            environment[count++] = value - strlen(names[i]) - 1;
-    }
-    const struct proc_request command = {
-        .argv = request->ref.argv,
-        .environment = environment,
-        .folder = request->ref.folder,
-        .output = &output,
-        .error_output = &error_output,
-        .deadline_ms = clock_earlier(deadline_ms, clock_in_ms(SOURCE_COMMAND_MS)),
-        .what = request->variable,
-    };
-    if (run_command(&command, &err) != 0)
+    if (source_read_command(&request->ref, set->environment, request->variable, deadline_ms,
+                            &output, &err) != 0)
         failed(request, &err);
     else
         answer(request, buf_text(&output), without_newline(&output), "what the command put out");
@@ -431,11 +377,9 @@ static void resolve_vault(struct source_set *set, struct source_request *request
 
 /* ---- all ------------------------------------------------------------------------------------ */
 
-static void resolve_here(const struct source_set *set, struct source_request *request,
+static void resolve_here(struct source_set *set, struct source_request *request,
                          int64_t deadline_ms)
 {
-    struct err err = ERR_INIT;
-
     switch (request->ref.kind) {
     case REF_ENV:
         resolve_env(set, request);
@@ -447,8 +391,7 @@ static void resolve_here(const struct source_set *set, struct source_request *re
         resolve_command(set, request, deadline_ms);
         break;
     case REF_SEALED:
-        (void)err_set(&err, ERR_CONTRACT, "sealed: sources are not in this version");
-        failed(request, &err);
+        resolve_sealed(set, request, deadline_ms);
         break;
     case REF_NONE:
         (void)err_set(&request->err, ERR_SOURCE_MISSING, "its source is none");

@@ -2,7 +2,7 @@
  *
  * A source_set resolves many references in one go: each distinct path is one request and one lease,
  * Vault's requests are in flight together, commands and files are read in order. Vault is opened at
- * the first reference that needs it, so a contract without one needs no Vault. */
+ * the first reference that needs it, so a contract without one needs no Vault; so is the sealed store. */
 #ifndef VAULT_SOURCE_H
 #define VAULT_SOURCE_H
 
@@ -29,7 +29,7 @@ enum source_state {
 };
 
 struct source_request {
-    struct ref ref;       /* REF_NONE is ABSENT; REF_SEALED fails with "not in this version" */
+    struct ref ref;       /* REF_NONE is ABSENT */
     const char *variable; /* for messages */
     /* answer */
     enum source_state state;

@@ -223,14 +223,18 @@ static void a_command_has_a_ceiling_and_a_deadline(void **state)
     source_set_free(set);
 }
 
-static void none_is_absent_and_sealed_is_not_in_this_version(void **state)
+static void none_is_absent_and_so_is_a_name_without_a_sealed_store(void **state)
 {
     const struct source_request none = {.ref = {.kind = REF_NONE}, .variable = "VARIABLE"};
     const struct source_request sealed = {.ref = {.kind = REF_SEALED, .path = "X"},
                                           .variable = "VARIABLE"};
     (void)state;
     (void)not_set(none, SOURCE_ABSENT);
-    assert_text_has(not_set(sealed, SOURCE_FAILED).text, "not in this version");
+    assert_int_equal(setenv("AGENT_SEALED", "/no/such/store", 1), 0);
+    struct err err = not_set(sealed, SOURCE_ABSENT);
+    assert_text_has(err.text, "/no/such/store");
+    assert_text_has(err.hint, "agent seal init");
+    assert_int_equal(unsetenv("AGENT_SEALED"), 0);
 }
 
 int main(void)
@@ -244,7 +248,7 @@ int main(void)
         cmocka_unit_test(a_command_sees_nothing_of_vaults_credentials),
         cmocka_unit_test(a_command_that_fails_is_told_with_its_last_words),
         cmocka_unit_test(a_command_has_a_ceiling_and_a_deadline),
-        cmocka_unit_test(none_is_absent_and_sealed_is_not_in_this_version),
+        cmocka_unit_test(none_is_absent_and_so_is_a_name_without_a_sealed_store),
     };
     return cmocka_run_group_tests(tests, make_folder, remove_folder);
 }
