@@ -63,8 +63,20 @@ static int from_file(const char *path, enum cleaning how, struct secret *out, st
     return keep(buf_text(&content), content.len, how, out, err);
 }
 
-/* A setting of the contract: NAME is its key, TEXT env:NAME, file:PATH or, where that may stand in a
- * contract, the value. *out stays unset when the variable is not set or empty. */
+static int from_sealed(const struct vault *v, const char *name, enum cleaning how,
+                       struct secret *out, struct err *err)
+{
+    struct sealed_source own = {0};
+    AUTO_SECRET value = SECRET_INIT;
+    int result = sealed_source_get(v->sealed ? v->sealed : &own, v->config.folder, name,
+                                   CLOCK_NEVER, &value, err);
+
+    sealed_source_release(&own);
+    return result != 0 ? -1 : keep(secret_reveal(&value), secret_length(&value), how, out, err);
+}
+
+/* A setting of the contract: NAME is its key, TEXT env:NAME, file:PATH, sealed:NAME or, where that may
+ * stand in a contract, the value. *out stays unset when the variable is not set or empty. */
 struct setting {
     const char *name, *text;
     bool literal_is_fine;
@@ -88,10 +100,15 @@ static int read_setting(const struct vault *v, const struct setting *setting, st
                    ? 0
                    : err_wrap(err, "the contract's vault.auth.%s", setting->name);
     }
+    if (str_starts(text, "sealed:"))
+        return from_sealed(v, text + strlen("sealed:"), setting->how, out, err) == 0
+                   ? 0
+                   : err_wrap(err, "the contract's vault.auth.%s", setting->name);
     if (setting->literal_is_fine)
         return keep(text, strlen(text), setting->how, out, err);
     (void)err_set(err, ERR_CONTRACT,
-                  "the contract's vault.auth.%s is neither env:NAME nor file:PATH", setting->name);
+                  "the contract's vault.auth.%s is none of env:NAME, file:PATH and sealed:NAME",
+                  setting->name);
     return err_hint(err, "A secret is not written into a contract.");
 }
 

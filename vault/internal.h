@@ -26,6 +26,7 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/ref.h"
+#include "vault/sealed.h"
 #include "vault/vault.h"
 
 enum {
@@ -299,7 +300,8 @@ struct known_mount {
 
 struct vault {
     struct vault_config config;
-    struct http *http; /* NULL before the first request */
+    struct http *http;            /* NULL before the first request */
+    struct sealed_source *sealed; /* where `sealed:` in auth comes from, borrowed; NULL: its own */
     struct secret token;
     const char *method; /* "token", "approle", "userpass"; NULL before auth_ensure */
     bool logged_in;

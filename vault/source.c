@@ -337,6 +337,7 @@ static int ask_vault(struct source_set *set, struct vault_read *reads, size_t wa
     if (!set->vault &&
         vault_open(set->settings ? set->settings : &nothing_said, &set->vault, err) != 0)
         return -1;
+    set->vault->sealed = &set->sealed;
     struct err first; /* each read has its own, and those are looked at */
     int result = vault_read_all(set->vault, reads, wanted, deadline_ms, &first);
     (void)result;
