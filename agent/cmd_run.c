@@ -1,10 +1,10 @@
 /* agent/cmd_run.c: the story: load, fetch, check, make the database, become the application. */
 #include "agent/cmd.h"
+#include "agent/inline.h"
 #include "agent/job.h"
 #include "agent/leave.h"
 #include "agent/start.h"
 #include "base/log.h"
-#include "base/mem.h"
 #include "base/str.h"
 
 static bool with_bootstrap, replace, supervise, only_contract;
@@ -66,63 +66,19 @@ static int ensure_database(struct job *job, struct err *err)
     return 0;
 }
 
-/* Without a contract: values of the environment that are references are resolved in place. */
-static int resolve_inline(struct job *job, struct err *err)
-{
-    struct environment *e = &job->environment;
-    AUTO_FREE struct source_request *requests = NULL;
-    AUTO_FREE const char **names = NULL;
-    size_t count = 0;
-    int result = 0;
-
-    if (environment_index(e, (const char *const *)environ, err) != 0)
-        return -1;
-    requests = mem_new(e->count + 1, sizeof(*requests));
-    names = mem_new(e->count + 1, sizeof(*names));
-    if (!requests || !names)
-        return err_nomem(err);
-    for (size_t i = 0; i < e->count; i++) {
-        const char *equals = e->entries[i] ? strchr(e->entries[i], '=') : NULL;
-        if (!equals || !ref_is_inline(equals + 1))
-            continue;
-        names[count] = arena_dup_n(&job->arena, e->entries[i], (size_t)(equals - e->entries[i]));
-        if (!names[count])
-            return err_nomem(err);
-        if (ref_parse(&job->arena, equals + 1, &requests[count].ref, err) != 0)
-            return err_wrap(err, "environment variable '%s'", names[count]);
-        requests[count].variable = names[count];
-        count++;
-    }
-    if (count == 0)
-        return 0;
-    if (job_sources(job, err) != 0 ||
-        source_resolve(job->sources, requests, count, job->call->deadline_ms, err) != 0)
-        result = -1;
-    for (size_t i = 0; i < count; i++) {
-        if (result == 0 && requests[i].state != SOURCE_SET) {
-            *err = requests[i].err;
-            result = err_wrap(err, "environment variable '%s'", names[i]);
-        }
-        if (result == 0)
-            result = environment_set(e, names[i], &requests[i].value, err);
-        secret_release(&requests[i].value);
-    }
-    return result;
-}
-
 /* What is asked for and can't be had without a contract must not be passed over in silence. */
 static int do_without_contract(struct job *job, struct err *err)
 {
-    const char *option = with_bootstrap              ? "--bootstrap"
-                         : only_contract             ? "--only-contract"
-                         : job->call->common.profile ? "--profile"
-                                                     : NULL;
+    AUTO_INLINE_VALUES values = INLINE_VALUES_INIT;
+    const char *option = with_bootstrap ? "--bootstrap" : only_contract ? "--only-contract" : NULL;
 
-    if (!option)
-        return resolve_inline(job, err);
-    err_set(err, ERR_USAGE, "%s needs a contract, and there is no '%s'", option,
-            job_contract_path(job->call));
-    return err_hint(err, "Name it with --contract FILE or AGENT_CONTRACT.");
+    if (inline_allowed(job->call, option, err) != 0 || inline_resolve(job, NULL, &values, err) != 0)
+        return -1;
+    for (size_t i = 0; i < values.count; i++)
+        if (environment_set(&job->environment, values.requests[i].variable,
+                            &values.requests[i].value, err) != 0)
+            return -1;
+    return 0;
 }
 
 static int prepare(struct job *job, struct err *err)

@@ -22,6 +22,8 @@
 #include "migrations/graph.h"
 #include "vault/source.h"
 
+struct trace;
+
 struct job {
     const struct invocation *call;
     const char *const *given_environment; /* in place of the process's own (--env-file), or NULL */
@@ -34,6 +36,8 @@ struct job {
     struct contract_value *values; /* parallel to contract->variables */
     struct arena arena;            /* texts that the values point at */
     bool has_unchecked;            /* something was resolved since the last check */
+    bool names_unchecked;          /* all that the application gets was */
+    struct trace *traces; /* agent/explain.h: parallel to values, in the arena; NULL: not wanted */
 };
 
 #define JOB_INIT(invocation) ((struct job){.call = (invocation)})

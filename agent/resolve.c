@@ -1,4 +1,5 @@
 /* agent/resolve.c: job_resolve: every wanted variable from its source, in one go. */
+#include "agent/explain.h"
 #include "agent/job.h"
 #include "agent/mask.h"
 #include "base/log.h"
@@ -215,6 +216,11 @@ static int assemble(struct resolution *r, const struct wanted *wanted, struct er
         result = contract_assemble(job->contract, variable, &input, value, &job->findings, err);
     value->resolved = result == 0;
     job->has_unchecked = true;
+    if (!needs_no_source(job, variable) &&
+        explain_record(job, wanted->variable, &r->requests[wanted->first], err) != 0) {
+        free(parts);
+        return -1;
+    }
     if (result == 0 && variable->secret && secret_is_set(&value->bytes))
         result = mask_value(&value->bytes, parts, variable->part_count, err);
     free(parts);

@@ -240,13 +240,101 @@ void findings_write_json(const struct findings *f, const char *profile, size_t c
 /* Add one (agent/ has findings of its own: a source that failed). Strings are copied. */
 void findings_add(struct findings *f, const struct finding *finding);
 
-/* ---- writing values out (fetch) -------------------------------------------------------------- */
+/* ---- writing values out (fetch, seal export) ------------------------------------------------- */
 
-enum value_format { FORMAT_ENV, FORMAT_JSON, FORMAT_DOTENV, FORMAT_SHELL };
+/* What each is for, and what its reader would change, is in envcontract/output.c. */
+enum value_format {
+    FORMAT_ENV,
+    FORMAT_DOTENV,
+    FORMAT_JSON,
+    FORMAT_SHELL,
+    FORMAT_GITHUB,
+    FORMAT_KUBERNETES,
+    FORMAT_SYSTEMD
+};
+#define VALUE_FORMATS "env|dotenv|json|shell|github|kubernetes|systemd" /* in the enum's order */
 
-/* Append NAME with BYTES in that format (JSON: a member, with COMMA before it where not FIRST). -1,
- * ERR_VIOLATION, naming the variable, where the format can't carry the value. OUT holds secrets. */
-MUST_USE int value_write(enum value_format format, const char *name, const struct secret *bytes,
-                         bool first, struct buf *out, struct err *err);
+/* The format of that word of VALUE_FORMATS; NULL: env. */
+enum value_format value_format_of(const char *word);
+
+/* One document of many values: values_begin, values_add for each, values_end. Set format and out,
+ * and what the format needs besides; leave the rest zero. What fails leaves the buffers unusable:
+ * write nothing of them. OUT and MASKS hold secrets. */
+struct value_writer {
+    enum value_format format;
+    struct buf *out;
+    struct buf *masks;  /* github: what goes to stdout, before anything else */
+    const char *object; /* kubernetes: the name of the Secret */
+    const char *name_space; /* kubernetes: its namespace, or NULL */
+    size_t count, data_bytes;
+};
+
+/* Errors: ERR_USAGE, what the format needs besides is missing or wrong. */
+MUST_USE int values_begin(struct value_writer *w, struct err *err);
+
+/* Errors: ERR_VIOLATION, with the variable and the format, where it can't carry the value;
+ * ERR_RESOURCE. SECRET: github masks it. */
+MUST_USE int values_add(struct value_writer *w, const char *name, const struct secret *bytes,
+                        bool secret, struct err *err);
+MUST_USE int values_end(struct value_writer *w, struct err *err);
+
+/* ---- derived documents (docs) ---------------------------------------------------------------- */
+
+/* kind, its word in the contract, the name of a file that is one by its name alone */
+#define DOCS_KINDS(X)                                          \
+    X(DOCS_ENVIRONMENT, "environment", "ENVIRONMENT_CONTRACT.md") \
+    X(DOCS_DATABASE, "database", "DB_AUTHORITY.md")            \
+    X(DOCS_ROTATION, "rotation", "SECRETS_ROTATION.md")        \
+    X(DOCS_ENV_EXAMPLE, "env-example", ".env*.example")        \
+    X(DOCS_SCHEMA, "schema", "*.schema.json")
+
+enum docs_kind {
+#define X(kind, word, name) kind,
+    DOCS_KINDS(X)
+#undef X
+        DOCS_KIND_COUNT
+};
+
+enum { DOCS_FILE_MAX_BYTES = 64 * 1024 * 1024 }; /* one of them, as it is and as it is to be */
+
+/* One file of `docs`. */
+struct docs_file {
+    const char *path; /* as the contract has it: from its folder */
+    enum docs_kind kind;
+    const char *profile;         /* of an example; NULL: the contract has none */
+    const char *const *sections; /* NULL-terminated, in their order; NULL: all */
+};
+
+/* One migration, for the inventory; agent/ reads them with migrations/. */
+struct docs_migration {
+    const char *id, *message, *file; /* file: from the contract's folder */
+    const char *const *parents;      /* NULL-terminated */
+    bool is_head;
+};
+
+struct docs_migrations {
+    const struct docs_migration *list; /* in the order of an upgrade */
+    size_t count;
+    const char *const *heads; /* NULL-terminated */
+    const char *absent;       /* why there is no list, a clause; NULL: there is one */
+};
+
+/* What is there already: TEXT is NULL where nothing is. PATH is for errors. */
+struct docs_present {
+    const char *path, *text;
+    size_t length;
+};
+
+/* What `docs` asks for, in the order of the contract; in ARENA. COUNT is 0 where it has none. */
+MUST_USE int docs_list(struct contract *contract, struct arena *arena,
+                       const struct docs_file **out, size_t *count, struct err *err);
+
+/* FILE as it has to be, appended to OUT: what is between the markers of PRESENT made anew and all
+ * else kept, or the whole of it. The same contract gives the same bytes everywhere. It selects
+ * profiles: variables of CONTRACT are others afterwards. Errors: ERR_FILE, PRESENT has no markers or
+ * broken ones (with the line), or is nothing that agent made; ERR_CONTRACT; ERR_RESOURCE. */
+MUST_USE int docs_render(struct contract *contract, const struct docs_file *file,
+                         const struct docs_migrations *migrations,
+                         const struct docs_present *present, struct buf *out, struct err *err);
 
 #endif

@@ -292,7 +292,7 @@ def test_each_format_and_json_alone(case: Case) -> None:
     broken = case.agent("fetch", env={"A": "two\nlines", "B": "2"}).expect(1)
     assert broken.stdout == "" and not lacks(broken.stderr, ["A", "line"]), broken
     wrong = case.agent("fetch", "--format", "yaml", env=env).expect(2)
-    assert not lacks(wrong.stderr, ["yaml", "env|json|dotenv|shell"]), wrong
+    assert not lacks(wrong.stderr, ["yaml", "env|dotenv|json|shell|github|kubernetes|systemd"]), wrong
 
 
 # ---- TLS ----------------------------------------------------------------------------------------------

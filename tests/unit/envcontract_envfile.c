@@ -193,7 +193,10 @@ static void what_fetch_writes_as_dotenv_is_read_back(void **state)
         AUTO_BUF out = BUF_INIT(1024);
         struct err err = ERR_INIT;
         struct secret value = secret_borrow(values[i], strlen(values[i]));
-        assert_int_equal(value_write(FORMAT_DOTENV, "A", &value, true, &out, &err), 0);
+        struct value_writer writer = {.format = FORMAT_DOTENV, .out = &out};
+        assert_int_equal(values_begin(&writer, &err), 0);
+        assert_int_equal(values_add(&writer, "A", &value, false, &err), 0);
+        assert_int_equal(values_end(&writer, &err), 0);
         AUTO_READING r;
         read_text(&r, buf_text(&out));
         assert_int_equal(r.findings.count, 0);
