@@ -30,7 +30,7 @@ static bool next_line(const char *bytes, size_t length, size_t *at, struct line 
     return true;
 }
 
-/* Whether LINE is "-----WORD LABEL-----". */
+/* Whether LINE is "-----WORD LABEL-----". A label has no two dashes in a row (RFC 7468, 3). */
 static bool is_edge(const struct line *line, const char *word, struct line *label)
 {
     static const char dashes[] = "-----";
@@ -40,7 +40,7 @@ static bool is_edge(const struct line *line, const char *word, struct line *labe
         memcmp(line->text + line->length - dash, dashes, dash) != 0)
         return false;
     *label = (struct line){.text = line->text + begin, .length = line->length - begin - dash};
-    return true;
+    return !memmem(label->text, label->length, "--", 2);
 }
 
 /* One line of base64 inside of BLOCK. */

@@ -1,54 +1,13 @@
 /* tests/unit/envcontract_types.c: every type and every constraint, good values and bad ones. */
-#include "tests/lib/unit.h"
+#include "tests/unit/envcontract_types.h"
 
-#include <string.h>
+#include <stdlib.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "envcontract/internal.h"
-
-static const struct contract_position nowhere = {.file = "contract.json", .line = 3};
-
-/* The findings of BYTES against RULES. */
-static void validate(const struct contract_rules *rules, bool secret, const char *bytes,
-                     size_t length, struct findings *findings)
-{
-    struct contract_variable variable = {.name = "NAME", .position = nowhere, .secret = secret};
-    struct validation v = {
-        .variable = &variable, .position = &nowhere, .subject = "", .findings = findings};
-    types_validate(&v, rules, bytes, length);
-}
-
-static void assert_good(const struct contract_rules *rules, const char *value)
-{
-    AUTO_FINDINGS findings = FINDINGS_INIT;
-    validate(rules, false, value, strlen(value), &findings);
-    if (findings.count > 0)
-        fail_msg("%s '%s': %s: %s", contract_type_name(rules->type), value, findings.list[0].rule,
-                 findings.list[0].message);
-}
-
-/* One finding, of that rule, with PART in its message. */
-static void assert_bad(const struct contract_rules *rules, const char *value, const char *rule,
-                       const char *part)
-{
-    AUTO_FINDINGS findings = FINDINGS_INIT;
-    validate(rules, false, value, strlen(value), &findings);
-    if (findings.count != 1)
-        fail_msg("%s '%s': %zu findings", contract_type_name(rules->type), value, findings.count);
-    assert_string_equal(findings.list[0].rule, rule);
-    assert_string_equal(findings.list[0].variable, "NAME");
-    assert_int_equal(findings.list[0].severity, FINDING_ERROR);
-    assert_int_equal(findings.list[0].line, 3);
-    assert_text_has(findings.list[0].message, part);
-}
-
 #define UUID "123e4567-e89b-12d3-a456-426614174000"
 
-static const struct {
-    enum contract_type type;
-    const char *value;
-} good[] = {
+static const struct good_value good[] = {
     {TYPE_STRING, "anything at all \xff"},
     {TYPE_ENUM, "x"},
     {TYPE_BOOL, "true"},
@@ -101,10 +60,7 @@ static const struct {
     {TYPE_PATH, "relative"},
 };
 
-static const struct {
-    enum contract_type type;
-    const char *value, *rule, *part;
-} bad[] = {
+static const struct bad_value bad[] = {
     {TYPE_BOOL, "truth", "type", "5 characters, expected true, false"},
     {TYPE_BOOL, "2", "type", "1 character, expected"},
     {TYPE_BOOL, "true ", "type", "white space at the end"},
@@ -165,19 +121,13 @@ static const struct {
 static void good_values_pass(void **state)
 {
     (void)state;
-    for (size_t i = 0; i < ARRAY_LEN(good); i++) {
-        struct contract_rules rules = {.type = good[i].type};
-        assert_good(&rules, good[i].value);
-    }
+    assert_all_good(good, ARRAY_LEN(good));
 }
 
 static void bad_values_are_described(void **state)
 {
     (void)state;
-    for (size_t i = 0; i < ARRAY_LEN(bad); i++) {
-        struct contract_rules rules = {.type = bad[i].type};
-        assert_bad(&rules, bad[i].value, bad[i].rule, bad[i].part);
-    }
+    assert_all_bad(bad, ARRAY_LEN(bad));
 }
 
 static void a_nul_byte_is_refused_in_every_type(void **state)
@@ -198,16 +148,9 @@ static void every_type_has_a_name_and_its_constraints(void **state)
     (void)state;
     assert_string_equal(contract_type_name(TYPE_POSTGRES_URL), "postgres-url");
     assert_int_equal(contract_type_constraints(TYPE_BASE64), HAS_MIN_BYTES);
+    assert_int_equal(contract_type_constraints(TYPE_LIST), HAS_ITEM);
     for (unsigned type = 0; type < CONTRACT_TYPE_COUNT; type++)
         assert_non_null(contract_type_name((enum contract_type)type));
-}
-
-static struct contract_bound bound(enum contract_type type, const char *text)
-{
-    struct contract_bound result;
-    if (types_parse_bound(type, text, &result) != 0)
-        fail_msg("'%s' is no bound", text);
-    return result;
 }
 
 static void bounds_include_both_ends(void **state)
@@ -345,7 +288,20 @@ static void a_pattern_that_runs_away_is_given_up(void **state)
     value[63] = '!';
     value[64] = '\0';
     struct contract_rules rules = {.type = TYPE_STRING, .pattern = "(a|aa)+"};
-    assert_bad(&rules, value, "pattern", "was given up");
+    assert_bad(&rules, value, "pattern", "was given up after 1000000 steps");
+}
+
+static void a_pattern_that_digs_too_deep_is_given_up(void **state)
+{
+    (void)state;
+    enum { LENGTH = 20000 };
+    char *value = malloc(LENGTH + 1);
+    assert_non_null(value);
+    memset(value, 'a', LENGTH);
+    value[LENGTH] = '\0';
+    struct contract_rules rules = {.type = TYPE_STRING, .pattern = "(?:a|b)*"};
+    assert_bad(&rules, value, "pattern", "was given up at 10000 choices inside of one another");
+    free(value);
 }
 
 static void a_broken_pattern_is_named_with_its_byte(void **state)
@@ -530,6 +486,69 @@ static void all_that_is_wrong_is_said_at_once(void **state)
     assert_int_equal(findings.errors, 5);
 }
 
+#define CANARY "Zq7Xw9KjVb3Gf5Ht"
+
+/* No four bytes in a row of the canary in TEXT. */
+static void assert_silent(const char *text)
+{
+    for (size_t i = 0; i + 4 <= strlen(CANARY); i++) {
+        char piece[5] = {0};
+        memcpy(piece, CANARY + i, 4);
+        assert_text_lacks(text, piece);
+    }
+}
+
+static void no_message_has_four_bytes_of_a_value(void **state)
+{
+    static const char *const frames[] = {
+        "%s",
+        "1%s",
+        "10MB%s",
+        "%s.acme.io_%s",
+        "10.0.0.%s",
+        "10.0.0.0/%s",
+        "%s::1",
+        "1.2.3-%s_",
+        "2027-01-%s",
+        "ab%s",
+        "{\"a\": \"%s\", \"b\": %s}",
+        "[\"%s\"",
+        "\"%s\\x",
+        "-----BEGIN %s-----\n%s!\n-----END %s-----\n",
+        "-----BEGIN A-----\n%s\n-----END %s-----\n",
+        "%s.%s.%s",
+        "%s,,%s",
+        "https://%s:%s@%s/%s?%s=%s#%s x",
+        "\xff%s\n",
+    };
+    (void)state;
+    for (unsigned type = 0; type < CONTRACT_TYPE_COUNT; type++) {
+        struct contract_rules item = {.type = TYPE_INT, .values = stages, .prefix = "re_"};
+        struct contract_rules rules = {.type = (enum contract_type)type,
+                                       .values = stages,
+                                       .prefix = "re_",
+                                       .pattern = "[a-z]+",
+                                       .has_length = true,
+                                       .length_max = 1,
+                                       .item = &item};
+        for (size_t i = 0; i < ARRAY_LEN(frames); i++) {
+            AUTO_FINDINGS findings = FINDINGS_INIT;
+            AUTO_BUF value = BUF_INIT(1024);
+            for (const char *c = frames[i]; *c; c++)
+                if (c[0] == '%' && c[1] == 's')
+                    buf_adds(&value, CANARY), c++;
+                else
+                    buf_addc(&value, *c);
+            validate(&rules, i % 2 == 0, buf_text(&value), value.len, &findings);
+            assert_true(findings.count > 0);
+            for (size_t k = 0; k < findings.count; k++) {
+                assert_silent(findings.list[k].message);
+                assert_silent(findings.list[k].hint ? findings.list[k].hint : "");
+            }
+        }
+    }
+}
+
 static void a_subject_stands_before_the_message(void **state)
 {
     (void)state;
@@ -562,6 +581,7 @@ int main(void)
         cmocka_unit_test(a_prefix_is_named),
         cmocka_unit_test(a_pattern_matches_the_whole_value),
         cmocka_unit_test(a_pattern_that_runs_away_is_given_up),
+        cmocka_unit_test(a_pattern_that_digs_too_deep_is_given_up),
         cmocka_unit_test(a_broken_pattern_is_named_with_its_byte),
         cmocka_unit_test(a_cache_gives_what_a_fresh_pattern_gives),
         cmocka_unit_test(schemes_are_restricted),
@@ -571,6 +591,7 @@ int main(void)
         cmocka_unit_test(query_parameters_are_held_to_their_values),
         cmocka_unit_test(paths_are_looked_at_where_the_contract_says_so),
         cmocka_unit_test(all_that_is_wrong_is_said_at_once),
+        cmocka_unit_test(no_message_has_four_bytes_of_a_value),
         cmocka_unit_test(a_subject_stands_before_the_message),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
