@@ -1,0 +1,226 @@
+/* envcontract/drift_script.c: the names that JavaScript and TypeScript ask the environment for.
+ *
+ *   process.env.X  process.env["X"]  "X" in process.env  const {A, B: b = 1} = process.env
+ *   import.meta.env.X  Deno.env.get("X")  Bun.env.X  and  const env = process.env; env.X
+ *
+ * Setting or deleting a name is no use of it. */
+#include "envcontract/drift_read.h"
+
+#include <string.h>
+
+#include "base/str.h"
+
+enum {
+    MAX_BOUND = 32,                 /* names that stand for the environment in one file */
+    MAX_DESTRUCTURED_TOKENS = 4096, /* looked back over for the brace of {A, B} = process.env */
+    MAX_INDEX_TOKENS = 256,
+};
+
+struct script_names {
+    struct drift *d;
+    unsigned starts[MAX_BOUND], lengths[MAX_BOUND];
+    size_t count;
+};
+
+static void add_token(struct drift *d, size_t i)
+{
+    const struct drift_token *token = &d->tokens[i];
+
+    drift_add(d, DRIFT_READ, d->text + token->start, token->length, token->start);
+}
+
+/* Whether what ends before token I is assigned to: `=`, and neither `==` nor `=>`. */
+static bool is_assigned(const struct drift *d, size_t i)
+{
+    return token_is(d, i, '=') && !token_is(d, i + 1, '=') && !token_is(d, i + 1, '>');
+}
+
+/* What Vite itself puts into import.meta.env. */
+static bool is_of_vite(const struct drift *d, size_t i)
+{
+    static const char *const names[] = {"MODE", "DEV", "PROD", "SSR", "BASE_URL"};
+
+    for (size_t k = 0; k < ARRAY_LEN(names); k++)
+        if (token_has(d, i, names[k], strlen(names[k])))
+            return true;
+    return false;
+}
+
+/* ---- {A, B: b} = process.env ---------------------------------------------------------------- */
+
+/* The brace that the one at token I closes. SIZE_MAX: it is too far away, or there is none. */
+static size_t opening_brace(const struct drift *d, size_t i)
+{
+    size_t depth = 0;
+
+    for (size_t most = MAX_DESTRUCTURED_TOKENS; most > 0; i--, most--) {
+        char sign = d->tokens[i].sign;
+        if (sign == '}' || sign == ']' || sign == ')')
+            depth++;
+        else if ((sign == '{' || sign == '[' || sign == '(') && --depth == 0)
+            return i;
+        if (i == 0)
+            break;
+    }
+    return SIZE_MAX;
+}
+
+/* The names between the braces at tokens OPEN and CLOSE: each one that begins an entry. */
+static void read_destructured(struct drift *d, size_t open, size_t close)
+{
+    size_t depth = 0;
+
+    for (size_t i = open; i < close; i++) {
+        char sign = d->tokens[i].sign;
+        if (sign == '{' || sign == '[' || sign == '(')
+            depth++;
+        else if (sign == '}' || sign == ']' || sign == ')')
+            depth--;
+        bool begins = depth == 1 && (i == open || sign == ',');
+        if (!begins || i + 1 >= close)
+            continue;
+        if (d->tokens[i + 1].kind == TOKEN_NAME || d->tokens[i + 1].kind == TOKEN_STRING)
+            add_token(d, i + 1);
+        else if (token_is(d, i + 1, '['))
+            drift_add_computed(d, d->tokens[i + 1].start);
+    }
+}
+
+/* ---- what is done with the environment ------------------------------------------------------ */
+
+static void read_index(struct drift *d, size_t i, bool is_deleted)
+{
+    size_t end = token_closing(d, i, MAX_INDEX_TOKENS);
+
+    if (is_deleted || is_assigned(d, end + 1))
+        return;
+    if (d->tokens[i + 1].kind == TOKEN_STRING && end == i + 2)
+        add_token(d, i + 1);
+    else
+        drift_add_computed(d, d->tokens[i].start);
+}
+
+/* `env = process.env`: another name for it. `{A} = process.env`: names of it. EQUALS is the sign. */
+static void read_assignment(struct script_names *names, size_t equals)
+{
+    struct drift *d = names->d;
+
+    if (equals == 0)
+        return;
+    if (token_is(d, equals - 1, '}')) {
+        size_t open = opening_brace(d, equals - 1);
+        if (token_is(d, open, '{'))
+            read_destructured(d, open, equals - 1);
+    } else if (d->tokens[equals - 1].kind == TOKEN_NAME && names->count < MAX_BOUND &&
+               !(equals > 1 && token_is(d, equals - 2, '.'))) {
+        names->starts[names->count] = d->tokens[equals - 1].start;
+        names->lengths[names->count++] = d->tokens[equals - 1].length;
+    }
+}
+
+/* The environment is the expression of tokens FIRST to END - 1. */
+static void read_env(struct script_names *names, size_t first, size_t end, bool is_vites)
+{
+    struct drift *d = names->d;
+    bool is_deleted = first > 0 && token_is_name(d, first - 1, "delete");
+    size_t i = end;
+
+    if (token_is(d, i, '?') && token_is(d, i + 1, '.'))
+        i += token_is(d, i + 2, '[') ? 2 : 1;
+    if (token_is(d, i, '!')) /* TypeScript: process.env!.X */
+        i++;
+    if (token_is(d, i, '.') && d->tokens[i + 1].kind == TOKEN_NAME) {
+        if (!is_deleted && !is_assigned(d, i + 2) && !(is_vites && is_of_vite(d, i + 1)))
+            add_token(d, i + 1);
+    } else if (token_is(d, i, '[')) {
+        read_index(d, i, is_deleted);
+    } else if (first > 1 && token_is_name(d, first - 1, "in") &&
+               d->tokens[first - 2].kind == TOKEN_STRING) {
+        add_token(d, first - 2);
+    } else if (first > 0 && token_is(d, first - 1, '=')) {
+        read_assignment(names, first - 1);
+    }
+}
+
+/* The token behind `process.env`, when that begins at token I; else 0. */
+static size_t process_env_end(const struct drift *d, size_t i)
+{
+    bool is_process = token_is_name(d, i, "process") || token_is_name(d, i, "Bun");
+    size_t dot = i + 1 + (token_is(d, i + 1, '?') ? 1 : 0);
+
+    return is_process && token_is(d, dot, '.') && token_is_name(d, dot + 1, "env") ? dot + 2 : 0;
+}
+
+static bool is_meta_env(const struct drift *d, size_t i)
+{
+    return token_is_name(d, i, "import") && token_is(d, i + 1, '.') &&
+           token_is_name(d, i + 2, "meta") && token_is(d, i + 3, '.') &&
+           token_is_name(d, i + 4, "env");
+}
+
+/* Deno.env.get("X") at token I. */
+static bool is_deno_get(const struct drift *d, size_t i)
+{
+    return token_is_name(d, i, "Deno") && token_is(d, i + 1, '.') &&
+           token_is_name(d, i + 2, "env") && token_is(d, i + 3, '.') &&
+           token_is_name(d, i + 4, "get") && token_is(d, i + 5, '(');
+}
+
+/* Whether token I is a name that stands for the environment: no attribute, no key, no declaration. */
+static bool is_bound(const struct script_names *names, size_t i)
+{
+    const struct drift *d = names->d;
+
+    if (i > 0 && token_is(d, i - 1, '.'))
+        return false;
+    for (size_t k = 0; k < names->count; k++)
+        if (token_has(d, i, d->text + names->starts[k], names->lengths[k]))
+            return true;
+    return false;
+}
+
+/* `import { env } from "node:process"` at token I, `import`; with `env as e`. */
+static void read_import(struct script_names *names, size_t i)
+{
+    const struct drift *d = names->d;
+    size_t close = token_is(d, i + 1, '{') ? token_closing(d, i + 1, MAX_INDEX_TOKENS) : 0;
+
+    if (close == 0 || !token_is_name(d, close + 1, "from") ||
+        !(token_has(d, close + 2, "process", 7) || token_has(d, close + 2, "node:process", 12)))
+        return;
+    for (size_t k = i + 2; k < close && names->count < MAX_BOUND; k++) {
+        if (!token_is_name(d, k, "env"))
+            continue;
+        size_t bound = token_is_name(d, k + 1, "as") && k + 2 < close ? k + 2 : k;
+        names->starts[names->count] = d->tokens[bound].start;
+        names->lengths[names->count++] = d->tokens[bound].length;
+        return;
+    }
+}
+
+void drift_read_script(struct drift *d)
+{
+    struct script_names names = {.d = d};
+
+    if (!drift_tokenise_script(d))
+        return;
+    for (size_t i = 0; d->tokens[i].kind != TOKEN_END; i++) {
+        if (d->tokens[i].kind != TOKEN_NAME)
+            continue;
+        size_t end = process_env_end(d, i);
+        if (end > 0) {
+            read_env(&names, i, end, false);
+            i = end - 1;
+        } else if (is_meta_env(d, i)) {
+            read_env(&names, i, i + 5, true);
+            i += 4;
+        } else if (is_deno_get(d, i)) {
+            read_index(d, i + 5, false);
+            i += 5;
+        } else if (token_is_name(d, i, "import")) {
+            read_import(&names, i);
+        } else if (names.count > 0 && is_bound(&names, i)) {
+            read_env(&names, i, i + 1, false);
+        }
+    }
+}
