@@ -105,4 +105,8 @@ void types_check_expiry(const struct validation *v, const char *bytes, size_t le
 void types_validate_list(const struct validation *v, const struct contract_rules *rules,
                          const char *bytes, size_t length);
 
+/* One item after another (*at starts at 0): false behind the last. */
+bool types_next_item(const struct contract_rules *rules, const char *bytes, size_t length,
+                     size_t *at, const char **item, size_t *item_length);
+
 #endif

@@ -18,10 +18,10 @@ enum {
 
 static const char comma[] = ",";
 
-/* The item at *AT, and *at behind its separator; false behind the last one. */
-static bool next_item(const char *bytes, size_t length, const char *separator, size_t *at,
-                      const char **item, size_t *item_length)
+bool types_next_item(const struct contract_rules *rules, const char *bytes, size_t length,
+                     size_t *at, const char **item, size_t *item_length)
 {
+    const char *separator = rules->separator ? rules->separator : comma;
     size_t separator_length = strlen(separator);
     if (*at > length)
         return false;
@@ -30,11 +30,6 @@ static bool next_item(const char *bytes, size_t length, const char *separator, s
     *item_length = end ? (size_t)(end - *item) : length - *at;
     *at = end ? *at + *item_length + separator_length : length + 1;
     return true;
-}
-
-static const char *separator_of(const struct contract_rules *rules)
-{
-    return rules->separator ? rules->separator : comma;
 }
 
 /* What stands in for a value does so inside of a list, too. */
@@ -76,7 +71,7 @@ void types_validate_list(const struct validation *v, const struct contract_rules
     inner.patterns = v->patterns ? v->patterns : &own; /* compiled once for all items */
     uint32_t steps = inner.patterns->match_limit;
     inner.patterns->match_limit = PATTERN_ITEM_MATCH_LIMIT;
-    for (size_t index = 1; next_item(bytes, length, separator_of(rules), &at, &item, &item_length);
+    for (size_t index = 1; types_next_item(rules, bytes, length, &at, &item, &item_length);
          index++) {
         size_t before = v->findings->count;
         buf_clear(&copy);
@@ -117,7 +112,7 @@ size_t types_most_steps(const struct contract_rules *rules, const char *bytes, s
     if (rules->type != TYPE_LIST)
         return steps;
     size_t of_item = rules->item ? steps_of(rules->item, PATTERN_ITEM_MATCH_LIMIT) : ITEM_STEPS;
-    while (next_item(bytes, length, separator_of(rules), &at, &item, &item_length))
+    while (types_next_item(rules, bytes, length, &at, &item, &item_length))
         steps += of_item;
     return steps;
 }
