@@ -3,17 +3,9 @@
 
 #include "base/str.h"
 #include "base/url.h"
-#include "envcontract/internal.h"
+#include "envcontract/check.h"
 
-enum { MESSAGE_BYTES = 64 * 1024 }; /* a ceiling: conditions are the contract's */
-
-/* One walk over the variables. */
-struct check {
-    const struct contract *contract;
-    const struct contract_value *values;
-    struct findings *findings;
-    struct pattern_cache patterns;
-};
+enum { EXPIRY_NOTICE_DAYS = 14 };
 
 static void add(struct check *c, const struct contract_variable *variable, const char *rule,
                 const char *hint, const char *message)
@@ -27,6 +19,44 @@ static void watch(struct check *c, const struct buf *text)
 {
     if (text->no_memory)
         c->findings->no_memory = true;
+}
+
+bool check_spend(struct check *c, uint64_t steps)
+{
+    if (c->steps_left >= steps) {
+        c->steps_left -= steps;
+        return true;
+    }
+    c->steps_left = 0;
+    if (!c->exceeded)
+        findings_addf(c->findings, FINDING_ERROR, NULL, "contract", NULL,
+                      "Give fences fewer globs, and rules shorter values.",
+                      "fences and rules take more than %llu steps on these values: what is beyond "
+                      "them was not looked at",
+                      CHECK_MAX_STEPS);
+    c->exceeded = true;
+    return false;
+}
+
+void check_add_at(struct check *c, enum finding_severity severity, const char *variable,
+                  const char *rule, const struct node *node, const char *message)
+{
+    AUTO_ARENA arena = ARENA_INIT;
+    struct contract_position position = relation_position(c->contract, &arena, node);
+
+    findings_addf(c->findings, severity, variable, rule, &position, NULL, "%s", message);
+}
+
+void check_add_because(struct check *c, const struct contract_condition *condition,
+                       struct message *out)
+{
+    AUTO_BUF text = BUF_INIT(CHECK_MESSAGE_BYTES);
+
+    if (!condition)
+        return;
+    condition_describe(condition, &text);
+    watch(c, &text);
+    message_addf(out, ", because %s", buf_text(&text));
 }
 
 /* Where the value should have come from, when that is one place: " in the environment". In the
@@ -48,11 +78,20 @@ static void add_origin(struct buf *out, const struct contract_variable *variable
     }
 }
 
+/* Whether the variable must have none now. Where it must not, it need not. */
+static enum truth is_forbidden(struct check *c, const struct contract_rules *rules)
+{
+    if (!rules->forbidden)
+        return TRUTH_NO;
+    return rules->forbidden_when ? condition_holds(rules->forbidden_when, c->contract, c->values)
+                                 : TRUTH_YES;
+}
+
 /* Whether the variable must have a value now; *BECAUSE gets the condition in words. Where the
  * condition hangs on what nobody resolved, nothing can be said. */
 static bool is_required(struct check *c, const struct contract_rules *rules, struct buf *because)
 {
-    if (!rules->required)
+    if (!rules->required || is_forbidden(c, rules) != TRUTH_NO)
         return false;
     if (!rules->required_when)
         return true;
@@ -66,7 +105,7 @@ static bool is_required(struct check *c, const struct contract_rules *rules, str
 static void check_missing(struct check *c, const struct contract_variable *variable,
                           const struct contract_value *value)
 {
-    AUTO_BUF because = BUF_INIT(MESSAGE_BYTES), origin = BUF_INIT(MESSAGE_BYTES);
+    AUTO_BUF because = BUF_INIT(CHECK_MESSAGE_BYTES), origin = BUF_INIT(CHECK_MESSAGE_BYTES);
     struct message message = {0};
     if (!is_required(c, variable->rules, &because))
         return;
@@ -121,6 +160,68 @@ static bool check_stand_in(struct check *c, const struct contract_variable *vari
     return true;
 }
 
+/* ---- a value that should not be there ------------------------------------------------------- */
+
+static void check_forbidden(struct check *c, const struct contract_variable *variable)
+{
+    struct message message = {0};
+    if (is_forbidden(c, variable->rules) != TRUTH_YES)
+        return;
+    message_addf(&message, "set and forbidden");
+    check_add_because(c, variable->rules->forbidden_when, &message);
+    add(c, variable, "forbidden", "Unset it.", message.text);
+}
+
+static void check_deprecated(struct check *c, const struct contract_variable *variable,
+                             const struct contract_life *life)
+{
+    struct message message = {0}, hint = {0};
+    bool removed = life->remove.text && c->today >= life->remove.day;
+    if (!removed && life->since.text && c->today < life->since.day)
+        return;
+    if (removed)
+        message_addf(&message, "set, and taken away on %s", life->remove.text);
+    else
+        message_addf(&message, "set, and deprecated");
+    if (!removed && life->remove.text)
+        message_addf(&message, ": it goes away on %s", life->remove.text);
+    if (life->use)
+        message_addf(&hint, "Use %s in its place.", life->use);
+    findings_addf(c->findings, removed ? FINDING_ERROR : FINDING_WARNING, variable->name,
+                  removed ? "removed" : "deprecated", &variable->position, hint.text, "%s",
+                  message.text);
+}
+
+static void check_expiry(struct check *c, const struct contract_variable *variable,
+                         const struct contract_day *expires)
+{
+    int64_t left = expires->day - c->today;
+    if (left > EXPIRY_NOTICE_DAYS)
+        return;
+    struct message message = {0};
+    if (left < 0)
+        message_addf(&message, "expired on %s", expires->text);
+    else
+        message_addf(&message, "expires on %s, in %lld day%s", expires->text, (long long)left,
+                     left == 1 ? "" : "s");
+    findings_addf(c->findings, left < 0 ? FINDING_ERROR : FINDING_WARNING, variable->name,
+                  "expired", &variable->position, "Replace it, and mend 'expires'.", "%s",
+                  message.text);
+}
+
+/* A default is the contract's own word: nobody has set a variable that only has one. */
+static void check_life(struct check *c, const struct contract_variable *variable,
+                       const struct contract_value *value)
+{
+    const struct contract_life *life = variable->rules->life;
+    if (!life || value_is_there(variable, value) != TRUTH_YES)
+        return;
+    if (life->deprecated && value->origin != VALUE_DEFAULT)
+        check_deprecated(c, variable, life);
+    if (life->expires.text)
+        check_expiry(c, variable, &life->expires);
+}
+
 static void check_value(struct check *c, const struct contract_variable *variable,
                         const struct contract_value *value)
 {
@@ -133,6 +234,8 @@ static void check_value(struct check *c, const struct contract_variable *variabl
             check_missing(c, variable, value);
         return;
     }
+    check_forbidden(c, variable);
+    check_life(c, variable, value);
     if (check_stand_in(c, variable, bytes, length))
         return;
     struct validation validation = {
@@ -154,9 +257,20 @@ int contract_check(const struct contract *contract, const struct contract_value 
                    struct findings *findings, struct err *err)
 {
     CLEANUP(check_release)
-    struct check c = {.contract = contract, .values = values, .findings = findings};
+    struct check c = {.contract = contract,
+                      .values = values,
+                      .findings = findings,
+                      .today = date_today(),
+                      .steps_left = CHECK_MAX_STEPS};
     for (size_t i = 0; i < contract->variable_count; i++)
         check_value(&c, &contract->variables[i], &values[i]);
+    check_distinct(&c);
+    if (contract->relations) {
+        check_groups(&c);
+        check_rules(&c);
+        check_fences(&c);
+        check_authority(&c);
+    }
     findings_sort(findings);
     return findings_check(findings, err);
 }

@@ -195,7 +195,24 @@ static bool matches(const char *const *globs, const char *text, size_t length)
     return false;
 }
 
-/* Set means: there is a value. An empty one counts as missing, as it does for `required`. */
+enum truth value_is_there(const struct contract_variable *variable,
+                          const struct contract_value *value)
+{
+    if (!value->resolved)
+        return TRUTH_UNKNOWN;
+    return truth_of(secret_is_set(&value->bytes) &&
+                    (secret_length(&value->bytes) > 0 || variable->rules->empty_ok));
+}
+
+enum truth when_holds(const struct contract_when *when, const struct contract *contract,
+                      const struct contract_value *values)
+{
+    if (when->never)
+        return TRUTH_NO;
+    return when->condition ? condition_holds(when->condition, contract, values) : TRUTH_YES;
+}
+
+/* Set means: there is a value. */
 static enum truth test_value(const struct contract_condition *condition,
                              const struct contract *contract, const struct contract_value *values)
 {
@@ -206,8 +223,7 @@ static enum truth test_value(const struct contract_condition *condition,
     const struct contract_value *value = &values[variable - contract->variables];
     if (!value->resolved)
         return TRUTH_UNKNOWN;
-    bool set = secret_is_set(&value->bytes) &&
-               (secret_length(&value->bytes) > 0 || variable->rules->empty_ok);
+    bool set = value_is_there(variable, value) == TRUTH_YES;
     if (condition->kind == CONDITION_SET)
         return truth_of(set);
     if (condition->kind == CONDITION_UNSET)

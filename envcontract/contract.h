@@ -76,6 +76,7 @@ struct contract_variable {
     struct contract_part *parts;
     size_t part_count;
     const char *doc;              /* or NULL */
+    const char *const *aliases;   /* other names in the environment, NULL-terminated; or NULL */
     struct contract_rules *rules; /* opaque: envcontract/internal.h */
 };
 
@@ -155,6 +156,7 @@ struct contract {
     struct contract_guard guard;
     const char *const *run_unset; /* run.unset, or NULL */
     bool run_only_contract;
+    const struct contract_relations *relations; /* opaque; NULL: a model made by hand */
     struct contract_document *document; /* opaque */
 };
 
@@ -215,6 +217,18 @@ MUST_USE int contract_assemble(const struct contract *contract,
  * the order of the file. */
 MUST_USE int contract_check(const struct contract *contract, const struct contract_value *values,
                             struct findings *findings, struct err *err);
+
+/* Hold the process's environment itself against the model, where ENTRIES (NAME=value, COUNT of them,
+ * each name once; NULL ones are passed over) are all of it: names that nobody declared (`unknown`),
+ * and aliases in place of their variables. A few steps for each entry. */
+MUST_USE int contract_check_environment(const struct contract *contract,
+                                        const struct contract_value *values,
+                                        const char *const *entries, size_t count,
+                                        struct findings *findings, struct err *err);
+
+/* Whether TEXT counts as a value of VARIABLE: an empty one does where `empty` is `ok`. TEXT may be
+ * NULL: none. */
+bool contract_is_value(const struct contract_variable *variable, const char *text);
 
 /* An env file (--env-file): NAME=value lines as docker, systemd and dotenv share them: comments,
  * blank lines, `export `, single and double quotes. Problems are findings with the file's line (rule

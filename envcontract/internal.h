@@ -13,6 +13,7 @@
 #include "base/arena.h"
 #include "base/buf.h"
 #include "envcontract/contract.h"
+#include "envcontract/relations.h"
 
 enum {
     CONTRACT_MAX_PATTERN_BYTES = 4096, /* of one `pattern` */
@@ -116,8 +117,12 @@ struct contract_rules {
     bool empty_ok;   /* "empty": "ok"; else an empty value counts as missing */
     bool required;   /* false: optional; true with a condition: only where that holds */
     bool has_length; /* in characters (code points), both ends included */
-    const struct contract_condition *required_when; /* NULL: always */
-    const char *const *values;                      /* NULL-terminated; NULL: any value */
+    const struct contract_condition *required_when;  /* NULL: always */
+    bool forbidden;                                  /* as required; where it holds, it wins */
+    bool distinct;                                   /* no other variable has the same value */
+    const struct contract_condition *forbidden_when; /* NULL: always */
+    const struct contract_life *life;                /* NULL: none of its keys is said */
+    const char *const *values;                       /* NULL-terminated; NULL: any value */
     struct contract_bound min, max;
     size_t length_min, length_max; /* length_max is SIZE_MAX where there is no upper end */
     size_t min_bytes;              /* after decoding; 0: not said */
@@ -142,6 +147,13 @@ enum truth { TRUTH_NO, TRUTH_YES, TRUTH_UNKNOWN };
  * resolved. The profile is contract->profile. */
 enum truth condition_holds(const struct contract_condition *condition,
                            const struct contract *contract, const struct contract_value *values);
+
+enum truth when_holds(const struct contract_when *when, const struct contract *contract,
+                      const struct contract_value *values);
+
+/* Whether there is a value: an empty one counts as missing unless `empty` is `ok`. */
+enum truth value_is_there(const struct contract_variable *variable,
+                          const struct contract_value *value);
 
 /* The condition in words: `EMAIL_MODE is 'resend'`. It shows the contract's text, no values. */
 void condition_describe(const struct contract_condition *condition, struct buf *out);
@@ -225,6 +237,9 @@ void validation_add(const struct validation *v, const char *rule, const char *hi
 void types_validate_url(const struct validation *v, const struct contract_rules *rules,
                         const char *bytes, size_t length);
 
+struct url;                                        /* base/url.h */
+int64_t types_default_port(const struct url *url); /* the scheme's own; 0: not known */
+
 /* ---- what stands in for a value (placeholder.c) --------------------------------------------- */
 
 /* Whether the whole value is a text that waits to be replaced: changeme, your-key-here, <key>,
@@ -269,6 +284,16 @@ enum pattern_verdict {
  * matches nothing. */
 enum pattern_verdict pattern_match(struct pattern_cache *cache, const char *pattern,
                                    const char *bytes, size_t length, struct err *err);
+
+/* ---- for documents (life.c) ------------------------------------------------------------------ */
+
+/* What the contract tells people of a variable, in the selected profile; each may be NULL. Groups,
+ * rules, fences: contract->relations; aliases, deprecation, expiry: variable->rules->life. */
+struct contract_about {
+    const char *owner, *link, *example;
+};
+struct contract_about contract_about(const struct contract *contract,
+                                     const struct contract_variable *variable);
 
 /* ---- days (date.c) --------------------------------------------------------------------------- */
 

@@ -90,11 +90,11 @@ struct section {
     KEY(TOP_RECORDS, "records", KIND_TEXT, UNUSED, NOTHING)                                        \
     KEY(TOP_VAULT, "vault", KIND_SECTION, BUILT, SECTION(vault))                                   \
     KEY(TOP_BASE, "base", KIND_SECTION, BUILT, SECTION(variable))                                  \
-    KEY(TOP_UNKNOWN, "unknown", KIND_SECTION, LATER, SECTION(unknown))                             \
-    KEY(TOP_FENCES, "fences", KIND_SECTION_MAP, LATER, SECTION(fence))                             \
+    KEY(TOP_UNKNOWN, "unknown", KIND_SECTION, BUILT, SECTION(unknown))                             \
+    KEY(TOP_FENCES, "fences", KIND_SECTION_MAP, BUILT, SECTION(fence))                             \
     KEY(TOP_VARS, "vars", KIND_SECTION_MAP, BUILT, SECTION(variable))                              \
-    KEY(TOP_GROUPS, "groups", KIND_SECTION_LIST, LATER, SECTION(group))                            \
-    KEY(TOP_RULES, "rules", KIND_SECTION_LIST, LATER, SECTION(rule))                               \
+    KEY(TOP_GROUPS, "groups", KIND_SECTION_LIST, BUILT, SECTION(group))                            \
+    KEY(TOP_RULES, "rules", KIND_SECTION_LIST, BUILT, SECTION(rule))                               \
     KEY(TOP_DATABASE, "database", KIND_SECTION, BUILT, SECTION(database))                          \
     KEY(TOP_GUARD, "guard", KIND_SECTION, BUILT, SECTION(guard))                                   \
     KEY(TOP_RUN, "run", KIND_SECTION, BUILT, SECTION(run))                                         \
@@ -105,9 +105,9 @@ struct section {
     KEY(INCLUDED_SCHEMA, "$schema", KIND_FREE_TEXT, UNUSED, NOTHING)                               \
     KEY(INCLUDED_CONTRACT, "contract", KIND_VERSION, BUILT, NOTHING)                               \
     KEY(INCLUDED_VARS, "vars", KIND_SECTION_MAP, BUILT, SECTION(variable))                         \
-    KEY(INCLUDED_GROUPS, "groups", KIND_SECTION_LIST, LATER, SECTION(group))                       \
-    KEY(INCLUDED_RULES, "rules", KIND_SECTION_LIST, LATER, SECTION(rule))                          \
-    KEY(INCLUDED_FENCES, "fences", KIND_SECTION_MAP, LATER, SECTION(fence))
+    KEY(INCLUDED_GROUPS, "groups", KIND_SECTION_LIST, BUILT, SECTION(group))                       \
+    KEY(INCLUDED_RULES, "rules", KIND_SECTION_LIST, BUILT, SECTION(rule))                          \
+    KEY(INCLUDED_FENCES, "fences", KIND_SECTION_MAP, BUILT, SECTION(fence))
 
 #define PROFILE_KEYS(KEY)                                                                          \
     KEY(PROFILE_VAR, "var", KIND_TEXT, BUILT, NOTHING)                                             \
@@ -158,11 +158,11 @@ struct section {
     KEY(VARIABLE_URL, "url", KIND_URL_RULES, BUILT, SECTION(url))                                  \
     KEY(VARIABLE_PATH, "path", KIND_PATH_RULES, BUILT, SECTION(path))                              \
     KEY(VARIABLE_SECRET, "secret", KIND_BOOL, BUILT, NOTHING)                                      \
-    KEY(VARIABLE_DISTINCT, "distinct", KIND_BOOL, LATER, NOTHING)                                  \
+    KEY(VARIABLE_DISTINCT, "distinct", KIND_BOOL, BUILT, NOTHING)                                  \
     KEY(VARIABLE_PLACEHOLDER_OK, "placeholder_ok", KIND_BOOL, BUILT, NOTHING)                      \
     KEY(VARIABLE_EXPOSE, "expose", KIND_WORD, BUILT, WORDS(expose))                                \
     KEY(VARIABLE_REQUIRED, "required", KIND_CONDITION, BUILT, NOTHING)                             \
-    KEY(VARIABLE_FORBIDDEN, "forbidden", KIND_CONDITION, LATER, NOTHING)                           \
+    KEY(VARIABLE_FORBIDDEN, "forbidden", KIND_CONDITION, BUILT, NOTHING)                           \
     KEY(VARIABLE_EMPTY, "empty", KIND_WORD, BUILT, WORDS(empty))                                   \
     KEY(VARIABLE_DEFAULT, "default", KIND_SCALAR, BUILT, NOTHING)                                  \
     KEY(VARIABLE_SOURCE, "source", KIND_SOURCE, BUILT, NOTHING)                                    \
@@ -170,12 +170,12 @@ struct section {
     KEY(VARIABLE_OVERRIDE, "override", KIND_BOOL, BUILT, NOTHING)                                  \
     KEY(VARIABLE_STALE_OK, "stale_ok", KIND_DURATION, UNUSED, NOTHING)                             \
     KEY(VARIABLE_DOC, "doc", KIND_FREE_TEXT, BUILT, NOTHING)                                       \
-    KEY(VARIABLE_EXAMPLE, "example", KIND_SCALAR, UNUSED, NOTHING)                                 \
-    KEY(VARIABLE_OWNER, "owner", KIND_TEXT, UNUSED, NOTHING)                                       \
-    KEY(VARIABLE_LINK, "link", KIND_TEXT, UNUSED, NOTHING)                                         \
-    KEY(VARIABLE_EXPIRES, "expires", KIND_DATE, LATER, NOTHING)                                    \
-    KEY(VARIABLE_ALIASES, "aliases", KIND_SECTION_LIST, LATER, SECTION(alias))                     \
-    KEY(VARIABLE_DEPRECATED, "deprecated", KIND_SECTION, LATER, SECTION(deprecated))               \
+    KEY(VARIABLE_EXAMPLE, "example", KIND_SCALAR, BUILT, NOTHING)                                  \
+    KEY(VARIABLE_OWNER, "owner", KIND_TEXT, BUILT, NOTHING)                                        \
+    KEY(VARIABLE_LINK, "link", KIND_TEXT, BUILT, NOTHING)                                          \
+    KEY(VARIABLE_EXPIRES, "expires", KIND_DATE, BUILT, NOTHING)                                    \
+    KEY(VARIABLE_ALIASES, "aliases", KIND_SECTION_LIST, BUILT, SECTION(alias))                     \
+    KEY(VARIABLE_DEPRECATED, "deprecated", KIND_SECTION, BUILT, SECTION(deprecated))               \
     KEY(VARIABLE_PROFILES, "profiles", KIND_SECTION_MAP, BUILT, SECTION(variable_profile))         \
     KEY(VARIABLE_ROTATE, "rotate", KIND_SECTION, UNUSED, SECTION(rotate))
 
@@ -287,7 +287,7 @@ struct section {
     KEY(DATABASE_CWD, "cwd", KIND_TEXT, BUILT, NOTHING)                                            \
     KEY(DATABASE_STAMP, "stamp", KIND_SECTION, BUILT, SECTION(stamp))                              \
     KEY(DATABASE_MIGRATE, "migrate", KIND_ARGV, BUILT, NOTHING)                                    \
-    KEY(DATABASE_AUTHORITY, "authority", KIND_SECTION, LATER, SECTION(authority))                  \
+    KEY(DATABASE_AUTHORITY, "authority", KIND_SECTION, BUILT, SECTION(authority))                  \
     KEY(DATABASE_EXPECT, "expect", KIND_TEXTS, BUILT, NOTHING)                                     \
     KEY(DATABASE_SCHEMAS, "schemas", KIND_TEXTS, BUILT, NOTHING)                                   \
     KEY(DATABASE_WAIT, "wait", KIND_DURATION, BUILT, NOTHING)                                      \
@@ -447,6 +447,16 @@ void rules_build_constraints(const struct node *const at[static VARIABLE_KEY_COU
  * say of them. */
 void item_build(struct contract_document *d, struct node *value);
 
+/* The type that NODE names; string where it is NULL or names none. */
+enum contract_type rules_type(const struct node *node);
+
+/* What LAYERS say of the variable's life (life.c), in arena A: NULL when nothing. */
+const struct contract_life *life_build(struct contract_document *d, struct arena *a,
+                                       const struct node *const at[static VARIABLE_KEY_COUNT]);
+/* Its aliases' names, NULL-terminated; NULL where it has none. */
+const char *const *life_alias_names(struct contract_document *d, struct arena *a,
+                                    const struct contract_life *life);
+
 /* A variable's keys as they are in one profile. */
 struct layers {
     const struct node *at[VARIABLE_KEY_COUNT];    /* NULL: not said, or taken away by null */
@@ -476,6 +486,28 @@ void sections_select(struct contract *contract, const char *profile);
 
 /* Whether NODE (NULL: fine) names a variable that is a postgres-url; findings. */
 void sections_check_url_variable(struct contract_document *d, const struct node *node);
+
+/* ---- several variables together (relations.c) ------------------------------------------------- */
+
+/* contract->relations, and what is wrong in their sections. */
+void relations_read(struct contract *contract);
+/* Its fences, unknown names and authority (boundaries.c). */
+void boundaries_read(struct contract_document *d, struct contract_relations *out);
+
+/* Call VISIT for the members of SECTION, a list or an object, in each file one after another. */
+typedef void (*relation_visit)(struct contract_document *d, const struct node *entry,
+                               void *context);
+void relation_each(struct contract_document *d, const char *section, enum node_kind kind,
+                   relation_visit visit, void *context);
+size_t relation_count(const struct contract_document *d, const char *section);
+
+/* COUNT of them in the contract's arena; NULL also when COUNT is 0. */
+void *relation_list(struct contract_document *d, size_t count, size_t size);
+
+/* NODE names NAME, which is to be a variable: its index, or -1 (said). */
+long relation_variable(struct contract_document *d, const struct node *node, enum problem_at at,
+                       const char *name);
+enum finding_severity relation_severity(const struct node *level);
 
 /* ---- the guard's section (guard.c) ------------------------------------------------------------ */
 

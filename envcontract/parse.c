@@ -271,6 +271,7 @@ static int load(struct contract *contract, struct err *err)
     if (!d->no_memory) {
         sections_read(contract);
         sections_check(contract);
+        relations_read(contract);
         lint_variables(d);
     }
     findings_sort(d->findings);

@@ -128,11 +128,12 @@ void layers_merge(const struct contract_document *d, size_t index, const char *p
 
 /* Keys that make a difference to struct contract_rules. */
 static const enum variable_key rule_keys[] = {
-    VARIABLE_TYPE,      VARIABLE_VALUES,         VARIABLE_MIN,      VARIABLE_MAX,
-    VARIABLE_LENGTH,    VARIABLE_MIN_BYTES,      VARIABLE_PATTERN,  VARIABLE_PREFIX,
-    VARIABLE_URL,       VARIABLE_PATH,           VARIABLE_REQUIRED, VARIABLE_EMPTY,
-    VARIABLE_DEFAULT,   VARIABLE_PLACEHOLDER_OK, VARIABLE_COMPOSE,  VARIABLE_ITEM,
-    VARIABLE_SEPARATOR,
+    VARIABLE_TYPE,     VARIABLE_VALUES,         VARIABLE_MIN,        VARIABLE_MAX,
+    VARIABLE_LENGTH,   VARIABLE_MIN_BYTES,      VARIABLE_PATTERN,    VARIABLE_PREFIX,
+    VARIABLE_URL,      VARIABLE_PATH,           VARIABLE_REQUIRED,   VARIABLE_EMPTY,
+    VARIABLE_DEFAULT,  VARIABLE_PLACEHOLDER_OK, VARIABLE_COMPOSE,    VARIABLE_FORBIDDEN,
+    VARIABLE_DISTINCT, VARIABLE_ALIASES,        VARIABLE_DEPRECATED, VARIABLE_EXPIRES,
+    VARIABLE_ITEM,     VARIABLE_SEPARATOR,
 };
 
 static bool is_plain(const struct layers *layers)
@@ -144,7 +145,7 @@ static bool is_plain(const struct layers *layers)
     return true;
 }
 
-static enum contract_type type_of(const struct node *value)
+enum contract_type rules_type(const struct node *value)
 {
     const char *name = node_text(value);
 
@@ -181,7 +182,7 @@ static void build_length(const struct node *value, struct contract_rules *rules)
 void rules_build_constraints(const struct node *const at[static VARIABLE_KEY_COUNT],
                              struct contract_rules *rules)
 {
-    rules->type = type_of(at[VARIABLE_TYPE]);
+    rules->type = rules_type(at[VARIABLE_TYPE]);
     unsigned constraints = contract_type_constraints(rules->type);
 
     rules->values = node_list(at[VARIABLE_VALUES]);
@@ -202,7 +203,17 @@ void rules_build_constraints(const struct node *const at[static VARIABLE_KEY_COU
         rules->separator = node_text(at[VARIABLE_SEPARATOR]);
 }
 
-static void build_rules(const struct layers *layers, struct contract_rules *rules)
+static void build_forbidden(const struct node *forbidden, struct contract_rules *rules)
+{
+    rules->forbidden = node_truth(forbidden, false);
+    if (of_kind(forbidden, NODE_OBJECT)) {
+        rules->forbidden = forbidden->built != NULL;
+        rules->forbidden_when = forbidden->built;
+    }
+}
+
+static void build_rules(struct contract_document *d, struct arena *a, const struct layers *layers,
+                        struct contract_rules *rules)
 {
     const struct node *const *at = layers->at;
     const struct node *required = at[VARIABLE_REQUIRED];
@@ -215,6 +226,11 @@ static void build_rules(const struct layers *layers, struct contract_rules *rule
         rules->required = required->built != NULL;
         rules->required_when = required->built;
     }
+    build_forbidden(at[VARIABLE_FORBIDDEN], rules);
+    rules->distinct = node_truth(at[VARIABLE_DISTINCT], false);
+    rules->life = life_build(d, a, at);
+    if (rules->life && rules->life->deprecated)
+        rules->required = false; /* nobody has to set what is going away */
     if (node_text(at[VARIABLE_COMPOSE]))
         rules->compose = at[VARIABLE_COMPOSE]->built;
     rules_build_constraints(at, rules);
@@ -238,6 +254,7 @@ void rules_build(struct contract_document *d, struct arena *a, size_t index,
         .rules = rules,
     };
     if (rules != &d->plain_rules)
-        build_rules(layers, rules);
+        build_rules(d, a, layers, rules);
+    out->aliases = life_alias_names(d, a, rules->life);
     source_build(d, a, at[VARIABLE_SOURCE], profile, out);
 }

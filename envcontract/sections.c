@@ -315,6 +315,7 @@ static void select_database(struct contract_document *d, const struct node *sect
     out->migrate = node_list(at[DATABASE_MIGRATE]);
     out->expect = at[DATABASE_EXPECT] ? node_list(at[DATABASE_EXPECT]) : no_names;
     out->schemas = node_list(at[DATABASE_SCHEMAS]);
+    out->authority_variable = node_text(node_member(at[DATABASE_AUTHORITY], "var"));
     out->wait_ms = node_duration_ms(at[DATABASE_WAIT], DEFAULT_WAIT_MS);
     out->lock_timeout_ms = node_duration_ms(at[DATABASE_LOCK_TIMEOUT], DEFAULT_LOCK_TIMEOUT_MS);
     out->lock_wait_ms = node_duration_ms(at[DATABASE_LOCK_WAIT], DEFAULT_LOCK_WAIT_MS);

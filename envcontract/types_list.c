@@ -61,12 +61,17 @@ void types_validate_list(const struct validation *v, const struct contract_rules
                          const char *bytes, size_t length)
 {
     AUTO_PATTERN_CACHE own = {0};
-    AUTO_BUF copy = BUF_INIT(length);
+    AUTO_BUF room = BUF_INIT(length + 1);
+    char *copy = buf_reserve(&room, length + 1); /* once: wiping it for each item is quadratic */
     char subject[SUBJECT_BYTES];
     struct validation inner = *v;
     const char *item;
     size_t item_length, at = 0, bad = 0;
 
+    if (!copy) {
+        v->findings->no_memory = true;
+        return;
+    }
     inner.subject = subject;
     inner.patterns = v->patterns ? v->patterns : &own; /* compiled once for all items */
     uint32_t steps = inner.patterns->match_limit;
@@ -74,19 +79,14 @@ void types_validate_list(const struct validation *v, const struct contract_rules
     for (size_t index = 1; types_next_item(rules, bytes, length, &at, &item, &item_length);
          index++) {
         size_t before = v->findings->count;
-        buf_clear(&copy);
-        buf_add(&copy, item, item_length);
-        if (copy.no_memory) {
-            v->findings->no_memory = true;
-            break;
-        }
+        memcpy(copy, item, item_length);
+        copy[item_length] = '\0';
         (void)snprintf(subject, sizeof subject, "%sitem %zu: ", v->subject, index);
-        check_item(&inner, rules, buf_text(&copy), item_length);
+        check_item(&inner, rules, copy, item_length);
         if (v->findings->count == before || ++bad < BAD_ITEMS || at > length)
             continue;
         validation_add(v, "type", NULL,
-                       "%d items are wrong, and what is behind item %zu was not "
-                       "looked at",
+                       "%d items are wrong, and what is behind item %zu was not looked at",
                        BAD_ITEMS, index);
         break;
     }

@@ -176,14 +176,14 @@ static const struct {
     {"http", 80}, {"https", 443}, {"ws", 80}, {"wss", 443}, {"redis", 6379}, {"rediss", 6379},
 };
 
-static int64_t default_port(const struct subject *s)
+int64_t types_default_port(const struct url *url)
 {
-    if (s->postgres)
+    if (url_is_postgres(url))
         return 5432;
     for (size_t i = 0; i < ARRAY_LEN(default_ports); i++)
-        if (url_scheme_is(&s->url, default_ports[i].scheme))
+        if (url_scheme_is(url, default_ports[i].scheme))
             return default_ports[i].port;
-    return 0; /* not known */
+    return 0;
 }
 
 static bool is_listed_port(const struct contract_url_rules *rules, int64_t port)
@@ -211,7 +211,7 @@ static void check_ports(const struct subject *s, const struct contract_url_rules
     struct url_span host, port;
     struct url_span named = s->postgres ? url_query(&s->url, "port") : (struct url_span){0};
     for (size_t at = 0; url_next_host(&s->url, &at, &host, &port);) {
-        int64_t number = default_port(s);
+        int64_t number = types_default_port(&s->url);
         const struct url_span *written = named.length > 0 ? &named : &port;
         if (written->length > 0 && str_to_int64(written->start, written->length, &number) != 0)
             number = -1; /* a list, or no number: none of those that are expected */
@@ -326,7 +326,8 @@ static bool check_structure(const struct subject *s, enum contract_type type)
 {
     const struct url *url = &s->url;
     bool by_socket = url_scheme_is(url, "unix");
-    bool needs_host = type == TYPE_REDIS_URL ? !by_socket : default_port(s) != 0 && !s->postgres;
+    bool needs_host = type == TYPE_REDIS_URL ? !by_socket
+                                             : types_default_port(&s->url) != 0 && !s->postgres;
     if (needs_host && url->host.length == 0) {
         validation_add(s->v, "host", NULL, "no host");
         return false;
