@@ -163,7 +163,7 @@ static enum create_form create_form_of(enum contract_create create)
 int job_resolve_for_database(struct job *job, struct err *err)
 {
     const struct contract_database *database = &job->contract->database;
-    size_t count = 0, room = 1;
+    size_t count = 0, room = 2;
 
     if (require_database(job, err) != 0)
         return -1;
@@ -173,6 +173,8 @@ int job_resolve_for_database(struct job *job, struct err *err)
     if (!names)
         return err_nomem(err);
     names[count++] = database->url;
+    if (database->authority_variable)
+        names[count++] = database->authority_variable;
     for (const char *const *name = database->env; name && *name; name++)
         if (contract_find(job->contract, *name))
             names[count++] = *name;

@@ -175,14 +175,41 @@ struct contract_value job_profile_value(const struct job *job)
         .bytes = secret_borrow(profile, strlen(profile)), .origin = VALUE_SOURCE, .resolved = true};
 }
 
+const char *job_environment(const struct job *job, const struct contract_variable *variable,
+                            const char *name)
+{
+    const char *own = environment_get(&job->environment, name);
+    const char *const *alias = variable->aliases;
+
+    if (contract_is_value(variable, own))
+        return own;
+    for (; alias && *alias; alias++) {
+        const char *text = environment_get(&job->environment, *alias);
+        if (contract_is_value(variable, text))
+            return text;
+    }
+    return own;
+}
+
+/* The name under which the environment itself is to have the value. */
+static const char *name_in_environment(const struct contract_variable *variable)
+{
+    const struct contract_part *part = variable->parts;
+    bool other = variable->part_count == 1 && part->ref.kind == REF_ENV && part->ref.path;
+
+    return other ? part->ref.path : variable->name;
+}
+
 /* NOTHING: as many absent parts as any variable has. */
 static int take_variable(struct job *job, const struct contract_variable *variable,
                          const struct contract_input *nothing, struct contract_value *value,
                          struct err *err)
 {
-    const char *text = environment_get(&job->environment, variable->name);
+    const char *text = job_environment(job, variable, name_in_environment(variable));
     int result = 0;
 
+    if (!text && variable->for_agent_only)
+        return 0; /* whoever needs it asks its source: nobody did */
     if (text)
         *value = (struct contract_value){.bytes = secret_borrow(text, strlen(text)),
                                          .origin = VALUE_ENVIRONMENT};
@@ -206,7 +233,7 @@ int job_take_environment(struct job *job, struct err *err)
     if (!absent)
         return err_nomem(err);
     const struct contract_input nothing = {.parts = absent};
-    job->has_unchecked = true;
+    job->has_unchecked = job->names_unchecked = true;
     for (size_t i = 0; i < contract->variable_count; i++)
         if (take_variable(job, &contract->variables[i], &nothing, &job->values[i], err) != 0)
             return -1;
@@ -234,6 +261,11 @@ int job_check(struct job *job, struct err *err)
     if (job->has_unchecked && contract_check(job->contract, job->values, &job->findings, err) != 0)
         return -1;
     job->has_unchecked = false;
+    if (job->names_unchecked &&
+        contract_check_environment(job->contract, job->values, job->environment.entries,
+                                   job->environment.count, &job->findings, err) != 0)
+        return -1;
+    job->names_unchecked = false;
     return job_refuse_problems(job,
                                source_lacks_something(job) ? ERR_SOURCE_MISSING : ERR_VIOLATION,
                                "the environment breaks the contract", err);

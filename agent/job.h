@@ -60,6 +60,10 @@ MUST_USE int job_load(struct job *job, struct err *err);
  * `source`) or a name is not in the contract. */
 MUST_USE int job_resolve(struct job *job, const char *const *names, struct err *err);
 
+/* NAME in the environment; where that has no value, the first alias of VARIABLE that has one. */
+const char *job_environment(const struct job *job, const struct contract_variable *variable,
+                            const char *name);
+
 /* The environment in place of the sources (--env-only, --env-file). */
 MUST_USE int job_take_environment(struct job *job, struct err *err);
 

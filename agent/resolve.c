@@ -31,7 +31,7 @@ static void resolution_release(struct resolution *r)
 static bool needs_no_source(const struct job *job, const struct contract_variable *variable)
 {
     return job_is_profile_variable(job, variable) ||
-           (variable->overridable && environment_get(&job->environment, variable->name));
+           (variable->overridable && job_environment(job, variable, variable->name));
 }
 
 static void want(struct resolution *r, size_t index)
@@ -65,6 +65,7 @@ static int choose(struct resolution *r, const char *const *names, struct err *er
     r->wanted = mem_new(contract->variable_count + 1, sizeof(*r->wanted));
     if (!r->wanted)
         return err_nomem(err);
+    r->job->names_unchecked = r->job->names_unchecked || !names;
     if (names) {
         for (; *names; names++)
             if (want_by_name(r, *names, err) != 0)
@@ -86,7 +87,8 @@ static int request_for(struct resolution *r, const struct contract_variable *var
     if (part->ref.kind != REF_ENV)
         return 0;
     const char *name = part->ref.path ? part->ref.path : variable->name;
-    const char *text = environment_get(&r->job->environment, name);
+    const char *text = part->name ? environment_get(&r->job->environment, name)
+                                  : job_environment(r->job, variable, name);
     if (text && ref_is_inline(text)) {
         if (ref_parse(&r->job->arena, text, &out->ref, err) != 0)
             return err_wrap(err, "environment variable '%s'", name);
@@ -192,19 +194,33 @@ static bool look_at_parts(struct job *job, const struct contract_variable *varia
     return !failed;
 }
 
+/* What the environment has beside the source. An alias of a variable whose source is the environment
+ * is the source, and nothing beside it. */
+static const char *own_environment(const struct job *job, const struct contract_variable *variable)
+{
+    bool is_source = variable->part_count == 1 && variable->parts[0].ref.kind == REF_ENV;
+
+    return is_source ? environment_get(&job->environment, variable->name)
+                     : job_environment(job, variable, variable->name);
+}
+
 static int assemble(struct resolution *r, const struct wanted *wanted, struct err *err)
 {
     struct job *job = r->job;
     const struct contract_variable *variable = &job->contract->variables[wanted->variable];
     struct contract_value *value = &job->values[wanted->variable];
-    struct contract_input input = {
-        .environment = environment_get(&job->environment, variable->name)};
+    struct contract_input input = {.environment = own_environment(job, variable)};
     const struct secret **parts = mem_new(variable->part_count + 1, sizeof(*parts));
     int result = 0;
 
     if (!parts)
         return err_nomem(err);
     input.parts = parts;
+    if (!needs_no_source(job, variable) &&
+        explain_record(job, wanted->variable, &r->requests[wanted->first], err) != 0) {
+        free(parts);
+        return -1;
+    }
     if (!needs_no_source(job, variable) &&
         !look_at_parts(job, variable, &r->requests[wanted->first], parts, &input.absent_because)) {
         free(parts);
@@ -216,11 +232,6 @@ static int assemble(struct resolution *r, const struct wanted *wanted, struct er
         result = contract_assemble(job->contract, variable, &input, value, &job->findings, err);
     value->resolved = result == 0;
     job->has_unchecked = true;
-    if (!needs_no_source(job, variable) &&
-        explain_record(job, wanted->variable, &r->requests[wanted->first], err) != 0) {
-        free(parts);
-        return -1;
-    }
     if (result == 0 && variable->secret && secret_is_set(&value->bytes))
         result = mask_value(&value->bytes, parts, variable->part_count, err);
     free(parts);
