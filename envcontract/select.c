@@ -65,30 +65,6 @@ static int choose_profile(const struct contract *contract, const char *wanted,
                            name, err);
 }
 
-static bool has_part(const struct contract_variable *variable, enum ref_kind kind)
-{
-    for (size_t i = 0; i < variable->part_count; i++) {
-        if (variable->parts[i].ref.kind == kind)
-            return true;
-    }
-    return false;
-}
-
-/* What the format has and this version has not is found where it would be used. */
-static void check_sealed(struct contract_document *d, const struct contract_variable *variable,
-                         const struct layers *layers, enum finding_severity severity)
-{
-    const struct node *source = layers->at[VARIABLE_SOURCE];
-    const char *hint = "Give this profile another source.";
-
-    if (!source || !has_part(variable, REF_SEALED))
-        return;
-    if (severity == FINDING_ERROR)
-        problem(d, source, AT_VALUE, hint, "'sealed:' is not in this version");
-    else
-        problem_warning(d, source, AT_VALUE, hint, "'sealed:' is not in this version");
-}
-
 static void select_variables(struct contract *contract, const char *profile)
 {
     struct contract_document *d = contract->document;
@@ -105,7 +81,6 @@ static void select_variables(struct contract *contract, const char *profile)
         rules_build(d, &d->selected, i, &layers, profile, &variables[i]);
         if (contract->profile_is_strict)
             variables[i].overridable = false;
-        check_sealed(d, &variables[i], &layers, FINDING_ERROR);
     }
     contract->variables = variables;
     contract->variable_count = d->variable_count;
@@ -145,23 +120,6 @@ int contract_select(struct contract *contract, const char *wanted, const char *f
 
 /* ---- lint ----------------------------------------------------------------------------------- */
 
-static void lint_in_profile(struct contract_document *d, size_t index, const char *profile,
-                            bool one_profile, void *context)
-{
-    const struct node **said = context;
-    struct contract_variable variable;
-    struct layers layers;
-
-    (void)one_profile;
-    layers_merge(d, index, profile, &layers);
-    rules_build(d, &d->scratch, index, &layers, profile, &variable);
-    const struct node *source = layers.at[VARIABLE_SOURCE];
-    if (source != *said && !d->no_memory)
-        check_sealed(d, &variable, &layers,
-                     d->profile_count == 0 ? FINDING_ERROR : FINDING_WARNING);
-    *said = source;
-}
-
 /* Every secret says how it is replaced, if only that nobody replaces it. */
 static void lint_rotate(struct contract_document *d, size_t index)
 {
@@ -182,11 +140,7 @@ int contract_lint(struct contract *contract, struct findings *findings, struct e
     d->looks_left = CONTRACT_MAX_LOOKS;
     d->source_bytes_left = CONTRACT_MAX_SOURCE_BYTES;
     for (size_t i = 0; i < d->variable_count && !d->no_memory && !problems_full(d); i++) {
-        const struct node *said = NULL;
         lint_rotate(d, i);
-        lint_each_profile(d, i, lint_in_profile, &said);
-        if (i % LINT_SCRATCH_VARIABLES == 0)
-            arena_release(&d->scratch);
     }
     return finish(d, err);
 }

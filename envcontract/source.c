@@ -74,6 +74,24 @@ static struct arena *scratch(struct contract_document *d)
     return &d->scratch;
 }
 
+/* The sealed store's names are those that variables can have; a placeholder stands for a part of one. */
+static void check_sealed_name(struct contract_document *d, const struct node *value,
+                              const char *name)
+{
+    size_t length;
+
+    for (const char *c = name; *c; c++) {
+        if (*c == '{' && next_placeholder(c, &length) == c) {
+            c += length + 1;
+        } else if (!is_name_char(*c) || (c == name && !is_name_start(*c))) {
+            problem(d, value, AT_VALUE,
+                    "A name has letters, digits and underscores, and no digit first.",
+                    "'sealed:' with what cannot be a name");
+            return;
+        }
+    }
+}
+
 static void check_text_source(struct contract_document *d, const struct node *value)
 {
     struct ref ref;
@@ -85,6 +103,8 @@ static void check_text_source(struct contract_document *d, const struct node *va
     }
     if (ref_parse(scratch(d), value->text, &ref, &err) != 0)
         problem_from(d, value, &err);
+    else if (ref.kind == REF_SEALED)
+        check_sealed_name(d, value, ref.path);
     check_placeholders(d, value);
 }
 
@@ -170,15 +190,15 @@ void source_check_reference(struct contract_document *d, const struct key *key, 
     if (ref_parse(scratch(d), value->text, &ref, &err) != 0) {
         d->no_memory = d->no_memory || err.kind == ERR_RESOURCE;
         problem(d, value, AT_VALUE,
-                "Write where it is: env:NAME or file:PATH. What stood here is in the "
+                "Write where it is: env:NAME, file:PATH or sealed:NAME. What stood here is in the "
                 "repository's history: replace it.",
                 "'%s' takes a reference, not a secret itself", key->name);
         return;
     }
     if (ref.kind == REF_SEALED)
-        problem(d, value, AT_VALUE, NULL, "'sealed:' is not in this version");
+        check_sealed_name(d, value, ref.path);
     else if (ref.kind == REF_VAULT || ref.kind == REF_NONE)
-        problem(d, value, AT_VALUE, "Use env:NAME or file:PATH.",
+        problem(d, value, AT_VALUE, "Use env:NAME, file:PATH or sealed:NAME.",
                 "'%s' is what logs in to Vault: it cannot come from there", key->name);
     check_placeholders(d, value);
 }

@@ -211,25 +211,26 @@ static void overriding_is_refused_in_strict_profiles(void **state)
     unload(&l);
 }
 
-static void a_sealed_source_is_an_error_where_it_would_be_used(void **state)
+static void a_sealed_source_has_a_name_that_a_variable_could_have(void **state)
 {
-    struct loaded l = load_text("{'contract': 1, " PROFILES "'vars': {" ROLE
-                                ", 'A': {'source': 'env', "
-                                "'profiles': {'dev': {'source': 'sealed:A'}}}}}");
+    struct loaded l = load_text(
+        "{'contract': 1, " PROFILES "'vars': {" ROLE ", 'A': {'source': 'sealed:A_{profile}'}, "
+        "'B': {'source': {'x': 'sealed:1B', 'y': 'sealed:{name}'}, 'compose': '{x}{y}'}, "
+        "'C': {'source': 'env', "
+        "'profiles': {'dev': {'source': 'sealed:C.C'}}}}}");
 
     (void)state;
-    assert_clean(&l);
-    select_profile(&l, "prod");
-    assert_clean(&l);
+    assert_int_equal(l.findings.errors, 2);
+    assert_string_equal(l.findings.list[0].pointer, "/vars/B/source/x");
+    assert_text_has(l.findings.list[0].message, "what cannot be a name");
+    assert_string_equal(l.findings.list[1].pointer, "/vars/C/profiles/dev/source");
     select_profile(&l, "dev");
     assert_int_equal(variable(&l, "A")->parts[0].ref.kind, REF_SEALED);
-    const struct finding *f = find_finding(&l, "'sealed:' is not in this version");
-    assert_int_equal(f->severity, FINDING_ERROR);
-    assert_string_equal(f->pointer, "/vars/A/profiles/dev/source");
+    assert_string_equal(variable(&l, "A")->parts[0].ref.path, "A_dev");
     unload(&l);
 }
 
-static void lint_warns_of_it_in_any_profile_and_of_secrets_that_nobody_rotates(void **state)
+static void lint_warns_of_secrets_that_nobody_rotates(void **state)
 {
     struct loaded l = load_text("{'contract': 1, " PROFILES "'vars': {" ROLE
                                 ", 'A': {'source': 'env', "
@@ -240,20 +241,9 @@ static void lint_warns_of_it_in_any_profile_and_of_secrets_that_nobody_rotates(v
     (void)state;
     assert_clean(&l);
     assert_int_equal(contract_lint(l.contract, &l.findings, &l.err), 0);
-    assert_int_equal(l.findings.count, 2);
+    assert_int_equal(l.findings.count, 1);
     assert_int_equal(l.findings.errors, 0);
-    assert_string_equal(find_finding(&l, "sealed")->variable, "A");
     assert_string_equal(find_finding(&l, "without 'rotate'")->variable, "B");
-    unload(&l);
-}
-
-static void without_profiles_lint_has_it_as_the_error_that_it_would_be(void **state)
-{
-    struct loaded l = load_text("{'contract': 1, 'vars': {'A': {'source': 'sealed:A'}}}");
-
-    (void)state;
-    assert_int_equal(contract_lint(l.contract, &l.findings, &l.err), 0);
-    assert_int_equal(find_finding(&l, "'sealed:' is not in this version")->severity, FINDING_ERROR);
     unload(&l);
 }
 
@@ -283,9 +273,8 @@ int main(void)
         cmocka_unit_test(what_lies_on_top_replaces_a_key_whole),
         cmocka_unit_test(every_constraint_reaches_the_rules),
         cmocka_unit_test(overriding_is_refused_in_strict_profiles),
-        cmocka_unit_test(a_sealed_source_is_an_error_where_it_would_be_used),
-        cmocka_unit_test(lint_warns_of_it_in_any_profile_and_of_secrets_that_nobody_rotates),
-        cmocka_unit_test(without_profiles_lint_has_it_as_the_error_that_it_would_be),
+        cmocka_unit_test(a_sealed_source_has_a_name_that_a_variable_could_have),
+        cmocka_unit_test(lint_warns_of_secrets_that_nobody_rotates),
         cmocka_unit_test(a_second_selection_replaces_the_first),
     };
 
