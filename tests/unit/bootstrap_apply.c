@@ -170,6 +170,28 @@ static void states_that_are_not_fresh_are_left_alone(void **state)
     site_close(&site);
 }
 
+static void a_lone_type_is_not_fresh(void **state)
+{
+    static const char *const types[] = {
+        "CREATE TYPE lone AS ENUM ('a')",
+        "CREATE TYPE lone AS (a int)",
+        "CREATE TYPE lone AS RANGE (subtype = float8)",
+        "CREATE DOMAIN lone AS text CHECK (VALUE <> '')",
+        "CREATE DOMAIN lone AS text[]", /* its category is an array's, which is nobody's */
+    };
+    (void)state;
+    struct site site;
+    struct err err;
+    site_open(&site, pg, "lone_type");
+    site_sql(&site, "schema.sql", schema);
+    for (size_t i = 0; i < ARRAY_LEN(types); i++) {
+        pg_sql(pg, "lone_type", types[i]);
+        site_is_refused(&site, ERR_DB_STATE, "'unstamped'", &err);
+        pg_sql(pg, "lone_type", i < 3 ? "DROP TYPE lone" : "DROP DOMAIN lone");
+    }
+    site_close(&site);
+}
+
 static void a_read_only_server_is_worth_another_try(void **state)
 {
     (void)state;
@@ -470,6 +492,7 @@ int main(void)
         cmocka_unit_test(a_wrong_file_is_found_before_a_server_is_waited_for),
         cmocka_unit_test(an_id_wider_than_the_column_is_found_first),
         cmocka_unit_test(states_that_are_not_fresh_are_left_alone),
+        cmocka_unit_test(a_lone_type_is_not_fresh),
         cmocka_unit_test(a_read_only_server_is_worth_another_try),
         cmocka_unit_test(an_empty_version_table_is_used),
         cmocka_unit_test(migrate_runs_the_command_and_looks_again),
