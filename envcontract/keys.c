@@ -24,6 +24,11 @@ static const char *const words_state[] = {
     "fresh",     "current",    "behind",     "unknown-revision", "lost-stamp", "unstamped",
     "redundant", "stamp-only", "incomplete", "invisible",        NULL};
 
+#define DOCS_WORD(kind, word, name) word,
+static const char *const words_docs_kind[] = {DOCS_KINDS(DOCS_WORD) NULL};
+#undef DOCS_WORD
+
+#define words_docs_kind_later   NULL
 #define words_level_later       NULL
 #define words_strategy_later    NULL
 #define words_password_later    NULL

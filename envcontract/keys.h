@@ -99,7 +99,7 @@ struct section {
     KEY(TOP_GUARD, "guard", KIND_SECTION, BUILT, SECTION(guard))                                   \
     KEY(TOP_RUN, "run", KIND_SECTION, BUILT, SECTION(run))                                         \
     KEY(TOP_FILES, "files", KIND_SECTION_LIST, UNUSED, SECTION(file))                              \
-    KEY(TOP_DOCS, "docs", KIND_SECTION_MAP, UNUSED, SECTION(doc))
+    KEY(TOP_DOCS, "docs", KIND_SECTION_MAP, BUILT, SECTION(doc))
 
 #define INCLUDED_KEYS(KEY)                                                                         \
     KEY(INCLUDED_SCHEMA, "$schema", KIND_FREE_TEXT, UNUSED, NOTHING)                               \
@@ -359,9 +359,9 @@ struct section {
     KEY(FILE_GROUP, "group", KIND_TEXT, UNUSED, NOTHING)
 
 #define DOC_KEYS(KEY)                                                                              \
-    KEY(DOC_PROFILE, "profile", KIND_TEXT, UNUSED, NOTHING)                                        \
-    KEY(DOC_SECTIONS, "sections", KIND_ANY, UNUSED, NOTHING)                                       \
-    KEY(DOC_KIND, "kind", KIND_TEXT, UNUSED, NOTHING)
+    KEY(DOC_PROFILE, "profile", KIND_TEXT, BUILT, NOTHING)                                         \
+    KEY(DOC_SECTIONS, "sections", KIND_TEXTS, BUILT, NOTHING)                                      \
+    KEY(DOC_KIND, "kind", KIND_WORD, BUILT, WORDS(docs_kind))
 /* clang-format on */
 
 #define KEY_ENUMERATOR(id, name, kind, status, detail) id,
@@ -515,6 +515,11 @@ void guard_check(struct contract_document *d, const struct node *section);
 /* In the arena `selected`. */
 void guard_select(struct contract_document *d, const struct node *section,
                   struct contract_guard *out);
+
+/* ---- derived documents (docs.c) --------------------------------------------------------------- */
+
+/* `docs` of the contract: paths, kinds, profiles, sections; findings. */
+void docs_check(struct contract_document *d, const struct node *section);
 
 /* ---- checks beyond keys (lint.c) ------------------------------------------------------------ */
 

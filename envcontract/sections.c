@@ -418,6 +418,7 @@ void sections_check(struct contract *contract)
     check_vault(d, top.at[TOP_VAULT]);
     check_database(d, top.at[TOP_DATABASE]);
     guard_check(d, top.at[TOP_GUARD]);
+    docs_check(d, top.at[TOP_DOCS]);
 }
 
 void sections_select(struct contract *contract, const char *profile)
