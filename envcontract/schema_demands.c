@@ -7,6 +7,7 @@
 #include "envcontract/schema.h"
 
 #include <stdarg.h>
+#include <stdio.h>
 
 #include "base/str.h"
 
@@ -18,12 +19,6 @@ enum { FRAGMENT_MAX_BYTES = 4096 };
     "'allOf': [{'additionalProperties': {'$ref': '#/$defs/variable_demands'}}," \
     "{'patternProperties': {'^LD_': {'$ref': '#/$defs/loader_variable'}}}]"
 
-/* Where `base` says nothing of them, a variable's own keys are all that there is. */
-#define BASE_IS_SILENT                                                              \
-    "{'properties': {'base': {'not': {'anyOf': [{'required': ['type']},"            \
-    "{'required': ['values']}, {'required': ['secret']}, {'required': ['source']}," \
-    "{'required': ['compose']}, {'required': ['profiles']}]}}}}"
-
 /* ---- what sections and keys ask for, whole -------------------------------------------------- */
 
 /* Of a section, or of one key of it. */
@@ -31,10 +26,7 @@ static const struct demand {
     const char *section, *key;
     const char *members; /* ' for " */
 } demands[] = {
-    {"top", NULL,
-     "'required': ['contract', 'vars'], 'if': " BASE_IS_SILENT ","
-     "'then': {'properties': {'vars': {'additionalProperties': {'$ref': "
-     "'#/$defs/variable_alone'}}}}"},
+    {"top", NULL, "'required': ['contract', 'vars']"},
     {"top", "vars", VARIABLES},
     {"included", NULL, "'required': ['contract']"},
     {"included", "vars", VARIABLES},
@@ -76,11 +68,6 @@ void schema_add_key_demands(struct json *json, const struct section *section, co
     add_whole(json, section, key->name);
 }
 
-void schema_add_demands(struct json *json, const struct section *section)
-{
-    add_whole(json, section, NULL);
-}
-
 /* ---- what the keys of one variable ask of one another ---------------------------------------- */
 
 /* Where `by` is as the definition CONDITION says, `key` must not be there, or must be. */
@@ -99,6 +86,8 @@ static const struct {
     {HAS_MIN_BYTES, {"type", "has_no_min_bytes", "min_bytes", true}},
     {HAS_URL, {"type", "has_no_url", "url", true}},
     {HAS_PATH, {"type", "has_no_path", "path", true}},
+    {HAS_ITEM, {"type", "has_no_item", "item", true}},
+    {HAS_ITEM, {"type", "has_no_item", "separator", true}},
 };
 
 static const struct relation exclusions[] = {
@@ -107,11 +96,12 @@ static const struct relation exclusions[] = {
     {"source", "has_one_source", "compose", true},
 };
 
-/* These hang on `base` too. */
+/* What must be there may stand in `base` too: one for each `by`. */
 static const struct relation needs[] = {
     {"type", "needs_values", "values", false},
     {"secret", "is_secret", "source", false},
     {"source", "has_several_sources", "compose", false},
+    {"default", "has_empty_default", "empty", false},
 };
 
 PRINTF(2, 3)
@@ -183,12 +173,60 @@ static void add_need(struct json *json, const struct relation *r)
               r->key, r->condition, r->key);
 }
 
-/* Where `by` is not said. */
-static void add_absence(struct json *json, const struct relation *r)
+/* Where `by` is not said, in no layer. */
+static void add_absence(struct json *json, const struct relation *r, const char *by)
 {
-    if (r->by_absence)
+    if (r->by_absence && str_eq(r->by, by))
         add_entry(json, "'if': {'not': {'required': ['%s']}}, 'then': {'$ref': '#/$defs/no_%s'}",
                   r->by, r->key);
+}
+
+/* What holds for every variable where `base` says nothing of the two keys. */
+static void add_need_in_contract(struct json *json, const struct relation *r)
+{
+    add_entry(json,
+              "'if': {'properties': {'base': {'not': {'anyOf': [{'required': ['%s']},"
+              " {'required': ['%s']}, {'required': ['profiles']}]}}}}, 'then': {'properties':"
+              " {'vars': {'additionalProperties': {'$ref': '#/$defs/%s_alone'}}}}",
+              r->by, r->key, r->by);
+}
+
+static bool has_key(const struct section *section, const char *name)
+{
+    for (size_t i = 0; i < section->count; i++) {
+        if (str_eq(section->keys[i].name, name))
+            return schema_has_key(section, &section->keys[i]);
+    }
+    return false;
+}
+
+/* A list's item: its keys lie in one place, so one of them decides on another at once. */
+static void add_item_demands(struct json *json, const struct section *section)
+{
+    for (size_t i = 0; i < ARRAY_LEN(constraints); i++) {
+        const struct relation *r = &constraints[i].relation;
+        if (has_key(section, r->key))
+            add_entry(json,
+                      "'if': {'anyOf': [{'$ref': '#/$defs/%s'}, {'not': {'required': ['type']}}]},"
+                      " 'then': {'properties': {'%s': false}}",
+                      r->condition, r->key);
+    }
+    add_entry(json, "'if': {'$ref': '#/$defs/needs_values'}, 'then': {'required': ['values']}");
+}
+
+void schema_add_demands(struct json *json, const struct section *section)
+{
+    bool item = schema_is_section(section, "item");
+
+    add_whole(json, section, NULL);
+    if (section != &section_top && !item)
+        return;
+    json_begin_array(json, "allOf");
+    for (size_t i = 0; !item && i < ARRAY_LEN(needs); i++)
+        add_need_in_contract(json, &needs[i]);
+    if (item)
+        add_item_demands(json, section);
+    json_end_array(json);
 }
 
 /* ---- definitions ---------------------------------------------------------------------------- */
@@ -229,7 +267,9 @@ static void add_conditions(struct json *json)
               "'has_one_source': {'properties': {'source': {'anyOf': [{'type': ['string', 'null']},"
               " {'$ref': '#/$defs/is_command'}]}}, 'required': ['source']},"
               "'has_several_sources': {'properties': {'source': {'type': 'object',"
-              " 'not': {'$ref': '#/$defs/is_command'}}}, 'required': ['source']}");
+              " 'not': {'$ref': '#/$defs/is_command'}}}, 'required': ['source']},"
+              "'has_empty_default': {'properties': {'default': {'const': ''}},"
+              " 'required': ['default']}");
 }
 
 /* A secret that is to come from nowhere, and a source that decides what code is loaded. */
@@ -260,6 +300,23 @@ static void add_source_definitions(struct json *json)
         "source", "source");
 }
 
+/* "BY_alone": what hangs on one key of a variable where `base` does not come into it. */
+static void add_alone(struct json *json, const struct relation *need)
+{
+    char name[CONTRACT_MAX_KEY_BYTES];
+
+    (void)snprintf(name, sizeof name, "%s_alone", need->by);
+    json_begin_object(json, name);
+    json_begin_array(json, "allOf");
+    add_need(json, need);
+    for (size_t i = 0; i < ARRAY_LEN(constraints); i++)
+        add_absence(json, &constraints[i].relation, need->by);
+    for (size_t i = 0; i < ARRAY_LEN(exclusions); i++)
+        add_absence(json, &exclusions[i], need->by);
+    json_end_array(json);
+    json_end_object(json);
+}
+
 void schema_add_demand_definitions(struct json *json)
 {
     add_conditions(json);
@@ -278,15 +335,6 @@ void schema_add_demand_definitions(struct json *json)
         add_exclusion(json, &exclusions[i]);
     json_end_array(json);
     json_end_object(json);
-
-    json_begin_object(json, "variable_alone");
-    json_begin_array(json, "allOf");
     for (size_t i = 0; i < ARRAY_LEN(needs); i++)
-        add_need(json, &needs[i]);
-    for (size_t i = 0; i < ARRAY_LEN(constraints); i++)
-        add_absence(json, &constraints[i].relation);
-    for (size_t i = 0; i < ARRAY_LEN(exclusions); i++)
-        add_absence(json, &exclusions[i]);
-    json_end_array(json);
-    json_end_object(json);
+        add_alone(json, &needs[i]);
 }
