@@ -28,6 +28,7 @@ static int make_expected(const struct guard_settings *settings, struct scratch *
                         .scratch = scratch,
                         .deadline_ms = deadline_ms,
                         .only_make = true,
+                        .catalog = -1,
                         .outcome = outcomes_new(1, err)};
     if (!path.outcome)
         return -1;

@@ -14,6 +14,7 @@
 #include "base/arena.h"
 #include "bootstrap/db.h"
 #include "bootstrap/guard.h"
+#include "migrations/audit.h"
 
 /* How the comment of a scratch database begins: it is agent's, not the schema's. */
 #define SCRATCH_COMMENT_PREFIX "agent guard: "
@@ -59,6 +60,12 @@ MUST_USE int catalog_read(struct db *db, const struct database_settings *setting
 const struct catalog_object *catalog_find(const struct catalog *catalog, const char *kind,
                                           const char *name);
 
+/* The catalog as bytes for another process, which UNPACK makes one of again: *out is the caller's
+ * (catalog_release), untouched on failure, and does not need BYTES any more. Errors: ERR_RESOURCE,
+ * ERR_DEFECT (bytes of something else, or cut off). */
+void catalog_pack(const struct catalog *catalog, struct buf *out);
+MUST_USE int catalog_unpack(const char *bytes, size_t length, struct catalog *out, struct err *err);
+
 void catalog_write_text(const struct catalog *catalog, struct buf *out);
 
 struct compare_options {
@@ -66,6 +73,7 @@ struct compare_options {
     const struct guard_ignore *ignore;
     size_t ignore_count;
     const struct graph *graph; /* to tell the revision that touched an object last; or NULL */
+    const struct audit_settings *offline; /* the migrations' SQL, which tells it surely; or NULL */
 };
 
 /* Matched by definition first and by name second where names are automatic. What belongs to a table

@@ -389,7 +389,7 @@ static int compare_all(struct comparison *c, struct err *err)
         return -1;
     if (c->options->strict_order && compare_orders(c, err) != 0)
         return -1;
-    if (diff_find_revisions(c->options->graph, c->list, c->count, err) != 0)
+    if (diff_find_revisions(c->options, c->list, c->count, err) != 0)
         return -1;
     if (c->count > 0)
         qsort(c->list, c->count, sizeof(*c->list), by_class);

@@ -23,10 +23,20 @@ struct diff_found {
  * definition where names come from tables and columns; then same name. */
 MUST_USE int diff_match(struct diff_side *a, struct diff_side *b, struct err *err);
 
-/* diff_revision.c: fill `revision` of each difference: the last revision in upgrade order whose
- * file has all names that the object is known by. Strings are the graph's. A file that can't be
- * read tells nothing. Errors: ERR_RESOURCE. */
-MUST_USE int diff_find_revisions(const struct graph *graph, struct diff_found *list, size_t count,
-                                 struct err *err);
+/* diff_revision.c: fill `revision` of each difference, with the options' graph: the last revision in
+ * upgrade order that has an operation on the object in its offline SQL. Where there is no such SQL,
+ * or none is about the object, and for revisions whose SQL does not tell what it does: the last one
+ * whose file has all names that the object is known by. Strings are the graph's. A file that can't
+ * be read tells nothing. Errors: ERR_RESOURCE. */
+MUST_USE int diff_find_revisions(const struct compare_options *options, struct diff_found *list,
+                                 size_t count, struct err *err);
+
+/* diff_trace.c: an object while the operations are walked through backwards. */
+struct diff_wanted {
+    const struct catalog_object *object; /* NULL: about the database as a whole */
+    const char *word, *relation;         /* the names that it and its table had then */
+};
+/* Whether TOUCH is about it; before a rename it is known by its older name. */
+bool diff_is_touched(struct diff_wanted *wanted, const struct audit_touch *touch);
 
 #endif

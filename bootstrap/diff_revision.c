@@ -1,5 +1,6 @@
-/* bootstrap/diff_revision.c: which revision touched an object last, as far as its file tells.
+/* bootstrap/diff_revision.c: which revision touched an object last, as far as that can be told.
  *
+ * The operations of the offline SQL tell it surely. What they do not tell is looked for in the files.
  * A file tells by holding the object's name and its table's as words, in quotes or in SQL. Files
  * are read from the last revision backwards, each once, until every object has one: memory is that
  * of the largest file, time that of all files once. An automatic name is in no file: there the
@@ -158,32 +159,118 @@ static size_t settle(struct diff_found *list, size_t count, struct words *words,
     return open;
 }
 
-int diff_find_revisions(const struct graph *graph, struct diff_found *list, size_t count,
-                        struct err *err)
+/* ---- operations ------------------------------------------------------------------------------ */
+
+struct search {
+    const struct graph *graph;
+    struct diff_found *list;
+    size_t count;
+    struct words words;
+    struct buf text; /* of a file */
+};
+
+/* Settle what has all of its words in the revision's file. */
+static int look_into_file(struct search *s, const struct revision *r, size_t *open, struct err *err)
 {
-    struct words words = {0};
-    AUTO_BUF text = BUF_INIT(GRAPH_FILE_MAX_BYTES);
-    size_t open = count;
-    int result = 0;
-    if (!graph || !graph->order || count == 0)
+    struct err why = ERR_INIT;
+    if (!r->file) /* from `alembic heads`: an id and nothing else */
         return 0;
-    result = collect_words(list, count, &words, err);
-    for (size_t i = graph->count; result == 0 && open > 0 && i-- > 0;) {
-        const struct revision *r = &graph->revisions[graph->order[i]];
-        struct err why = ERR_INIT;
-        if (!r->file) /* from `alembic heads`: an id and nothing else */
-            continue;
-        if (file_read_all(r->file, &text, &why) != 0) {
-            log_line(LOG_DEBUG, "a revision's file tells nothing", "why", why.text, NULL);
-            if (why.kind == ERR_RESOURCE) {
-                *err = why;
-                result = -1;
-            }
-            continue;
-        }
-        mark_words(&words, buf_text(&text), text.len);
-        open = settle(list, count, &words, r->id);
+    if (file_read_all(r->file, &s->text, &why) != 0) {
+        log_line(LOG_DEBUG, "a revision's file tells nothing", "why", why.text, NULL);
+        if (why.kind != ERR_RESOURCE)
+            return 0;
+        *err = why;
+        return -1;
     }
-    free(words.list);
+    mark_words(&s->words, buf_text(&s->text), s->text.len);
+    *open = settle(s->list, s->count, &s->words, r->id);
+    return 0;
+}
+
+static void settle_touched(struct search *s, struct diff_wanted *wanted,
+                           const struct audit_touch *touch)
+{
+    for (size_t i = 0; i < s->count; i++)
+        if (!s->list[i].difference.revision && diff_is_touched(&wanted[i], touch))
+            s->list[i].difference.revision = touch->revision;
+}
+
+/* From the last operation backwards. A revision that runs code may have touched anything: there its
+ * file is looked into once its operations have said nothing. */
+static int walk_trace(struct search *s, const struct audit_trace *trace, struct diff_wanted *wanted,
+                      struct err *err)
+{
+    size_t open = s->count;
+    for (size_t i = trace->count; i > 0 && open > 0;) {
+        const char *id = trace->list[i - 1].revision;
+        bool is_opaque = false;
+        for (; i > 0 && str_eq(trace->list[i - 1].revision, id); i--) {
+            settle_touched(s, wanted, &trace->list[i - 1]);
+            is_opaque = is_opaque || trace->list[i - 1].is_opaque;
+        }
+        const struct revision *r = is_opaque ? graph_find(s->graph, id) : NULL;
+        if (r && look_into_file(s, r, &open, err) != 0)
+            return -1;
+    }
+    return 0;
+}
+
+static int use_trace(struct search *s, const struct audit_trace *trace, struct err *err)
+{
+    AUTO_FREE struct diff_wanted *wanted = mem_new(s->count + 1, sizeof(*wanted));
+    if (!wanted)
+        return err_nomem(err);
+    for (size_t i = 0; i < s->count; i++) {
+        const struct catalog_object *o = s->list[i].about;
+        if (o)
+            wanted[i] = (struct diff_wanted){.object = o, .word = o->word, .relation = o->relation};
+    }
+    return walk_trace(s, trace, wanted, err);
+}
+
+/* SQL that is not that of these revisions tells nothing; that is said where it matters. */
+static int search_operations(struct search *s, const struct audit_settings *offline,
+                             struct err *err)
+{
+    struct audit_trace trace = {0};
+    struct err why = ERR_INIT;
+    if (audit_trace_make(offline, &trace, &why) != 0) {
+        if (why.kind == ERR_RESOURCE) {
+            *err = why;
+            return -1;
+        }
+        log_line(LOG_DEBUG, "the offline SQL tells no revisions", "why", why.text, NULL);
+        return 0;
+    }
+    int result = use_trace(s, &trace, err);
+    audit_trace_release(&trace);
+    return result;
+}
+
+static int search_files(struct search *s, struct err *err)
+{
+    size_t open = s->count;
+    for (size_t i = s->graph->count; open > 0 && i-- > 0;)
+        if (look_into_file(s, &s->graph->revisions[s->graph->order[i]], &open, err) != 0)
+            return -1;
+    return 0;
+}
+
+int diff_find_revisions(const struct compare_options *options, struct diff_found *list,
+                        size_t count, struct err *err)
+{
+    struct search s = {.graph = options->graph,
+                       .list = list,
+                       .count = count,
+                       .text = BUF_INIT(GRAPH_FILE_MAX_BYTES)};
+    if (!s.graph || !s.graph->order || count == 0)
+        return 0;
+    int result = collect_words(list, count, &s.words, err);
+    if (result == 0 && options->offline)
+        result = search_operations(&s, options->offline, err);
+    if (result == 0)
+        result = search_files(&s, err);
+    free(s.words.list);
+    buf_release(&s.text);
     return result;
 }

@@ -1,4 +1,6 @@
 /* bootstrap/guard.c: both ways to the schema, held against one another; see guard.h. */
+#include <unistd.h>
+
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/mem.h"
@@ -20,6 +22,11 @@ struct ways {
     struct path list[PATHS_MAX];
     size_t count;
     struct path_outcome *outcomes; /* shared with the workers */
+};
+
+/* What is printed ahead of its turn. */
+struct emissions {
+    struct emission offline, create;
 };
 
 void guard_memory_free(struct guard_memory *memory)
@@ -63,18 +70,21 @@ static int add_way(struct ways *ways, struct path path, const char *what, struct
 {
     struct path *to = &ways->list[ways->count];
     path.outcome = &ways->outcomes[ways->count];
+    path.catalog = memory_file_make(path.name, PATH_CATALOG_BYTES, err);
     *to = path;
+    ways->count++;
+    if (to->catalog < 0)
+        return -1;
     if (scratch_reserve(path.scratch, what, &to->database, err) != 0)
         return -1;
     if (path.kind == PATH_CREATE && !path.guard->database->plain_stamp &&
         path.guard->stamp_command && scratch_reserve(path.scratch, "copy", &to->copy, err) != 0)
         return -1;
-    ways->count++;
     return 0;
 }
 
 static int plan_ways(const struct guard_settings *settings, struct scratch *scratch,
-                     struct emission *emission, int64_t deadline_ms, struct ways *ways,
+                     struct emissions *emissions, int64_t deadline_ms, struct ways *ways,
                      struct err *err)
 {
     const struct path common = {.guard = settings, .scratch = scratch, .deadline_ms = deadline_ms};
@@ -86,9 +96,11 @@ static int plan_ways(const struct guard_settings *settings, struct scratch *scra
     a.name = "path A";
     b.kind = PATH_CREATE;
     b.name = "path B";
+    if (settings->database->create == CREATE_EMIT)
+        b.emission = &emissions->create;
     offline.kind = PATH_OFFLINE;
     offline.name = "offline SQL";
-    offline.emission = emission;
+    offline.emission = &emissions->offline;
     stairs.kind = PATH_STAIRS;
     stairs.name = "stairway";
     each.kind = PATH_EACH;
@@ -100,6 +112,14 @@ static int plan_ways(const struct guard_settings *settings, struct scratch *scra
     if (settings->stairway && add_way(ways, stairs, "stairs", err) != 0)
         return -1;
     return settings->each_folder ? add_way(ways, each, "each", err) : 0;
+}
+
+static void ways_release(struct ways *ways)
+{
+    for (size_t i = 0; i < ways->count; i++)
+        if (ways->list[i].catalog >= 0)
+            (void)close(ways->list[i].catalog);
+    outcomes_free(ways->outcomes, PATHS_MAX);
 }
 
 static const struct path *way_of(const struct ways *ways, enum path_kind kind)
@@ -157,13 +177,33 @@ static int add_extra(struct guard_report *report, const char *name, bool ok, con
 
 /* ---- catalogs -------------------------------------------------------------------------------------------- */
 
-static int compare(const struct guard_settings *settings, const struct ways *ways,
-                   struct guard_report *report, struct err *err)
+/* What tells which revision touched an object last; NULL: there is no SQL of them. */
+static const struct audit_settings *offline_of(const struct guard_settings *settings,
+                                               const struct emissions *emissions,
+                                               struct audit_settings *out)
 {
+    const struct database_settings *d = settings->database;
+    const struct buf *sql = &emissions->offline.text;
+    if (sql->len == 0 || !d->graph)
+        return NULL;
+    *out = (struct audit_settings){.graph = d->graph,
+                                   .sql = buf_text(sql),
+                                   .sql_length = sql->len,
+                                   .sql_name = "database.offline",
+                                   .version_schema = d->schema,
+                                   .version_table = d->table};
+    return out;
+}
+
+static int compare(const struct guard_settings *settings, const struct ways *ways,
+                   const struct emissions *emissions, struct guard_report *report, struct err *err)
+{
+    struct audit_settings offline;
     const struct compare_options options = {.strict_order = settings->strict_order,
                                             .ignore = settings->ignore,
                                             .ignore_count = settings->ignore_count,
-                                            .graph = settings->database->graph};
+                                            .graph = settings->database->graph,
+                                            .offline = offline_of(settings, emissions, &offline)};
     report->memory = mem_new(1, sizeof(*report->memory));
     if (!report->memory)
         return err_nomem(err);
@@ -242,12 +282,12 @@ static int require_place(const struct ways *ways, struct err *err)
 }
 
 static int take_all(const struct guard_settings *settings, const struct ways *ways,
-                    struct guard_report *report, struct err *err)
+                    const struct emissions *emissions, struct guard_report *report, struct err *err)
 {
     if (take_path(way_of(ways, PATH_MIGRATE), &report->a, err) != 0 ||
         take_path(way_of(ways, PATH_CREATE), &report->b, err) != 0)
         return -1;
-    if (report->a.ok && report->b.ok && compare(settings, ways, report, err) != 0)
+    if (report->a.ok && report->b.ok && compare(settings, ways, emissions, report, err) != 0)
         return -1;
     if (take_extras(settings, ways, report, err) != 0)
         return -1;
@@ -271,21 +311,21 @@ static int take_leftovers(const struct scratch *scratch, struct guard_report *re
 }
 
 static int try_ways(const struct guard_settings *settings, struct scratch *scratch,
-                    struct emission *emission, int64_t deadline_ms, struct guard_report *report,
+                    struct emissions *emissions, int64_t deadline_ms, struct guard_report *report,
                     struct err *err)
 {
     struct ways ways = {0};
     int jobs = settings->jobs >= 1 && settings->jobs <= JOBS_MAX ? settings->jobs : JOBS_MAX;
     int result = take_leftovers(scratch, report, err);
     if (result == 0)
-        result = plan_ways(settings, scratch, emission, deadline_ms, &ways, err);
+        result = plan_ways(settings, scratch, emissions, deadline_ms, &ways, err);
     if (result == 0)
         result = workers_run(ways.list, ways.count, jobs, deadline_ms, err);
     if (result == 0)
         result = require_place(&ways, err);
     if (result == 0)
-        result = take_all(settings, &ways, report, err);
-    outcomes_free(ways.outcomes, PATHS_MAX);
+        result = take_all(settings, &ways, emissions, report, err);
+    ways_release(&ways);
     return result;
 }
 
@@ -306,17 +346,36 @@ static int close_scratch(struct scratch *scratch, int result, struct err *err)
     return -1;
 }
 
+/* One after the other is what --jobs 1 asks for. */
+static void print_ahead(const struct guard_settings *settings, struct emissions *emissions)
+{
+    const struct database_settings *d = settings->database;
+    if (settings->jobs == 1)
+        return;
+    if (d->create == CREATE_EMIT)
+        emission_start(settings, d->create_list, "create.emit", &emissions->create);
+    if (settings->offline_command)
+        emission_start(settings, settings->offline_command, "database.offline",
+                       &emissions->offline);
+}
+
+static void emissions_release(struct emissions *emissions)
+{
+    emission_release(&emissions->offline);
+    emission_release(&emissions->create);
+}
+
 static int run(const struct guard_settings *settings, struct guard_report *report, struct err *err)
 {
     struct scratch scratch;
-    CLEANUP(emission_release) struct emission emission = EMISSION_INIT;
+    CLEANUP(emissions_release)
+    struct emissions emissions = {.offline = EMISSION_INIT, .create = EMISSION_INIT};
     int64_t deadline_ms = clock_earlier(settings->database->deadline_ms,
                                         clock_in_ms(settings->timeout_ms));
-    if (settings->ephemeral && settings->jobs != 1 && settings->offline_command)
-        emission_start(settings, &emission);
+    print_ahead(settings, &emissions);
     if (scratch_open(settings, deadline_ms, &scratch, err) != 0)
         return -1;
-    int result = try_ways(settings, &scratch, &emission, deadline_ms, report, err);
+    int result = try_ways(settings, &scratch, &emissions, deadline_ms, report, err);
     return close_scratch(&scratch, result, err);
 }
 

@@ -2,6 +2,8 @@
 #include <string.h>
 
 #include "base/clock.h"
+#include "base/file.h"
+#include "base/log.h"
 #include "base/redact.h"
 #include "base/stop.h"
 #include "base/str.h"
@@ -38,9 +40,9 @@ int scene_open(const struct path *path, const char *database, struct buf *transc
     if (path->kind == PATH_OFFLINE) {
         out->settings.create = CREATE_EMIT;
         out->settings.create_list = path->guard->offline_command;
-        out->settings.emitted = path->emission && path->emission->text.len ? &path->emission->text
-                                                                           : NULL;
     }
+    if (path->emission && path->emission->text.len > 0)
+        out->settings.emitted = &path->emission->text;
     return 0;
 }
 
@@ -70,8 +72,55 @@ int scene_catalog(const struct scene *scene, struct catalog *out, struct err *er
     return catalog_read(db, &scene->settings, statement_deadline(scene), out, err);
 }
 
+/* Both from one new connection. */
+static int scene_read(const struct scene *scene, struct catalog *catalog,
+                      struct database_report *report, struct err *err)
+{
+    AUTO_DB db = NULL;
+    if (scratch_connect(scene->scratch, scene->database, scene->settings.deadline_ms, &db, err) !=
+        0)
+        return -1;
+    AUTO_CATALOG made = CATALOG_INIT;
+    if (catalog_read(db, &scene->settings, statement_deadline(scene), &made, err) != 0 ||
+        state_look(db, &scene->settings, statement_deadline(scene), report, NULL, err) != 0)
+        return -1;
+    *catalog = made;
+    made = CATALOG_INIT; /* moved */
+    return 0;
+}
+
+/* That it can't be left is no failure: whoever wants it reads it from the server. */
+static void leave_catalog(const struct path *path, const struct catalog *catalog)
+{
+    AUTO_BUF packed = BUF_INIT(PATH_CATALOG_BYTES);
+    struct err why = ERR_INIT;
+    if (path->catalog < 0)
+        return;
+    catalog_pack(catalog, &packed);
+    if (buf_check(&packed, ERR_RESOURCE, "a catalog", &why) != 0 ||
+        file_write_all(path->catalog, path->name, buf_text(&packed), packed.len, &why) != 0)
+        log_line(LOG_DEBUG, "the catalog is read once more", "why", why.text, NULL);
+}
+
+/* 0 when its worker left one that is whole. */
+static int take_catalog(const struct path *path, struct catalog *out)
+{
+    AUTO_BUF packed = BUF_INIT(PATH_CATALOG_BYTES);
+    struct err why = ERR_INIT;
+    if (path->catalog < 0)
+        return -1;
+    if (memory_file_read(path->catalog, path->name, &packed, &why) == 0 && packed.len > 0 &&
+        catalog_unpack(buf_text(&packed), packed.len, out, &why) == 0)
+        return 0;
+    if (why.kind != ERR_NONE)
+        log_line(LOG_DEBUG, "the catalog is read once more", "why", why.text, NULL);
+    return -1;
+}
+
 int path_catalog(const struct path *path, struct catalog *out, struct err *err)
 {
+    if (take_catalog(path, out) == 0)
+        return 0;
     AUTO_SCENE scene = {0};
     struct path later = *path;
     later.deadline_ms = clock_in_ms(SCENE_MS); /* the ways may have used up all of their time */
@@ -185,22 +234,24 @@ static int check_made(const struct scene *scene, const char *what, struct path_o
 
 /* ---- once more: nothing may happen -------------------------------------------------------------------- */
 
-static int again(const struct scene *scene, struct path_outcome *outcome, struct err *err)
+static int again(const struct path *path, const struct scene *scene, struct err *err)
 {
+    struct path_outcome *outcome = path->outcome;
     AUTO_CATALOG before = CATALOG_INIT;
     AUTO_CATALOG after = CATALOG_INIT;
     AUTO_REPORT first = REPORT_INIT;
     AUTO_REPORT second = REPORT_INIT;
     const struct database_settings *s = &scene->settings;
-    if (scene_catalog(scene, &before, err) != 0 || scene_look(scene, &first, NULL, err) != 0)
+    if (scene_read(scene, &before, &first, err) != 0)
         return -1;
     outcome->idempotent_known = true;
     if (plan_run_command(s, "migrate again", s->migrate, NULL, s->deadline_ms, err) != 0) {
         outcome->ok = false;
         return -1;
     }
-    if (scene_catalog(scene, &after, err) != 0 || scene_look(scene, &second, NULL, err) != 0)
+    if (scene_read(scene, &after, &second, err) != 0)
         return -1;
+    leave_catalog(path, &after);
     if (!same_rows(first.stamped, second.stamped))
         return err_set(err, ERR_VIOLATION, "migrate again changed the version table");
     if (scene_compare(&before, &after, true, "migrate again was no no-op", err) != 0)
@@ -292,6 +343,30 @@ static int go(struct path *path, struct scene *scene, struct err *err)
     return create(path, scene, err);
 }
 
+static int leave_replayed(const struct path *path, const struct scene *scene, struct err *err)
+{
+    AUTO_CATALOG catalog = CATALOG_INIT;
+    if (scene_catalog(scene, &catalog, err) != 0)
+        return -1;
+    leave_catalog(path, &catalog);
+    return 0;
+}
+
+/* What it wrote when it was run ahead; its output is the script that is run now. */
+static void tell_emission(const struct path *path, struct buf *transcript)
+{
+    const struct emission *e = path->emission;
+    if (!e || e->text.len == 0)
+        return;
+    buf_addc(transcript, '$');
+    for (size_t i = 0; e->argv[i]; i++) {
+        buf_addc(transcript, ' ');
+        str_add_shell(transcript, e->argv[i], strlen(e->argv[i]));
+    }
+    buf_addc(transcript, '\n');
+    redact_add(transcript, buf_text(&e->said), e->said.len);
+}
+
 static int run(struct path *path, struct buf *transcript, struct err *err)
 {
     AUTO_SCENE scene = {0};
@@ -302,14 +377,17 @@ static int run(struct path *path, struct buf *transcript, struct err *err)
         return -1;
     int64_t started = clock_now_ms();
     outcome->ran = true;
+    tell_emission(path, transcript);
     outcome->ok = go(path, &scene, err) == 0;
     outcome->duration_ms = clock_now_ms() - started;
     if (!outcome->ok)
         return -1;
     if (path->copy && stamp_in_copy(path, transcript, &outcome->stamp_err) != 0)
         mask(&outcome->stamp_err);
+    if (path->kind == PATH_OFFLINE)
+        return leave_replayed(path, &scene, err);
     if (!path->only_make && (path->kind == PATH_MIGRATE || path->kind == PATH_CREATE))
-        return again(&scene, outcome, err);
+        return again(path, &scene, err);
     return 0;
 }
 

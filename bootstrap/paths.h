@@ -20,6 +20,8 @@ struct guard_memory {
 
 enum {
     PATH_OUTPUT_BYTES = 64 * 1024, /* the end of what its commands wrote */
+    EMISSION_SAID_BYTES = 1024 * 1024,
+    PATH_CATALOG_BYTES = 256 * 1024 * 1024,
     PATH_ROW_BYTES = 256, /* of a revision's id in the version table; longer ones are cut */
 };
 
@@ -46,29 +48,43 @@ struct path_outcome {
     char rows[LOOK_MAX_ROWS][PATH_ROW_BYTES]; /* of the version table, from a new connection */
 };
 
-/* A command whose SQL is wanted later: it needs no database, so it runs while the server is made. */
+/* A file without a name that grows to MAX_BYTES at most, for what another process is to leave to us;
+ * -1: *err. */
+MUST_USE int memory_file_make(const char *name, off_t max_bytes, struct err *err);
+/* What a process that has FD too, by fork or as its stdout, has written so far; NAME for messages. */
+MUST_USE int memory_file_read(int fd, const char *name, struct buf *out, struct err *err);
+
+/* A command whose SQL is wanted later: printing needs no database, so it runs while the server is made. */
 struct emission {
+    const char *const *argv;
     struct proc_child child;
     struct scratch_environment environment;
-    int output;      /* a file without a name; -1: none was started */
-    struct buf text; /* once it has ended well; else empty */
+    int output, complaint; /* files without a name; -1: none was started */
+    struct buf text;       /* once it has ended well; else empty */
+    struct buf said;       /* the end of what it wrote to stderr, then */
 };
-#define EMISSION_INIT   \
-    ((struct emission){ \
-        .child = PROC_CHILD_INIT, .output = -1, .text = BUF_INIT(SQL_FILE_MAX_BYTES)})
-/* Start settings->offline_command. That it cannot be is no error: it is run again when its turn has
- * come, with a database's URL, and says what is wrong then. */
-void emission_start(const struct guard_settings *settings, struct emission *emission);
-/* Wait for its end; the text is there afterwards, or is not. */
+#define EMISSION_INIT                                        \
+    ((struct emission){.child = PROC_CHILD_INIT,             \
+                       .output = -1,                         \
+                       .complaint = -1,                      \
+                       .text = BUF_INIT(SQL_FILE_MAX_BYTES), \
+                       .said = BUF_INIT(EMISSION_SAID_BYTES)})
+/* Start ARGV, which WHAT of the contract names. That it cannot be is no error: it is run again when
+ * its turn has come, with a database's URL, and says what is wrong then. */
+void emission_start(const struct guard_settings *settings, const char *const *argv,
+                    const char *what, struct emission *emission);
+/* Wait for its end, a moment at most: one that tries for long to reach a database is ended. The text
+ * is there afterwards, or is not. Once is enough. */
 void emission_finish(struct emission *emission, int64_t deadline_ms);
 void emission_release(struct emission *emission);
 
 struct path {
     enum path_kind kind;
-    const char *name;          /* "path A", for messages */
-    const char *database;      /* its scratch database, reserved */
-    const char *copy;          /* for the project's stamp, reserved; NULL: none */
-    bool only_make;            /* nothing is proved afterwards */
+    const char *name;     /* "path A", for messages */
+    const char *database; /* its scratch database, reserved */
+    const char *copy;     /* for the project's stamp, reserved; NULL: none */
+    bool only_make;       /* nothing is proved afterwards */
+    int catalog; /* a file without a name for the catalog that the way comes to; -1: none */
     struct emission *emission; /* of its command, finished before it starts; or NULL */
     const struct guard_settings *guard;
     struct scratch *scratch;
@@ -103,7 +119,7 @@ MUST_USE int scene_open(const struct path *path, const char *database, struct bu
 MUST_USE int scene_look(const struct scene *scene, struct database_report *report,
                         struct look *look, struct err *err);
 MUST_USE int scene_catalog(const struct scene *scene, struct catalog *out, struct err *err);
-/* Of a way that is gone, in a time of its own. */
+/* Of a way that is gone: what its worker has left, else read in a time of its own. */
 MUST_USE int path_catalog(const struct path *path, struct catalog *out, struct err *err);
 /* 0 when nothing at all differs; -1, ERR_VIOLATION, with what does, after WHAT. Without STRICT_ORDER
  * the order of columns does not count: what a downgrade adds again stands last. */

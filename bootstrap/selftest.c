@@ -283,6 +283,7 @@ static int with_scratch(const struct guard_settings *settings, struct buf *text,
                         .scratch = &scratch,
                         .deadline_ms = deadline_ms,
                         .only_make = true,
+                        .catalog = -1,
                         .outcome = outcomes_new(1, err)};
     struct selftest t = {.settings = settings, .scratch = &scratch, .path = path, .planted = path};
     t.planted.name = "the planted copy";

@@ -323,7 +323,7 @@ static int write_files(struct maker *m)
     return write_whole(m);
 }
 
-static int make(struct maker *m)
+static int read_all(struct maker *m)
 {
     const struct audit_settings *s = m->settings;
     struct sql_settings sql = {.version_schema = s->version_schema,
@@ -340,10 +340,82 @@ static int make(struct maker *m)
     if (read_parts(m) != 0 || require_all_parts(m) != 0)
         return -1;
     judge_downgrades(m);
+    return 0;
+}
+
+static int make_record(struct maker *m, void *unused)
+{
+    (void)unused;
     return write_files(m);
 }
 
-int audit_make(const struct audit_settings *settings, struct audit **out, struct err *err)
+/* ---- all operations ---------------------------------------------------------------------------- */
+
+static const char *label_of(const struct audit_op *op)
+{
+    static const struct {
+        enum audit_kind kind;
+        const char *label;
+    } labels[] = {
+        {KIND_ADD_PRIMARY_KEY, "pkey"}, {KIND_ADD_UNIQUE, "key"},     {KIND_ADD_CHECK, "check"},
+        {KIND_ADD_FOREIGN_KEY, "fkey"}, {KIND_ADD_EXCLUSION, "excl"},
+    };
+    for (size_t i = 0; i < ARRAY_LEN(labels); i++)
+        if (op->kind == labels[i].kind)
+            return labels[i].label;
+    return "";
+}
+
+static bool is_opaque(const struct audit_op *op)
+{
+    return op->kind == KIND_DO || op->kind == KIND_SELECT || op->kind == KIND_OTHER ||
+           op->kind == KIND_UNPARSED;
+}
+
+static int make_trace(struct maker *m, void *context)
+{
+    struct audit_trace *trace = context;
+    size_t count = 0;
+    for (size_t i = 0; i < m->settings->graph->count; i++)
+        count += m->revisions[i].ops.count;
+    trace->list = mem_new(count + 1, sizeof(*trace->list));
+    if (!trace->list)
+        return err_nomem(m->err);
+    for (size_t i = 0; i < m->settings->graph->count; i++) {
+        const struct audit_revision *r = &m->revisions[i];
+        for (size_t k = 0; k < r->ops.count; k++) {
+            const struct audit_op *op = &r->ops.list[k];
+            trace->list[trace->count++] = (struct audit_touch){
+                .revision = r->revision->id,
+                .type = op->object_type,
+                .schema = op->schema,
+                .object = op->object,
+                .column = op->column,
+                .table = op->table,
+                .label = label_of(op),
+                .new_name = op->new_name,
+                .is_definition = op->kind == KIND_CREATE_TABLE,
+                .is_grant = op->kind == KIND_GRANT || op->kind == KIND_REVOKE,
+                .is_opaque = is_opaque(op),
+            };
+        }
+    }
+    return 0;
+}
+
+void audit_trace_release(struct audit_trace *trace)
+{
+    free(trace->list);
+    audit_free(trace->audit);
+    *trace = (struct audit_trace){0};
+}
+
+/* ---- the whole --------------------------------------------------------------------------------- */
+
+/* Read everything, and FINISH with it. */
+static int make(const struct audit_settings *settings,
+                int (*finish)(struct maker *m, void *context), void *context, struct audit **out,
+                struct err *err)
 {
     struct audit *audit = mem_new(1, sizeof(*audit));
     if (audit)
@@ -355,11 +427,28 @@ int audit_make(const struct audit_settings *settings, struct audit **out, struct
     AUTO_MAKER m = {
         .settings = settings, .audit = audit, .arena = &audit->memory->arena, .err = err};
     audit->revision_count = settings->graph->count;
-    if (make(&m) != 0) {
+    if (read_all(&m) != 0 || finish(&m, context) != 0) {
         audit_free(audit);
         return -1;
     }
     *out = audit;
+    return 0;
+}
+
+int audit_make(const struct audit_settings *settings, struct audit **out, struct err *err)
+{
+    return make(settings, make_record, NULL, out, err);
+}
+
+int audit_trace_make(const struct audit_settings *settings, struct audit_trace *out,
+                     struct err *err)
+{
+    struct audit_trace made = {0};
+    if (make(settings, make_trace, &made, &made.audit, err) != 0) {
+        free(made.list);
+        return -1;
+    }
+    *out = made;
     return 0;
 }
 

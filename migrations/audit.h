@@ -47,6 +47,32 @@ struct audit {
 MUST_USE int audit_make(const struct audit_settings *settings, struct audit **out, struct err *err);
 void audit_free(struct audit *audit);
 
+/* What an operation is about, by the names that hold then, as they are written. Nothing is NULL. */
+struct audit_touch {
+    const char *revision;
+    const char *type;   /* "table", "column", "index", "constraint", ... */
+    const char *schema; /* "" where it is not said */
+    const char *object, *column, *table;
+    const char *label; /* what PostgreSQL ends the name of such a constraint in: "fkey"; "" else */
+    const char *new_name; /* of what is renamed; "" else */
+    bool is_definition;   /* CREATE TABLE: its columns are told by it alone */
+    bool is_grant;        /* GRANT, REVOKE: about rights on the object */
+    bool is_opaque;       /* code that is run, or what can't be read: it may be about anything */
+};
+
+/* All operations, in the order of an upgrade. */
+struct audit_trace {
+    struct audit_touch *list;
+    size_t count;
+    struct audit *audit; /* opaque: owns the texts */
+};
+
+/* The same reading without a record. Borrows the settings for the call alone, the graph for as long
+ * as *out lives. Errors: audit_make's. */
+MUST_USE int audit_trace_make(const struct audit_settings *settings, struct audit_trace *out,
+                              struct err *err);
+void audit_trace_release(struct audit_trace *trace);
+
 /* Whether NAME is one that audit_make gives to the file of a revision: so that files of revisions
  * that are no more can be told from what others keep in the same folder. */
 bool audit_is_revision_file(const char *name);

@@ -27,6 +27,7 @@ struct audit_op *audit_add(struct audit_work *w, enum audit_kind kind)
                             .object = "",
                             .column = "",
                             .detail = "",
+                            .new_name = "",
                             .table_schema = "",
                             .table = "",
                             .lock = row->lock,
@@ -286,6 +287,7 @@ static int on_rename(struct audit_work *w)
     if (op->kind == KIND_RENAME_COLUMN)
         op->column = old;
     op->detail = audit_printf(w, "%s%sto %s", op->detail, *op->detail ? ": " : "", new);
+    op->new_name = new;
     const char *column = op->kind == KIND_RENAME_COLUMN ? old : NULL;
     if ((column || op->kind == KIND_RENAME_TABLE) &&
         audit_known_rename(w->known, op->schema, op->object, column, new) != 0)

@@ -186,6 +186,7 @@ const struct audit_rule *audit_rule_find(const char *name); /* NULL: there is no
 struct audit_op {
     enum audit_kind kind;
     const char *object_type, *schema, *object, *column, *detail; /* never NULL */
+    const char *new_name;                                        /* of what is renamed; "" else */
     const char *table_schema, *table; /* that the lock is on; "" where it is on none */
     enum audit_lock lock;
     enum audit_answer rewrites, destructive, reversible;
