@@ -21,8 +21,9 @@ enum {
     SQL_BYTES = 4096,
     URL_BYTES = 64 * 1024,
     RUN_DIGITS = 8,
-    FORCE_LEAST = 130000, /* DROP DATABASE ... WITH (FORCE) */
-    COPY_ATTEMPTS = 20,   /* while a session that has just ended is still on its way out */
+    FORCE_LEAST = 130000,    /* DROP DATABASE ... WITH (FORCE) */
+    STRATEGY_LEAST = 150000, /* CREATE DATABASE ... STRATEGY */
+    COPY_ATTEMPTS = 20,      /* while a session that has just ended is still on its way out */
     COPY_BASE_MS = 20,
     COPY_CAP_MS = 200,
     HOST_BYTES = 128,
@@ -287,6 +288,8 @@ int scratch_create(struct scratch *scratch, const char *name, const char *templa
     const char *owner = scratch->settings->database->owner;
     AUTO_BUF create = BUF_INIT(SQL_BYTES);
     AUTO_BUF mark = BUF_INIT(SQL_BYTES);
+    struct db_info info;
+    db_info(scratch->admin, &info);
     buf_adds(&create, "CREATE DATABASE ");
     db_add_identifier(&create, name);
     if (owner) { /* so that it may make things there, as it may in the real one */
@@ -295,6 +298,10 @@ int scratch_create(struct scratch *scratch, const char *name, const char *templa
     }
     buf_adds(&create, " TEMPLATE ");
     db_add_identifier(&create, template ? template : "template0");
+    /* A copy of files wants checkpoints, which on somebody's server are dear and on ours cost nothing:
+     * half of the time of a copy through the log. */
+    if (scratch->ephemeral.folder && info.server_version >= STRATEGY_LEAST)
+        buf_adds(&create, " STRATEGY file_copy");
     for (int attempt = 1; execute(scratch->admin, &create, deadline_ms, err) != 0; attempt++)
         if (strcmp(err->sqlstate, "55006") != 0 || attempt == COPY_ATTEMPTS ||
             !backoff_wait(&backoff, 0, deadline_ms))

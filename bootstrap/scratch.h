@@ -27,7 +27,8 @@ enum {
 };
 
 struct ephemeral {
-    char *folder; /* of its own, mode 0700; NULL: there is none */
+    const char *parent; /* where its folder is */
+    char *folder;       /* of its own, mode 0700; NULL: there is none */
     char *data, *initdb, *postgres;
     int lock; /* of the folder, held while we live */
     struct proc_child server;
