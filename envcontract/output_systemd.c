@@ -1,9 +1,9 @@
 /* envcontract/output_systemd.c: values for EnvironmentFile= (systemd.exec(5)).
  *
  * Its parser keeps a line break inside of quotes, takes a backslash off before " \ ` $ there, and
- * refuses the whole file for what is not UTF-8, Unicode's noncharacters included. Then it drops each
- * variable, with no more than a line in the journal, that has a control character other than tab
- * and line break: so those are refused here. */
+ * refuses the whole file for what is not UTF-8, Unicode's noncharacters included. A variable with a
+ * control character other than tab and line break is dropped by older versions, with no more than a
+ * line in the journal; nobody here knows which version will read it, so those are refused. */
 #include "envcontract/output.h"
 
 #include <string.h>
@@ -36,7 +36,7 @@ static refusal defect(const struct outgoing *value)
         if (is_noncharacter((const unsigned char *)here, step))
             return "a noncharacter of Unicode in the value, for which systemd refuses the file";
         if (is_control((unsigned char)*here))
-            return "a control character in the value, for which systemd drops the variable";
+            return "a control character in the value, for which older systemd drops the variable";
     }
     if (strlen(value->name) + 1 + value->length > ENTRY_MAX_BYTES)
         return "a value of 128 KiB or more, which no process can be started with";

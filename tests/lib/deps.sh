@@ -18,7 +18,7 @@ for group in "$@"; do
         packages+=(libcmocka-dev pgbouncer strace)
         # Elsewhere Chromium is no package of apt's: the tests take what browser there is, or are skipped.
         grep -qs '^ID=debian$' /etc/os-release && packages+=(chromium fonts-dejavu-core)
-        python_test_packages=('jsonschema==4.*' 'pyyaml==6.*')
+        python_test_packages=('jsonschema==4.*' 'pyyaml==6.*' 'python-dotenv==1.*')
         # Of this one only a file of its source is wanted: SARIF's JSON Schema.
         schema_package='sarif-om==1.0.4'
         ;;
@@ -74,4 +74,12 @@ if [ ! -e "$stamp" ]; then
         --wildcards '*/sarif-2.1.0*.json'
     mv build/venv/share/sarif/sarif-2.1.0*.json build/venv/share/sarif-2.1.0.json
     touch "$stamp"
+fi
+
+# Node is a whole world of its own: what reads dotenv there is asked where it is installed already.
+if command -v npm >/dev/null && [ ! -e build/node/node_modules/dotenv ]; then
+    echo 'deps: installing dotenv into build/node'
+    mkdir -p build/node
+    npm install --silent --no-audit --no-fund --ignore-scripts --prefix build/node dotenv@16 >/dev/null ||
+        echo 'deps: npm could not install dotenv; its test is left out' >&2
 fi
