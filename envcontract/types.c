@@ -52,7 +52,6 @@ static const struct {
 static const struct {
     type_validator *is;
     const char *expected;
-    bool has_lines; /* a place is a line and a character of it */
 } validators[CONTRACT_TYPE_COUNT] = {
     [TYPE_BOOL] = {types_is_bool, "true, false, yes, no, on, off, 1 or 0"},
     [TYPE_INT] = {types_is_int, "a whole number of 64 bits"},
@@ -69,8 +68,8 @@ static const struct {
     [TYPE_DATE] = {types_is_date, "a day such as 2027-01-31"},
     [TYPE_HEX] = {types_is_hex, "pairs of hexadecimal digits"},
     [TYPE_BASE64] = {types_is_base64, "base64 (one of its two alphabets, padded or not)"},
-    [TYPE_JSON] = {types_is_json, "one JSON value", .has_lines = true},
-    [TYPE_PEM] = {types_is_pem, "PEM blocks", .has_lines = true},
+    [TYPE_JSON] = {types_is_json, "one JSON value"},
+    [TYPE_PEM] = {types_is_pem, "PEM blocks"},
     [TYPE_JWT] = {types_is_jwt, "a signed JWT (header.claims.signature, each in base64url)"},
 };
 
@@ -84,9 +83,10 @@ unsigned contract_type_constraints(enum contract_type type)
     return types[type].constraints;
 }
 
-/* "character 5", or "line 3, character 5". */
-static void add_place(struct message *out, bool has_lines, const char *bytes, size_t place)
+/* "character 5", or of a type with lines "line 3, character 5". */
+static void add_place(struct message *out, enum contract_type type, const char *bytes, size_t place)
 {
+    bool has_lines = type == TYPE_JSON || type == TYPE_PEM;
     size_t line = 1, begin = 0;
     for (size_t i = 0; has_lines && i < place; i++) {
         if (bytes[i] == '\n') {
@@ -116,7 +116,7 @@ static bool check_type(const struct validation *v, enum contract_type type, cons
         message_addf(&what, ", %s", trouble.what ? trouble.what : "trouble");
     if (has_place) {
         message_addf(&what, " at ");
-        add_place(&what, validators[type].has_lines, bytes, trouble.at);
+        add_place(&what, type, bytes, trouble.at);
     }
     add_expected(v, "type", trouble.hint, bytes, length, what.text);
     return false;
