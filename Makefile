@@ -232,10 +232,46 @@ uninstall: ## take out again what install put there
 	rm -f $(DESTDIR)$(PREFIX)/bin/agent
 	for page in docs/man/*.1 docs/man/*.5; do rm -f "$(DESTDIR)$(PREFIX)/share/man/man$${page##*.}/$${page##*/}"; done
 
+# The tree as it was committed, so that a version is the same bytes wherever it is packed.
+dist: ## dist/agent-VERSION.tar.gz, from what is committed
+	@mkdir -p dist
+	$(Q)git archive --format=tar --prefix=agent-$(VERSION)/ HEAD | gzip -n -9 >dist/agent-$(VERSION).tar.gz
+	@echo "dist/agent-$(VERSION).tar.gz"
+
+# What is linked is asked of dpkg-shlibdeps; what is opened on demand is seen by us alone.
+OPENED     := libcurl.so.4 libpq.so.5 libpg_query.so
+DEB_ARCH   = $(shell dpkg --print-architecture)
+DEB_FOLDER := build/deb
+deb: ## dist/agent_VERSION_ARCH.deb, a package for the Debian or Ubuntu at hand
+	@rm -rf $(DEB_FOLDER) && mkdir -p $(DEB_FOLDER)/debian dist
+	@$(MAKE) --no-print-directory VARIANT=release PREFIX=/usr DESTDIR=$(DEB_FOLDER)/root install
+	@strip --strip-unneeded $(DEB_FOLDER)/root/usr/bin/agent
+	@gzip -n -9 $(DEB_FOLDER)/root/usr/share/man/man*/*
+	@install -D -m 0644 LICENSE $(DEB_FOLDER)/root/usr/share/doc/agent/copyright
+	@install -D -m 0644 CHANGELOG.md $(DEB_FOLDER)/root/usr/share/doc/agent/changelog
+	@gzip -n -9 $(DEB_FOLDER)/root/usr/share/doc/agent/changelog
+	@printf 'Source: agent\n\nPackage: agent\nArchitecture: any\n' >$(DEB_FOLDER)/debian/control
+	@mkdir -p $(DEB_FOLDER)/root/DEBIAN
+	@linked=$$(cd $(DEB_FOLDER) && dpkg-shlibdeps -O root/usr/bin/agent | sed -n 's/^shlibs:Depends=//p'); \
+	opened=$$(for name in $(OPENED); do \
+	    dpkg-query -S "$$(readlink -f /usr/lib/*/"$$name" | head -1)" | cut -d: -f1; done | sort -u | paste -sd, | sed 's/,/, /g'); \
+	printf '%s\n' 'Package: agent' 'Version: $(VERSION)' 'Architecture: $(DEB_ARCH)' \
+	    'Maintainer: the agent developers <agent@localhost>' 'Section: admin' 'Priority: optional' \
+	    "Depends: $$linked" \
+	    "Recommends: $$opened, ca-certificates" \
+	    "Installed-Size: $$(du -sk $(DEB_FOLDER)/root | cut -f1)" \
+	    'Description: secrets, environment, database and start of an application' \
+	    ' agent stands between the start of a container and the application in it: it' \
+	    ' fetches credentials from Vault, checks the environment against a contract,' \
+	    ' makes and stamps a fresh PostgreSQL database in one transaction, and starts' \
+	    ' the application.' >$(DEB_FOLDER)/root/DEBIAN/control
+	$(Q)dpkg-deb --root-owner-group --build $(DEB_FOLDER)/root dist/agent_$(VERSION)_$(DEB_ARCH).deb >/dev/null
+	@echo "dist/agent_$(VERSION)_$(DEB_ARCH).deb"
+
 clean: ## remove what was built (not the Python environment)
-	rm -rf build/release build/debug build/asan build/cover build/fuzz
+	rm -rf build/release build/debug build/asan build/cover build/fuzz build/deb
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' Makefile
 
-.PHONY: all deps unit-tests fuzz-replays fuzzers faults fuzz test demo bench asan coverage lint tidy fmt install uninstall clean help
+.PHONY: all deps unit-tests fuzz-replays fuzzers faults fuzz test demo bench asan coverage lint tidy fmt install uninstall dist deb clean help
