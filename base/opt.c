@@ -106,12 +106,25 @@ static void set_given(const struct opt *option)
         *(bool *)option->target = true;
 }
 
+static int add_string(const struct opt *option, const char *value, struct err *err)
+{
+    struct opt_strings *strings = option->target;
+
+    if (strings->count == OPT_MAX_STRINGS)
+        return err_set(err, ERR_USAGE, "option '%s' is given more than %d times", option->name,
+                       OPT_MAX_STRINGS);
+    strings->list[strings->count++] = value;
+    return 0;
+}
+
 static int set_value(const struct opt *option, const char *value, struct err *err)
 {
     if (option->kind == OPT_DURATION)
         return set_duration(option, value, err);
     if (option->kind == OPT_CHOICE)
         return set_choice(option, value, err);
+    if (option->kind == OPT_STRINGS)
+        return add_string(option, value, err);
     *(const char **)option->target = value;
     return 0;
 }

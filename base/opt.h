@@ -6,12 +6,20 @@
 #define BASE_OPT_H
 
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 
 #include "base/buf.h"
 #include "base/err.h"
 
-enum opt_kind { OPT_FLAG, OPT_COUNT, OPT_STRING, OPT_DURATION, OPT_CHOICE };
+enum opt_kind { OPT_FLAG, OPT_COUNT, OPT_STRING, OPT_STRINGS, OPT_DURATION, OPT_CHOICE };
+
+/* What OPT_STRINGS, an option that may be given several times, fills in. */
+enum { OPT_MAX_STRINGS = 64 };
+struct opt_strings {
+    const char *list[OPT_MAX_STRINGS + 1]; /* NULL-terminated */
+    size_t count;
+};
 
 struct opt {
     const char *name; /* "--format" */
@@ -20,7 +28,8 @@ struct opt {
     const char *argument; /* "FILE", for help; NULL for flags */
     const char *choices;  /* OPT_CHOICE: "text|json" */
     const char *help;     /* a clause, lower case */
-    void *target;         /* bool*, int*, const char**, int64_t* (ms), const char** */
+    void *target;         /* bool*, int*, const char**, struct opt_strings*, int64_t* (ms),
+                     const char** */
 };
 
 struct opt_result {

@@ -248,6 +248,33 @@ static void every_allocation_that_fails_is_a_named_error(void **state)
     }
 }
 
+static void an_option_for_several_values_keeps_them_in_order(void **state)
+{
+    (void)state;
+    struct opt_strings folders = {0};
+    const struct opt many[] = {
+        {"--drift", 'd', OPT_STRINGS, "DIR", NULL, "look there too", &folders}, {0}};
+    const struct opt *const only[] = {many, NULL};
+    char one[] = "--drift=a", two[] = "--drift", three[] = "b", four[] = "-dc";
+    char *argv[OPT_MAX_STRINGS + 2] = {one, two, three, four, NULL};
+    struct opt_result result;
+    struct err err = ERR_INIT;
+
+    assert_int_equal(opt_parse(argv, only, &result, &err), 0);
+    free(result.words);
+    assert_int_equal(folders.count, 3);
+    assert_string_equal(folders.list[0], "a");
+    assert_string_equal(folders.list[2], "c");
+    assert_null(folders.list[3]);
+
+    folders = (struct opt_strings){0};
+    for (size_t i = 0; i <= OPT_MAX_STRINGS; i++)
+        argv[i] = one;
+    argv[OPT_MAX_STRINGS + 1] = NULL;
+    assert_int_equal(opt_parse(argv, only, &result, &err), -1);
+    assert_usage_error(&err, "option '--drift' is given more than 64 times");
+}
+
 static void help_is_aligned_and_at_most_80_columns_wide(void **state)
 {
     (void)state;
@@ -294,6 +321,7 @@ int main(void)
         cmocka_unit_test(a_wrong_choice_lists_the_right_ones),
         cmocka_unit_test(a_wrong_duration_says_how_to_write_one),
         cmocka_unit_test(every_allocation_that_fails_is_a_named_error),
+        cmocka_unit_test(an_option_for_several_values_keeps_them_in_order),
         cmocka_unit_test(help_is_aligned_and_at_most_80_columns_wide),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
