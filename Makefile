@@ -194,7 +194,8 @@ demo: deps ## the main job on a real OpenBao, PostgreSQL and Alembic project
 	@$(MAKE) $(JOBS) --no-print-directory VARIANT=release build/release/agent
 	@$(PYTHON) examples/demo.py --agent build/release/agent
 
-bench: deps ## timings as ratios; writes docs/BENCH.md
+bench: ## timings as ratios; writes docs/BENCH.md
+	@tests/lib/deps.sh bench
 	@$(MAKE) --no-print-directory VARIANT=release build/release/agent
 	@$(PYTHON) tests/bench/run.py
 

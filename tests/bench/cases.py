@@ -14,12 +14,17 @@ from tests.lib.servers import ROOT, Database, Folder, OpenBao, Postgres, Proxy, 
 
 AGENT = str(ROOT / "build" / "release" / "agent")
 ALEMBIC = str(ROOT / "build" / "venv" / "bin" / "alembic")
+PYTHON = str(ROOT / "build" / "venv" / "bin" / "python")
 ROUND_TRIPS_MS = (0, 20)
 HERD = 50
 TMPFS = Path("/dev/shm")  # a disk's moods are not what is measured
 FAST = 4  # as many times the repetitions for commands of a millisecond
 MEGABYTE = 1000 * 1000
 MEMORY_ALLOWANCE_MB = 32
+GUARD_FACTOR, SERVER_MS = 1.15, 1500  # of the slower path's commands, and for the server
+CATALOG_MS, CATALOG_MB = 500, 64
+AUDIT_MS = 200
+GRAPH_MS = 500  # of ten thousand revisions
 
 
 def find_peer(name: str) -> Optional[str]:
@@ -50,6 +55,11 @@ class Bench:
         self.report.add(Row(key, what, mine.wall_ms, peer, other.wall_ms if other else None, limit,
                             runs=f"{mine.count}/{other.count}" if other else str(mine.count),
                             cpu_ratio=mine.cpu_ms / other.cpu_ms if other else None))
+
+    def limit(self, sample: Sample, key: str, what: str, most_ms: float) -> None:
+        """A row of a wall time against a fixed limit."""
+        self.report.add(Row(key, what, sample.wall_ms, "the limit", most_ms, most_ms, absolute=True,
+                            runs=str(sample.count)))
 
 
 # ---- a: start -----------------------------------------------------------------------------------
@@ -246,11 +256,14 @@ def check(bench: Bench) -> None:
     for count in (50, 1000):
         contract = str(inputs.checked_contract(folder, count))
         env = inputs.checked_environment(count)
-        samples = bench.watch.compare([
-            Side("agent", [bench.agent, "check", "-q", "--env-only", "--contract", contract], env),
-            Side("C, jansson and PCRE2", [bench.watch.floor("check"), contract], env)], FAST)
-        bench.versus(samples, f"check-{count}", f"{count:,} variables", "agent",
-                     "C, jansson and PCRE2", 1.5)
+        agent = Side("agent", [bench.agent, "check", "-q", "--env-only", "--contract", contract], env)
+        what, floor, pydantic = f"{count:,} variables", "C, jansson and PCRE2", "pydantic-settings"
+        samples = bench.watch.compare(
+            [agent, Side(floor, [bench.watch.floor("check"), contract], env)], FAST)
+        bench.versus(samples, f"check-{count}", what, "agent", floor, 1.5)
+        samples = bench.watch.compare(
+            [agent, Side(pydantic, [PYTHON, str(inputs.settings_program(folder, count))], env)])
+        bench.versus(samples, f"check-{count}-pydantic", what, "agent", pydantic, 1 / 20)
     sizes = (10, 1000, 100000)
     sides = [Side(str(count), [bench.agent, "check", "-q", "--lint", "--contract",
                                str(inputs.plain_contract(folder, count))]) for count in sizes]
@@ -268,15 +281,110 @@ def check(bench: Bench) -> None:
 def graph(bench: Bench) -> None:
     """Revision files, read without Python."""
     bench.report.section("Graph")
-    for count in (1000,) if bench.quick else (1000, 10000):
+    counts = (1000,) if bench.quick else (1000, 10000, 100000)
+    cpu_ms: Dict[int, float] = {}
+    for count in counts:
         config = str(inputs.alembic_project(bench.folder(f"graph-{count}"), count))
-        samples = bench.watch.compare([
-            Side("agent", [bench.agent, "graph", config]),
-            Side("alembic heads", [ALEMBIC, "-c", config, "heads"], slow=True)])
-        bench.versus(samples, "graph", f"{count:,} revisions", "agent", "alembic heads")
+        sides = [Side("agent", [bench.agent, "graph", config])]
+        if count < counts[-1] or bench.quick:  # Alembic takes minutes for the last
+            sides.append(Side("alembic heads", [ALEMBIC, "-c", config, "heads"], slow=True))
+        samples = bench.watch.compare(sides)
+        cpu_ms[count] = samples["agent"].cpu_ms
+        if "alembic heads" in samples:
+            bench.versus(samples, "graph", f"{count:,} revisions", "agent", "alembic heads")
+        if count == 10000:
+            bench.limit(samples["agent"], "graph-10000", f"{count:,} revisions", GRAPH_MS)
+        shutil.rmtree(Path(config).parent)  # a hundred thousand files are in the way of what follows
+    if len(counts) < 3:
+        return
+    each = [1000 * (cpu_ms[many] - cpu_ms[few]) / (many - few)
+            for few, many in zip(counts, counts[1:])]
+    bench.report.add(Row("graph-linear", f"each revision up to {counts[2]:,}", each[1],
+                         f"each up to {counts[1]:,}", each[0], 1.5, unit="µs"))
+
+
+# ---- g: guard and audit -------------------------------------------------------------------------
+
+def _acme(bench: Bench, name: str) -> Path:
+    """A copy of the example: what its Python leaves behind stays out of the tree."""
+    return Path(shutil.copytree(ROOT / "examples" / "acme", bench.folder(name) / "acme",
+                                ignore=shutil.ignore_patterns("__pycache__")))
+
+
+def guard(bench: Bench) -> None:
+    """Both paths of the example on a throwaway server, and each path's commands by themselves."""
+    bench.report.section("Guard")
+    folder, databases = _acme(bench, "guard"), Databases()
+    databases.server.sql("CREATE ROLE acme_owner NOLOGIN")
+    databases.server.sql(f"GRANT acme_owner TO {databases.role.name}")
+    done = databases.server.database(databases.role)
+    there = {"DATABASE_URL": done.url(scheme="postgresql+psycopg")}
+
+    def fresh() -> Mapping[str, str]:
+        databases.current = databases.server.database(databases.role)
+        return {"DATABASE_URL": databases.current.url(scheme="postgresql+psycopg")}
+
+    upgrade = [ALEMBIC, "upgrade", "heads"]
+    bench.watch.run(Side("migrate", upgrade, there, cwd=folder))
+    samples = bench.watch.compare([
+        Side("agent", [bench.agent, "guard", "--profile", "dev", "--ephemeral"], cwd=folder),
+        Side("migrate", upgrade, cwd=folder, before=fresh, after=databases.drop),
+        Side("again", upgrade, there, cwd=folder),
+        Side("emit", [str(Path(ALEMBIC).parent / "python3"), "-m", "app.emit_ddl"], there,
+             cwd=folder),
+        Side("stamp", [ALEMBIC, "stamp", "heads"], there, cwd=folder)])
+    wall = {name: sample.wall_ms for name, sample in samples.items()}
+    slower = max(wall["migrate"] + wall["again"], wall["emit"] + wall["stamp"] + wall["again"])
+    ours = samples["agent"]
+    bench.report.add(Row("guard", "125 revisions, both paths and all proofs", ours.wall_ms,
+                         "the slower path's commands", slower,
+                         GUARD_FACTOR * slower + SERVER_MS, absolute=True, runs=str(ours.count)))
+    databases.server.remove()
+
+
+def catalog(bench: Bench) -> None:
+    """A large schema read from the server's catalogs and written as text."""
+    bench.report.section("Catalog")
+    databases = Databases()
+    folder = bench.folder("catalog")
+    schema = inputs.schema_file(folder / "schema.sql", 1000)
+    inputs.alembic_project(folder, 1)
+    contract = inputs.bootstrap_contract(folder, "schema.sql")
+    made = databases.server.database(databases.role)
+    made.sql(schema.read_text())
+    env = {"DATABASE_URL": made.url(), "PGPASSWORD": databases.role.password}
+    dump = [str(databases.server.bindir / "pg_dump"), "-s", "-h", "127.0.0.1", "-p",
+            str(databases.server.port), "-U", databases.role.name, made.name]
+    samples = bench.watch.compare([
+        Side("agent", [bench.agent, "verify", "--schema", "--contract", str(contract)], env),
+        Side("pg_dump -s", dump, env)])
+    what = "1,000 tables of 10 columns"
+    bench.limit(samples["agent"], "catalog", what, CATALOG_MS)
+    bench.versus(samples, "catalog", what, "agent", "pg_dump -s")
+    ours = samples["agent"]
+    bench.report.add(Row("catalog-memory", f"{what}: memory", ours.peak_kib * 1024 / MEGABYTE,
+                         "the limit", CATALOG_MB, CATALOG_MB, unit="MB", absolute=True,
+                         runs=str(ours.count)))
+    databases.server.remove()
+
+
+def audit(bench: Bench) -> None:
+    """The record of all migrations, against Alembic's own printing of their SQL."""
+    bench.report.section("Audit")
+    folder = _acme(bench, "audit")
+    env = {"DATABASE_URL": "postgresql+psycopg://nobody@offline.invalid/offline"}
+    samples = bench.watch.compare([
+        Side("agent", [bench.agent, "audit", "--out", str(folder.parent / "record")], env,
+             cwd=folder),
+        Side("alembic upgrade heads --sql", [ALEMBIC, "upgrade", "heads", "--sql"], env,
+             cwd=folder)])
+    ours, other = samples["agent"], samples["alembic upgrade heads --sql"]
+    bench.report.add(Row("audit", "125 revisions", ours.wall_ms, "alembic upgrade heads --sql",
+                         other.wall_ms, other.wall_ms + AUDIT_MS, absolute=True,
+                         runs=f"{ours.count}/{other.count}", cpu_ratio=ours.cpu_ms / other.cpu_ms))
 
 
 PARTS: Dict[str, Callable[[Bench], None]] = {
     "start": start, "fetch": fetch, "bootstrap": bootstrap, "herd": herd, "memory": memory,
-    "check": check, "graph": graph,
+    "check": check, "graph": graph, "guard": guard, "catalog": catalog, "audit": audit,
 }

