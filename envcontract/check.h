@@ -1,5 +1,6 @@
 /* envcontract/check.h: one pass of values over the model, shared by the files that hold one against
- * the other. Shared by check, groups, fences and names; nothing else sees it. */
+ * the other. Shared by check, groups, fences and names, and by docs_choose, which keeps its
+ * examples off the fences; nothing else sees it. */
 #ifndef ENVCONTRACT_CHECK_H
 #define ENVCONTRACT_CHECK_H
 

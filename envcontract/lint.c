@@ -2,7 +2,7 @@
  *
  * A variable is looked at once for all profiles in which nothing lies over it, and once for each in
  * which something does; what was said of a key once is not said again. */
-#include "envcontract/keys.h"
+#include "envcontract/lint.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -10,20 +10,9 @@
 #include "base/str.h"
 
 enum {
-    MAX_SAID = 64,                                /* problems of one variable that are remembered */
     MAX_DEFAULT_STEPS = 32 * PATTERN_MATCH_LIMIT, /* of holding defaults to their rules: 0.6 s */
     MAX_DEFAULT_BYTES = 16 * 1024 * 1024,         /* of all defaults, base's counted each time */
     SUBJECT_BYTES = 128,
-};
-
-/* One variable in one profile. */
-struct look {
-    struct contract_document *d;
-    size_t index;
-    const char *profile; /* NULL: the contract has none */
-    bool one_profile;    /* something lies over it there: messages name the profile */
-    struct layers layers;
-    struct contract_variable variable;
 };
 
 /* What is left for the whole document. */
@@ -32,33 +21,23 @@ struct budget {
     bool exceeded; /* said */
 };
 
-/* What was said of the variable so far. */
-struct said {
-    const void *what[MAX_SAID]; /* a node and a text make one */
-    const char *text[MAX_SAID];
-    size_t count;
-    struct budget *budget;
-};
-
-/* Whether TEXT was said of WHAT; from now on it was. */
-static bool said_before(struct said *said, const void *what, const char *text)
+bool lint_said_before(struct said *said, const void *what, const char *text)
 {
     for (size_t i = 0; i < said->count; i++) {
         if (said->what[i] == what && said->text[i] == text)
             return true;
     }
-    if (said->count < MAX_SAID) {
+    if (said->count < LINT_MAX_SAID) {
         said->what[said->count] = what;
         said->text[said->count++] = text;
     }
     return false;
 }
 
-/* A problem of the variable at NODE. TEXT and HINT are literals: TEXT is remembered. */
-static void say(const struct look *look, struct said *said, const struct node *node,
-                enum problem_at at, const char *hint, const char *text)
+void lint_say(const struct look *look, struct said *said, const struct node *node,
+              enum problem_at at, const char *hint, const char *text)
 {
-    if (said_before(said, node, text))
+    if (lint_said_before(said, node, text))
         return;
     problem(look->d, node, at, hint, "%s%s%s%s", text, look->one_profile ? " (in profile '" : "",
             look->one_profile ? look->profile : "", look->one_profile ? "')" : "");
@@ -95,11 +74,12 @@ static void look_at_constraints(const struct look *look, struct said *said)
     for (size_t i = 0; i < ARRAY_LEN(constraints); i++) {
         const struct node *node = own(look, constraints[i].key);
         if (node && !(has & constraints[i].constraint))
-            say(look, said, node, AT_KEY, NULL, constraints[i].text);
+            lint_say(look, said, node, AT_KEY, NULL, constraints[i].text);
     }
     const struct node *type = look->layers.at[VARIABLE_TYPE];
     if ((has & NEEDS_VALUES) && !look->layers.at[VARIABLE_VALUES] && type)
-        say(look, said, type, AT_VALUE, "Add \"values\": [\"…\"].", "an enum without 'values'");
+        lint_say(look, said, type, AT_VALUE, "Add \"values\": [\"…\"].",
+                 "an enum without 'values'");
 }
 
 static bool bound_is_wrong(const struct node *node, const struct contract_bound *bound)
@@ -115,13 +95,13 @@ static void look_at_bounds(const struct look *look, struct said *said)
     if (!(contract_type_constraints(rules->type) & HAS_MIN_MAX))
         return;
     if (bound_is_wrong(min, &rules->min))
-        say(look, said, min, AT_VALUE, NULL, "'min' is no value of its type");
+        lint_say(look, said, min, AT_VALUE, NULL, "'min' is no value of its type");
     if (bound_is_wrong(max, &rules->max))
-        say(look, said, max, AT_VALUE, NULL, "'max' is no value of its type");
+        lint_say(look, said, max, AT_VALUE, NULL, "'max' is no value of its type");
     if (!rules->min.text || !rules->max.text)
         return;
     if (types_compare_bounds(rules->type, &rules->max, &rules->min) < 0)
-        say(look, said, max, AT_VALUE, NULL, "'max' is below 'min'");
+        lint_say(look, said, max, AT_VALUE, NULL, "'max' is below 'min'");
 }
 
 /* ---- sources -------------------------------------------------------------------------------- */
@@ -143,16 +123,16 @@ static void look_at_secret(const struct look *look, struct said *said)
     if (!variable->secret)
         return;
     if (at[VARIABLE_DEFAULT])
-        say(look, said, at[VARIABLE_DEFAULT], AT_KEY,
-            "Take it away, and replace it where it is used.",
-            "a secret with a default in the contract");
+        lint_say(look, said, at[VARIABLE_DEFAULT], AT_KEY,
+                 "Take it away, and replace it where it is used.",
+                 "a secret with a default in the contract");
     if (at[VARIABLE_EXAMPLE])
-        say(look, said, at[VARIABLE_EXAMPLE], AT_KEY, "Say in 'doc' what it looks like.",
-            "a secret with an example in the contract");
+        lint_say(look, said, at[VARIABLE_EXAMPLE], AT_KEY, "Say in 'doc' what it looks like.",
+                 "a secret with an example in the contract");
     if (!at[VARIABLE_SOURCE] || has_only(variable, REF_NONE))
-        say(look, said, look->d->variables[look->index], AT_KEY,
-            "Add \"source\"; \"env\" is one, where the platform sets it.",
-            "a secret without a source");
+        lint_say(look, said, look->d->variables[look->index], AT_KEY,
+                 "Add \"source\"; \"env\" is one, where the platform sets it.",
+                 "a secret without a source");
 }
 
 /* A secret store does not decide what code is loaded. */
@@ -161,8 +141,8 @@ static void look_at_loader(const struct look *look, struct said *said)
     const struct node *source = look->layers.at[VARIABLE_SOURCE];
 
     if (source && str_starts(look->variable.name, "LD_") && !has_only(&look->variable, REF_ENV))
-        say(look, said, source, AT_VALUE, "The dynamic loader's variables come from env only.",
-            "a source other than env decides what code is loaded");
+        lint_say(look, said, source, AT_VALUE, "The dynamic loader's variables come from env only.",
+                 "a source other than env decides what code is loaded");
 }
 
 static bool has_part(const struct contract_variable *variable, const char *name)
@@ -190,13 +170,13 @@ static void look_at_names(const struct look *look, struct said *said, const stru
 
     for (size_t i = 0; i < compose->count; i++) {
         const char *name = compose->pieces[i].name;
-        if (name && !has_part(variable, name) && !said_before(said, node, name))
+        if (name && !has_part(variable, name) && !lint_said_before(said, node, name))
             problem(look->d, node, AT_VALUE, "The names are the keys of 'source'.",
                     "'{%.*s}' in 'compose' is no part of the source", SHOWN(name));
     }
     for (size_t i = 0; i < variable->part_count; i++) {
         const char *name = variable->parts[i].name;
-        if (name && !is_used(compose, name) && !said_before(said, node, name))
+        if (name && !is_used(compose, name) && !lint_said_before(said, node, name))
             problem(look->d, node, AT_VALUE, NULL,
                     "the part '%.*s' of the source is not in 'compose'", SHOWN(name));
     }
@@ -209,11 +189,12 @@ static void look_at_compose(const struct look *look, struct said *said)
     bool several = look->variable.part_count > 0 && look->variable.parts[0].name;
 
     if (several && !compose)
-        say(look, said, source, AT_KEY, "Add \"compose\": \"…{name}…\".",
-            "a source of several parts without 'compose'");
+        lint_say(look, said, source, AT_KEY, "Add \"compose\": \"…{name}…\".",
+                 "a source of several parts without 'compose'");
     else if (compose && !several)
-        say(look, said, compose, AT_KEY, "Make 'source' an object of named parts, or take it away.",
-            "'compose' without a source of several parts");
+        lint_say(look, said, compose, AT_KEY,
+                 "Make 'source' an object of named parts, or take it away.",
+                 "'compose' without a source of several parts");
     else if (compose && look->variable.rules->compose)
         look_at_names(look, said, compose, look->variable.rules->compose);
 }
@@ -252,8 +233,8 @@ static void look_at_default(const struct look *look, struct said *said)
     size_t length = node->kind == NODE_BOOL ? strlen(rules->default_value) : node->count;
     if (length == 0) {
         if (!rules->empty_ok)
-            say(look, said, node, AT_VALUE, "Add \"empty\": \"ok\", or take it away.",
-                "an empty default counts as missing");
+            lint_say(look, said, node, AT_VALUE, "Add \"empty\": \"ok\", or take it away.",
+                     "an empty default counts as missing");
         return;
     }
     if (problems_full(look->d) || !may_validate(look, said->budget, length))
@@ -290,6 +271,7 @@ static void look_at_variable(struct look *look, struct said *said)
     look_at_loader(look, said);
     look_at_compose(look, said);
     look_at_default(look, said);
+    lint_rotation(look, said);
 }
 
 static void visit_one(struct contract_document *d, size_t index, const char *profile,
@@ -332,25 +314,36 @@ static void visit_variable(struct contract_document *d, size_t index, const char
     look_at_variable(&look, context);
 }
 
-/* What is named in one object of a variable's keys, wherever it lies. */
-static void check_names(struct contract_document *d, const struct node *object)
+static void check_condition(struct contract_document *d, const struct node *condition)
 {
-    const struct node *required = node_member(object, "required");
-
-    if (required && required->kind == NODE_OBJECT && required->built)
-        condition_check_names(d, required->built);
+    if (condition && condition->kind == NODE_OBJECT && condition->built)
+        condition_check_names(d, condition->built);
 }
 
-static void check_all_names(struct contract_document *d, const struct node *object)
+/* What one object of a variable's keys says for itself, wherever it lies. PROFILE: over the rest. */
+static void check_object(struct contract_document *d, const struct node *object,
+                         const char *profile)
+{
+    bool strict = false;
+
+    for (const char *const *name = d->strict_profiles; profile && name && *name; name++)
+        strict = strict || str_eq(*name, profile);
+    check_condition(d, node_member(object, "required"));
+    check_condition(d, node_member(object, "forbidden"));
+    lint_rotation_names(d, object);
+    lint_life(d, object, strict);
+}
+
+static void check_all_objects(struct contract_document *d, const struct node *object)
 {
     const struct node *profiles = node_member(object, "profiles");
 
-    check_names(d, object);
+    check_object(d, object, NULL);
     sections_check_profiles(d, profiles);
     if (!profiles || profiles->kind != NODE_OBJECT)
         return;
     for (const struct node *profile = profiles->first; profile; profile = profile->next)
-        check_names(d, profile);
+        check_object(d, profile, profile->key);
 }
 
 void lint_variables(struct contract_document *d)
@@ -359,16 +352,18 @@ void lint_variables(struct contract_document *d)
 
     d->looks_left = CONTRACT_MAX_LOOKS;
     d->source_bytes_left = CONTRACT_MAX_SOURCE_BYTES;
-    check_all_names(d, d->base);
+    check_all_objects(d, d->base);
     for (size_t i = 0; i < d->variable_count && !problems_full(d) && !d->no_memory; i++) {
         struct said said = {.budget = &budget};
-        check_all_names(d, d->variables[i]);
+        check_all_objects(d, d->variables[i]);
         d->looking_at = d->names[i];
         lint_each_profile(d, i, visit_variable, &said);
         d->looking_at = NULL;
         if (i % LINT_SCRATCH_VARIABLES == 0)
             arena_release(&d->scratch);
     }
+    lint_aliases(d);
+    lint_rotation_cycles(d);
     if (d->looks_left == 0)
         problem(d, NULL, AT_KEY, "Split the contract.",
                 "more than %d variables, each counted for every profile in which it differs",

@@ -1,0 +1,50 @@
+/* envcontract/lint.h: one variable in one profile under the eyes of lint; shared by the files that
+ * look. */
+#ifndef ENVCONTRACT_LINT_H
+#define ENVCONTRACT_LINT_H
+
+#include "envcontract/keys.h"
+
+enum { LINT_MAX_SAID = 64 }; /* problems of one variable that are remembered */
+
+struct look {
+    struct contract_document *d;
+    size_t index;
+    const char *profile; /* NULL: the contract has none */
+    bool one_profile;    /* something lies over it there: messages name the profile */
+    struct layers layers;
+    struct contract_variable variable;
+};
+
+/* What was said of the variable so far, in other profiles. */
+struct said {
+    const void *what[LINT_MAX_SAID]; /* a node and a text make one */
+    const char *text[LINT_MAX_SAID];
+    size_t count;
+    struct budget *budget; /* lint.c: what is left for the whole document */
+};
+
+/* Whether TEXT was said of WHAT; from now on it was. */
+bool lint_said_before(struct said *said, const void *what, const char *text);
+
+/* A problem of the variable at NODE. TEXT and HINT are literals: TEXT is remembered. */
+void lint_say(const struct look *look, struct said *said, const struct node *node,
+              enum problem_at at, const char *hint, const char *text);
+
+/* What is wrong with `rotate` and with how long a stale value is good (lint_rotate.c). */
+void lint_rotation(const struct look *look, struct said *said);
+
+/* The names that `rotate` of OBJECT, a variable's keys, has; they exist. */
+void lint_rotation_names(struct contract_document *d, const struct node *object);
+
+/* No secret is to be rotated after itself. */
+void lint_rotation_cycles(struct contract_document *d);
+
+/* Aliases, deprecation and overriding as OBJECT, a variable's keys, has them (lint_life.c). STRICT:
+ * it lies over the variable in a strict profile. */
+void lint_life(struct contract_document *d, const struct node *object, bool strict);
+
+/* No alias stands for two variables, or for one that is there itself. */
+void lint_aliases(struct contract_document *d);
+
+#endif

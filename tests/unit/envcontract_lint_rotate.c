@@ -1,0 +1,198 @@
+/* What a schema cannot say about `rotate`, each at its place. */
+#include "tests/unit/envcontract_load.h"
+
+#define V(keys) "{'contract': 1, 'vars': {'A': {" keys "}}}"
+#define KV      "'secret': true, 'source': 'vault:kv/app#a', "
+/* Of a strategy and its keys; the value of 'rotate' begins at column 79. */
+#define R(keys) V(KV "'rotate': {" keys "}")
+
+static void a_strategy_is_known_and_has_its_own_keys(void **state)
+{
+    static const struct wrong list[] = {
+        {R("'strategy': 'randon'"), 1, 99, "/vars/A/rotate/strategy",
+         "'randon' is not known as strategy", "'random'"},
+        {R("'every': '1d'"), 1, 76, "/vars/A/rotate", "'rotate' has no 'strategy'", "random"},
+        {R("'strategy': 'random', 'logins': ['a', 'b']"), 1, 109, "/vars/A/rotate/logins",
+         "this strategy has no such key", "another strategy"},
+        {R("'strategy': 'hook', 'why': 'x'"), 1, 107, "/vars/A/rotate/why",
+         "this strategy has no such key", NULL},
+        {R("'strategy': 'none', 'steps': ['x']"), 1, 107, "/vars/A/rotate/steps",
+         "this strategy has no such key", NULL},
+        {R("'strategy': 'random', 'as': 'base46'"), 1, 115, "/vars/A/rotate/as",
+         "'base46' is not known as as", "'base64'"},
+    };
+
+    (void)state;
+    assert_all_wrong(list, ARRAY_LEN(list));
+}
+
+static void every_strategy_has_its_keys(void **state)
+{
+    static const char *const list[] = {
+        R("'strategy': 'pg-two-login', 'logins': ['a', 'b'], 'owner': 'o', 'admin': 'B'"),
+        R("'strategy': 'pg-login', 'login': 'a', 'owner': 'o', 'password': 'plain'"),
+        R("'strategy': 'random', 'bytes': 32, 'as': 'hex', 'keep': 1"),
+        R("'strategy': 'random', 'length': 32, 'alphabet': 'abc'"),
+        R("'strategy': 'hook', 'hook': ['h'], 'env': ['X'], 'timeout': '1m', 'config': {'a': 1}"),
+        R("'strategy': 'manual', 'steps': ['x'], 'test': {'command': ['t']}"),
+        R("'strategy': 'none', 'why': 'x'"),
+    };
+
+    (void)state;
+    for (size_t i = 0; i < ARRAY_LEN(list); i++) {
+        char text[1024];
+        (void)snprintf(text, sizeof text, "%.*s, 'B': {'type': 'postgres-url'}}}",
+                       (int)(strlen(list[i]) - 2), list[i]);
+        struct loaded l = load_text(text);
+        assert_clean(&l);
+        unload(&l);
+    }
+}
+
+static void periods_lie_in_one_another(void **state)
+{
+    static const struct wrong list[] = {
+        {R("'strategy': 'random', 'every': '1d', 'grace': '24h'"), 1, 133, "/vars/A/rotate/grace",
+         "'grace' is not shorter than 'every'", NULL},
+        {V(KV "'stale_ok': '2h', 'rotate': {'strategy': 'random', 'every': '1d', 'grace': '1h'}"),
+         1, 88, "/vars/A/stale_ok", "'stale_ok' is longer than 'grace'", NULL},
+    };
+    struct loaded l = load_text(V(KV "'stale_ok': '1h', 'rotate': {'strategy': 'random', 'every': "
+                                     "'1d', 'grace': '1h'}"));
+
+    (void)state;
+    assert_clean(&l);
+    unload(&l);
+    assert_all_wrong(list, ARRAY_LEN(list));
+}
+
+static void what_cannot_be_written_is_not_rotated(void **state)
+{
+    static const struct wrong list[] = {
+        {V("'secret': true, 'source': 'env', 'rotate': {'strategy': 'random'}"), 1, 58,
+         "/vars/A/source", "the environment, a file or a command is not rotated", "none"},
+        {V("'secret': true, 'source': 'file:/x', 'rotate': {'strategy': 'hook'}"), 1, 58,
+         "/vars/A/source", "is not rotated", NULL},
+        {V("'source': {'command': ['x']}, 'rotate': {'strategy': 'manual'}"), 1, 42,
+         "/vars/A/source", "is not rotated", NULL},
+        {V("'rotate': {'strategy': 'manual'}"), 1, 32, "/vars/A/rotate", "is not rotated", NULL},
+        {V("'source': {'user': 'env', 'host': 'vault:kv/a#h'}, 'compose': '{user}{host}', "
+           "'rotate': {'strategy': 'pg-login'}"),
+         1, 42, "/vars/A/source", "is not rotated", NULL},
+    };
+    static const char *const right[] = {
+        V("'secret': true, 'source': 'env', 'rotate': {'strategy': 'none', 'why': 'x'}"),
+        V("'source': {'user': 'vault:kv/a#u', 'host': 'env'}, 'compose': '{user}{host}', "
+          "'rotate': {'strategy': 'pg-login'}"),
+    };
+
+    (void)state;
+    assert_all_wrong(list, ARRAY_LEN(list));
+    for (size_t i = 0; i < ARRAY_LEN(right); i++) {
+        struct loaded l = load_text(right[i]);
+        assert_clean(&l);
+        unload(&l);
+    }
+}
+
+static void a_profile_that_takes_the_value_from_elsewhere_rotates_nothing(void **state)
+{
+#define PROFILED(dev)                                                              \
+    "{'contract': 1, 'profile': {'var': 'R', 'values': ['dev', 'prod']}, 'vars': " \
+    "{'R': {}, 'A': {" KV "'rotate': {'strategy': 'random'},\n'profiles': {'dev': {" dev "}}}}}"
+    static const struct wrong both = {PROFILED("'source': 'env', 'rotate': {'strategy': 'hook'}"),
+                                      2,
+                                      32,
+                                      "/vars/A/profiles/dev/source",
+                                      "is not rotated (in profile 'dev')",
+                                      NULL};
+    struct loaded l = load_text(PROFILED("'source': 'env'"));
+
+    (void)state;
+    assert_clean(&l);
+    unload(&l);
+    assert_wrong(&both);
+}
+
+static void a_source_without_a_place_for_the_record_needs_records(void **state)
+{
+    static const struct wrong list[] = {
+        {V("'source': 'vault:database/creds/x#password', 'rotate': {'strategy': 'vault-dynamic'}"),
+         1, 77, "/vars/A/rotate", "a source that is not one KV path, and no 'records'", "records"},
+        {V("'source': {'user': 'vault:kv/a#u', 'password': 'vault:kv/b#p'}, "
+           "'compose': '{user}{password}', 'rotate': {'strategy': 'pg-login'}"),
+         1, 127, "/vars/A/rotate", "no 'records'", NULL},
+        {V("'source': 'none', 'rotate': {'strategy': 'vault-root'}"), 1, 50, "/vars/A/rotate",
+         "no 'records'", NULL},
+    };
+    struct loaded l = load_text(
+        "{'contract': 1, 'records': 'vault:kv/.agent/{name}', 'vars': {'A': "
+        "{'source': 'vault:database/creds/x#password', 'rotate': "
+        "{'strategy': 'vault-dynamic'}}}}");
+
+    (void)state;
+    assert_clean(&l);
+    unload(&l);
+    assert_all_wrong(list, ARRAY_LEN(list));
+}
+
+static void the_names_in_it_exist(void **state)
+{
+    static const struct wrong list[] = {
+        {"{'contract': 1, 'vars': {'MAIL': {" KV
+         "'rotate': {'strategy': 'random', 'depends_on': ['MIAL']}}}}",
+         1, 127, "/vars/MAIL/rotate/depends_on/0", "'MIAL' is no variable", "'MAIL'"},
+        {R("'strategy': 'pg-login', 'admin': 'B'"), 1, 120, "/vars/A/rotate/admin",
+         "'B' is no variable", NULL},
+        {R("'strategy': 'pg-login', 'admin': 'A'"), 1, 120, "/vars/A/rotate/admin",
+         "'A' is no postgres-url", NULL},
+    };
+
+    (void)state;
+    assert_all_wrong(list, ARRAY_LEN(list));
+}
+
+#define AFTER(name, names) \
+    "'" name "': {" KV "'rotate': {'strategy': 'random', 'depends_on': [" names "]}}"
+
+static void nothing_is_rotated_after_itself(void **state)
+{
+    struct loaded l = load_text(
+        "{'contract': 1, 'vars': {\n" AFTER("A", "'A'") ",\n" AFTER("B", "'C'") ",\n" AFTER(
+            "C", "'D', 'F'") ",\n" AFTER("D", "'B'") ",\n" AFTER("E", "'B'") ",\n" AFTER("F",
+                                                                                         "") "}}");
+
+    (void)state;
+    assert_int_equal(l.findings.count, 2);
+    assert_text_has(find_finding(&l, "a cycle, each after the next one: A, A")->pointer,
+                    "/vars/A/rotate/depends_on/0");
+    assert_text_has(find_finding(&l, "a cycle, each after the next one: B, C, D, B")->pointer,
+                    "/vars/B/rotate/depends_on/0");
+    unload(&l);
+}
+
+static void an_order_is_no_cycle(void **state)
+{
+    struct loaded l = load_text("{'contract': 1, 'vars': {" AFTER("A", "'B', 'C'") ", " AFTER(
+        "B", "'C'") ", " AFTER("C", "") "}}");
+
+    (void)state;
+    assert_clean(&l);
+    unload(&l);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(a_strategy_is_known_and_has_its_own_keys),
+        cmocka_unit_test(every_strategy_has_its_keys),
+        cmocka_unit_test(periods_lie_in_one_another),
+        cmocka_unit_test(what_cannot_be_written_is_not_rotated),
+        cmocka_unit_test(a_profile_that_takes_the_value_from_elsewhere_rotates_nothing),
+        cmocka_unit_test(a_source_without_a_place_for_the_record_needs_records),
+        cmocka_unit_test(the_names_in_it_exist),
+        cmocka_unit_test(nothing_is_rotated_after_itself),
+        cmocka_unit_test(an_order_is_no_cycle),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
