@@ -11,6 +11,8 @@
  *   mount.c     mounts: of the contract, and found
  *   kv.c        which spelling of a path is read, and by which version of KV
  *               with kv_answer.c: what came back for it
+ *   metadata.c  what is at a path, without its values
+ *   distinct.c  each secret asked for once, in whatever spelling
  *   lease.c     leases, the identity's end, revoking it
  *   vault.c     what others see
  *   source.c    references of every kind
@@ -283,6 +285,13 @@ MUST_USE int mount_remember(struct vault *v, const char *path, size_t length, un
 /* Read every path (distinct ones). Each one's outcome is in reads[i]->err. -1: nothing went. */
 MUST_USE int kv_read_all(struct vault *v, struct vault_read *const *reads, size_t count,
                          int64_t deadline_ms, struct err *err);
+
+/* ---- distinct.c ----------------------------------------------------------------------------- */
+
+/* As kv_read_all, for READS of any paths: the same one twice, or a secret of KV v2 in both spellings,
+ * costs one request and has one lease. -1: some have no outcome. */
+MUST_USE int distinct_read_all(struct vault *v, struct vault_read *reads, size_t count,
+                               int64_t deadline_ms, struct err *err);
 
 /* ---- lease.c -------------------------------------------------------------------------------- */
 

@@ -71,69 +71,6 @@ const struct vault_field *vault_read_field(const struct vault_read *read, const 
     return NULL;
 }
 
-static int copy_field(const struct vault_field *from, struct vault_field *to, struct err *err)
-{
-    to->name = mem_dup(from->name);
-    if (!to->name)
-        return err_nomem(err);
-    to->type = from->type;
-    to->type_name = from->type_name;
-    if (!secret_is_set(&from->value))
-        return 0;
-    return secret_set(&to->value, secret_reveal(&from->value), secret_length(&from->value), err);
-}
-
-/* TO asked for the same path: the same answer, the same lease. */
-static int copy_answer(const struct vault_read *from, struct vault_read *to, struct err *err)
-{
-    to->err = from->err;
-    to->version = from->version;
-    to->lease = from->lease;
-    if (from->lease.id) {
-        to->lease.id = mem_dup(from->lease.id);
-        if (!to->lease.id)
-            return err_nomem(err);
-    }
-    to->fields = mem_new(from->field_count + 1, sizeof(*to->fields));
-    if (!to->fields)
-        return err_nomem(err);
-    for (size_t i = 0; i < from->field_count; i++) {
-        to->field_count = i + 1;
-        if (copy_field(&from->fields[i], &to->fields[i], err) != 0)
-            return -1;
-    }
-    return 0;
-}
-
-static struct vault_read *same_path_before(struct vault_read *reads, size_t index)
-{
-    for (size_t i = 0; i < index; i++)
-        if (str_eq(reads[i].path, reads[index].path))
-            return &reads[i];
-    return NULL;
-}
-
-static int read_distinct(struct vault *v, struct vault_read *reads, size_t count,
-                         int64_t deadline_ms, struct err *err)
-{
-    AUTO_FREE struct vault_read **distinct = mem_new(count + 1, sizeof(struct vault_read *));
-    size_t distinct_count = 0;
-
-    if (!distinct)
-        return err_nomem(err);
-    for (size_t i = 0; i < count; i++)
-        if (!same_path_before(reads, i))
-            distinct[distinct_count++] = &reads[i];
-    if (kv_read_all(v, distinct, distinct_count, deadline_ms, err) != 0)
-        return -1;
-    for (size_t i = 0; i < count; i++) {
-        const struct vault_read *same = same_path_before(reads, i);
-        if (same && copy_answer(same, &reads[i], err) != 0)
-            return -1;
-    }
-    return 0;
-}
-
 int vault_read_all(struct vault *v, struct vault_read *reads, size_t count, int64_t deadline_ms,
                    struct err *err)
 {
@@ -143,7 +80,7 @@ int vault_read_all(struct vault *v, struct vault_read *reads, size_t count, int6
         return 0;
     for (size_t i = 0; i < count; i++)
         forget_answer(&reads[i]);
-    if (read_distinct(v, reads, count, deadline, err) != 0) {
+    if (distinct_read_all(v, reads, count, deadline, err) != 0) {
         for (size_t i = 0; i < count; i++) { /* all or nothing, when it was not the server's word */
             forget_answer(&reads[i]);
             reads[i].err = *err;

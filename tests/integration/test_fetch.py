@@ -140,6 +140,39 @@ def test_each_path_is_asked_once_whatever_the_number_of_variables(case: Case) ->
     assert server.connections <= 6
 
 
+def test_two_spellings_of_a_path_are_one_request_of_kv_2_and_two_of_kv_1(case: Case) -> None:
+    """And where nobody knows the mount, the one that was guessed right is not asked again."""
+    secrets = {"/v1/kv/data/app": {"data": {"x": "one"}, "metadata": {"version": 3}}}
+
+    def kv_2(request: Request) -> Answer:
+        if request.path in secrets:
+            return Answer(200, json.dumps({"data": secrets[request.path]}))
+        return Answer(403, '{"errors": ["permission denied"]}')
+
+    def kv_1(request: Request) -> Answer:
+        found = {"/v1/kv/app": {"x": "short"}, "/v1/kv/data/app": {"x": "long"}}
+        if request.path in found:
+            return Answer(200, json.dumps({"data": found[request.path]}))
+        return Answer(404, '{"errors": []}')
+
+    orders = (("kv/app", "kv/data/app"), ("kv/data/app", "kv/app"))
+    for script, known, asked, values in (
+            (kv_2, {"kv": 2}, ["/v1/kv/data/app"], {"one"}), (kv_2, {}, ["/v1/kv/data/app"], {"one"}),
+            (kv_1, {"kv": 1}, ["/v1/kv/app", "/v1/kv/data/app"], {"short", "long"}),
+            (kv_1, {}, ["/v1/kv/app", "/v1/kv/data/app", "/v1/kv/data/app"], {"short", "long"})):
+        for first, second in orders:
+            server = case.scripted(script)
+            Project(case).contract({"A": {"type": "string", "source": f"vault:{first}#x"},
+                                    "B": {"type": "string", "source": f"vault:{second}#x"}},
+                                   vault={"address": server.address, "kv": known})
+            got = case.agent("fetch", "--format=json", env={"VAULT_TOKEN": TOKEN}).expect(0).json()
+            assert set(got.values()) == values and len(got) == 2, got
+            paths = sorted(request.path for request in server.requests
+                           if not request.path.startswith("/v1/sys/")
+                           and not request.path.startswith("/v1/auth/"))
+            assert paths == asked, (script, known, first, paths)
+
+
 def test_variables_of_one_path_share_one_lease(case: Case) -> None:
     bao, database = case.openbao, case.database()
     mount = bao.database_engine(case.postgres, database.name)
@@ -241,7 +274,9 @@ def test_a_file_is_replaced_in_one_step_with_mode_0600(case: Case) -> None:
     target = case.folder.write("out", "what was there\n", 0o644)
     before = target.stat()
     case.agent("fetch", "-o", "out", env={"A": "1", "PORT": "none"}).expect(1)
-    assert target.read_text() == "what was there\n" and target.stat() == before
+    after = target.stat()
+    assert (after.st_ino, after.st_mtime_ns) == (before.st_ino, before.st_mtime_ns)
+    assert target.read_text() == "what was there\n"
     got = case.agent("fetch", "--output=out", env={"A": "1"}).expect(0)
     assert got.stdout == "" and target.read_text() == "A=1\n"
     assert stat.S_IMODE(target.stat().st_mode) == 0o600
@@ -293,6 +328,88 @@ def test_each_format_and_json_alone(case: Case) -> None:
     assert broken.stdout == "" and not lacks(broken.stderr, ["A", "line"]), broken
     wrong = case.agent("fetch", "--format", "yaml", env=env).expect(2)
     assert not lacks(wrong.stderr, ["yaml", "env|dotenv|json|shell|github|kubernetes|systemd"]), wrong
+
+
+# ---- GitHub, Kubernetes -------------------------------------------------------------------------------
+
+
+def test_github_masks_first_and_appends(case: Case) -> None:
+    key, password = case.canaries.new("key"), case.canaries.new("password")
+    Project(case).contract({
+        "KEY": {**SECRET, "source": "env"},
+        "URL": {"type": "postgres-url", "secret": True, "source": "env"},
+        "PEM": {**SECRET, "source": "env"}, "OPEN": {"type": "string", "source": "env"}})
+    env = {"KEY": key, "URL": f"postgresql://ann:{password}@db/app", "OPEN": "no secret",
+           "PEM": f"line {key} one\n\n  \n100% two\r\n"}
+    target = case.folder.write("github", "OLD=1")
+    got = case.agent("fetch", "--format=github", env={**env, "GITHUB_ENV": str(target)},
+                     prints_secrets=True).expect(0)
+    assert got.stdout.splitlines() == [
+        f"::add-mask::{key}", f"::add-mask::{env['URL']}", f"::add-mask::{password}",
+        f"::add-mask::line {key} one", "::add-mask::100%25 two"], got
+    lines = target.read_text().split("\n")
+    assert lines[0] == "OLD=1" and lines[1].startswith("KEY<<agent_") and lines[2] == key
+    assert len({line.partition("<<")[2] for line in lines if "<<" in line}) == 4, "a delimiter each"
+    assert target.read_bytes().count(b"\r") == 1
+
+
+def test_github_writes_nothing_where_something_is_wrong(case: Case) -> None:
+    Project(case).contract({"A": {**SECRET, "source": "env"}, "PORT": {"type": "port", "source": "env"},
+                            "RUNNER_X": {"type": "string", "source": "env", "required": False}})
+    target = case.folder.write("github", "")
+    env = {"A": case.canaries.new("a"), "PORT": "1", "GITHUB_ENV": str(target)}
+    ask = ["fetch", "--format=github"]
+    cases = [(ask, {"PORT": "none"}, 1, ["PORT"]), (ask, {"RUNNER_X": "1"}, 1, ["RUNNER_X", "runner"]),
+             (ask, {"GITHUB_ENV": ""}, 2, ["GITHUB_ENV"]),
+             (ask, {"GITHUB_ENV": "/no/such/file"}, 2, ["/no/such/file"]),
+             ([*ask, "-o", "out"], {}, 2, ["-o", "GITHUB_ENV"])]
+    for call, more, code, words in cases:
+        got = case.agent(*call, env={**env, **more}).expect(code)
+        assert got.stdout == "" and target.read_text() == "" and not lacks(got.stderr, words), got
+    assert not (case.folder / "out").exists()
+
+
+def test_kubernetes_takes_name_and_namespace(case: Case) -> None:
+    variables = {"A": {"type": "string", "source": "env"}}
+    Project(case).contract(variables, project="acme-api")
+    ask, env = ["fetch", "--format=kubernetes"], {"A": "1"}
+    assert '  name: "acme-api"\ntype' in case.agent(*ask, env=env).expect(0).stdout
+    named = case.agent(*ask, "--name=other", "--namespace", "prod", env=env).expect(0).stdout
+    assert '  name: "other"\n  namespace: "prod"\n' in named
+    Project(case).contract(variables)
+    assert "--name" in case.agent(*ask, env=env).expect(2).stderr
+    for wrong in ("Acme", "a_b", "-a", "a" * 254):
+        assert "--name" in case.agent(*ask, "--name=" + wrong, env=env).expect(2).stderr
+    assert "a.b" in case.agent(*ask, "--name=a", "--namespace=a.b", env=env).expect(2).stderr
+    assert "kubernetes" in case.agent("fetch", "--name=a", env=env).expect(2).stderr
+
+
+def test_json_and_another_format_exclude_each_other(case: Case) -> None:
+    Project(case).contract({"A": {"type": "string", "source": "env"}})
+    got = case.agent("fetch", "--json", "--format=shell", env={"A": "1"}).expect(2)
+    assert got.json()["error"]["kind"] == "usage" and "--format" in got.stderr
+    assert case.agent("fetch", "--json", "--format=json", env={"A": "1"}).expect(0).json() == {"A": "1"}
+
+
+# ---- without a contract -------------------------------------------------------------------------------
+
+
+def test_without_a_contract_references_of_the_environment_are_fetched(case: Case) -> None:
+    bao = case.openbao
+    mount, value = bao.kv(2), case.canaries.new("value")
+    bao.put(f"{mount}/app", {"x": value})
+    case.folder.write("secret", "from a file\n", 0o600)
+    env = {"X": f"vault:{mount}/app#x", "F": "file:secret", "PLAIN": "as it is"}
+    assert fetch(case, env=env).expect(0).json() == {"X": value, "F": "from a file"}
+    assert fetch(case, "PLAIN", "F", "F", env=env).expect(0).json() == {
+        "PLAIN": "as it is", "F": "from a file"}
+    wrong = fetch(case, "PLAYN", env=env).expect(2)
+    assert not lacks(wrong.stderr, ["PLAYN", "Did you mean 'PLAIN'?"]), wrong
+    gone = fetch(case, env={**env, "GONE": f"vault:{mount}/app#y"}).expect(4)
+    assert gone.stdout == "" and not lacks(gone.stderr, ["GONE", "no field 'y'"]), gone
+    nothing = case.agent("fetch").expect(2)
+    assert nothing.stdout == "" and not lacks(nothing.stderr, ["contract.json", "--contract"]), nothing
+    assert "--profile" in fetch(case, "--profile=dev", env=env).expect(2).stderr
 
 
 # ---- TLS ----------------------------------------------------------------------------------------------
