@@ -1,11 +1,13 @@
 /* agent/cmd_check.c: `agent check`: is the environment complete and right? */
 #include "agent/cmd.h"
+#include "agent/drift.h"
 #include "agent/job.h"
 #include "agent/leave.h"
 #include "base/str.h"
 
 static bool lint, env_only;
 static const char *env_file, *check_format;
+static struct opt_strings drift;
 
 static const struct opt check_options[] = {
     {"--lint", 0, OPT_FLAG, NULL, NULL, "check the contract file alone; nothing is run", &lint},
@@ -13,6 +15,9 @@ static const struct opt check_options[] = {
      &env_only},
     {"--env-file", 0, OPT_STRING, "FILE", NULL, "check a file in place of the environment",
      &env_file},
+    {"--drift", 0, OPT_STRINGS, "DIR", NULL,
+     "hold the code and files in DIR, and what Vault has, against the contract (repeatable)",
+     &drift},
     {"--format", 0, OPT_CHOICE, "FORMAT", "text|json", "how to show it", &check_format},
     {0},
 };
@@ -21,6 +26,8 @@ static int check_call(const struct invocation *call, struct err *err)
 {
     if (command_words_at_most(call, 0, err) != 0)
         return -1;
+    if (drift.count > 0 && (lint || env_file))
+        return err_set(err, ERR_USAGE, "--drift excludes --lint and --env-file");
     if ((lint ? 1 : 0) + (env_only ? 1 : 0) + (env_file ? 1 : 0) <= 1)
         return 0;
     return err_set(err, ERR_USAGE, "--lint, --env-only and --env-file exclude each other");
@@ -46,19 +53,35 @@ static int take_values(struct job *job, struct err *err)
     return -1;
 }
 
-static int look(struct job *job, size_t *checked, struct err *err)
+/* What was looked at, for the last line. */
+struct looked {
+    size_t variables, files;
+};
+
+static int look_for_drift(struct job *job, struct looked *looked, struct err *err)
 {
+    struct drift_counts counts = {0};
+    int result = drift_check(job, drift.list, !env_only, &counts, err);
+
+    *looked = (struct looked){.variables = counts.declared, .files = counts.files};
+    return result;
+}
+
+static int look(struct job *job, struct looked *looked, struct err *err)
+{
+    if (drift.count > 0)
+        return look_for_drift(job, looked, err);
     if (lint)
         return job_open(job, err) != 0 ? -1 : job_lint(job, err);
     if (take_values(job, err) != 0)
         return -1;
     for (size_t i = 0; i < job->contract->variable_count; i++)
-        *checked += job->values[i].resolved ? 1 : 0;
+        looked->variables += job->values[i].resolved ? 1 : 0;
     return job_check(job, err);
 }
 
 /* One document, with the problems in it and, where it is more than violations, the error. */
-static int show_json(const struct job *job, size_t checked, const struct err *err)
+static int show_json(const struct job *job, const struct looked *looked, const struct err *err)
 {
     AUTO_BUF out = BUF_INIT(OUTPUT_MAX_BYTES);
     struct json json = JSON_INIT(&out);
@@ -67,26 +90,38 @@ static int show_json(const struct job *job, size_t checked, const struct err *er
     if (code != 0)
         command_say_error(err);
     document_begin(&json, "check", code == 0);
-    findings_write_json(&job->findings, job->contract ? job->contract->profile : NULL, checked,
-                        &json);
+    findings_write_json(&job->findings, job->contract ? job->contract->profile : NULL,
+                        looked->variables, &json);
     if (code != 0)
         json_add_error(&json, err, code);
     return document_print(&json, code);
 }
 
-static int show_text(const struct job *job, size_t checked, const struct err *err)
+static void add_last_line(const struct job *job, const struct looked *looked, struct buf *out)
+{
+    const char *profile = job->contract->profile;
+
+    buf_addf(out, "%s: ", job_contract_path(job->call));
+    if (lint) {
+        buf_adds(out, "the contract is sound\n");
+        return;
+    }
+    buf_addf(out, "%zu variable%s %s", looked->variables, looked->variables == 1 ? "" : "s",
+             drift.count > 0 ? "declared" : "checked");
+    if (drift.count > 0)
+        buf_addf(out, ", %zu file%s read", looked->files, looked->files == 1 ? "" : "s");
+    buf_addf(out, "%s%s\n", profile ? ", profile " : "", profile ? profile : "");
+}
+
+static int show_text(const struct job *job, const struct looked *looked, const struct err *err)
 {
     AUTO_BUF out = BUF_INIT(OUTPUT_MAX_BYTES);
     int code = err_exit_code(err->kind);
 
     if (job->findings.count > 0)
         findings_write_text(&job->findings, stdout_wants_color(job->call), &out);
-    if (code == 0 && lint)
-        buf_addf(&out, "%s: the contract is sound\n", job_contract_path(job->call));
-    else if (code == 0)
-        buf_addf(&out, "%s: %zu variable%s checked%s%s\n", job_contract_path(job->call), checked,
-                 checked == 1 ? "" : "s", job->contract->profile ? ", profile " : "",
-                 job->contract->profile ? job->contract->profile : "");
+    if (code == 0)
+        add_last_line(job, looked, &out);
     code = text_print(&out, code);
     if (code != 0 && err->kind != ERR_VIOLATION)
         command_say_error(err);
@@ -97,16 +132,16 @@ static int check_command(const struct invocation *call)
 {
     AUTO_JOB job = JOB_INIT(call);
     struct err err = ERR_INIT;
-    size_t checked = 0;
+    struct looked looked = {0};
 
     if (check_call(call, &err) != 0)
         return command_failed(call, &err);
-    if (look(&job, &checked, &err) == 0)
+    if (look(&job, &looked, &err) == 0)
         err_clear(&err);
     leave_vault_unused(&job);
     if (call->common.json || str_eq(check_format, "json"))
-        return show_json(&job, checked, &err);
-    return show_text(&job, checked, &err);
+        return show_json(&job, &looked, &err);
+    return show_text(&job, &looked, &err);
 }
 
 const struct command command_check = {

@@ -47,11 +47,18 @@ static size_t value_end(const struct drift *d, size_t at, size_t end)
     return at < end ? at : end;
 }
 
+/* Past white space, the backslashes that join lines, and comments between them. */
 static size_t skip_blank(const struct drift *d, size_t at, size_t end)
 {
-    while (at < end && strchr(" \t\r\n\\", d->text[at]) && d->text[at] != '\0')
-        at++;
-    return at;
+    for (bool line_begins = false; at < end; at++) {
+        char c = d->text[at];
+        if (c == '#' && line_begins)
+            at = lex_line_end(d, at);
+        else if (c != ' ' && c != '\t' && c != '\r' && c != '\n' && c != '\\')
+            break;
+        line_begins = d->text[at] == '\n' || (line_begins && c != '\\');
+    }
+    return at < end ? at : end;
 }
 
 /* ENV A=1 B=2, or ENV A 1. */

@@ -1,6 +1,6 @@
 /* envcontract/drift_python.c: the names that Python code asks the environment for.
  *
- *   os.environ["X"]  os.environ.get("X")  "X" in os.environ  os.getenv("X")
+ *   os.environ["X"]  os.environ.get("X")  "X" in os.environ  os.getenv('X')
  *
  * and the same by what `import`, `from os import environ as e` and `env = os.environ` call them; and
  * the fields of settings classes (drift_settings.c). Setting or deleting a name is no use of it. */

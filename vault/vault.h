@@ -106,6 +106,46 @@ MUST_USE int vault_read_all(struct vault *v, struct vault_read *reads, size_t co
 const struct vault_field *vault_read_field(const struct vault_read *read, const char *name);
 void vault_read_release(struct vault_read *read);
 
+/* ---- without values ------------------------------------------------------------------------- */
+
+enum vault_outline_state {
+    VAULT_OUTLINE_UNKNOWN, /* could not be looked at: see err */
+    VAULT_OUTLINE_THERE,
+    VAULT_OUTLINE_MISSING,
+    VAULT_OUTLINE_DELETED,   /* the newest version; it can be undeleted */
+    VAULT_OUTLINE_DESTROYED, /* the newest version, for good */
+};
+
+struct vault_outline_pair {
+    char *name, *text; /* text may be NULL */
+};
+
+/* What is at a path, without its values. Zero it, set path, release it with vault_outline_release. */
+struct vault_outline {
+    const char *path; /* as in a reference */
+    /* answer */
+    enum vault_outline_state state;
+    bool names_known;                 /* of the fields; false: only that there are some */
+    struct vault_outline_pair *names; /* the text is "object" for what is no value */
+    size_t name_count;
+    unsigned version; /* KV v2; 0 elsewhere */
+    int64_t
+        written_at; /* Unix seconds: the version, or a static role's last rotation; 0: unknown */
+    struct vault_outline_pair *customs; /* custom metadata */
+    size_t custom_count;
+    struct err err; /* UNKNOWN: why, with the policy that would allow it */
+};
+
+/* Look at every path (distinct ones), all in flight together: KV v2 by subkeys, else by metadata; a
+ * path that makes or names a log-in by its role. No value is asked for, no log-in made. 0 also when
+ * some could not be looked at. -1: no log-in, no memory. */
+MUST_USE int vault_outline_all(struct vault *v, struct vault_outline *outlines, size_t count,
+                               int64_t deadline_ms, struct err *err);
+
+/* When agent rotated VARIABLE there, as its custom metadata `agent.<VARIABLE>` says; 0: it does not. */
+int64_t vault_outline_rotated_at(const struct vault_outline *o, const char *variable);
+void vault_outline_release(struct vault_outline *o);
+
 /* How long the identity that was used lasts. */
 struct vault_identity {
     bool logged_in;     /* we made the token ourselves */

@@ -18,7 +18,7 @@ declare -A below=(
 )
 declare -A front=(
     [vault]='vault.h source.h sealed.h'
-    [envcontract]='contract.h'
+    [envcontract]='contract.h drift.h'
     [migrations]='graph.h sql.h audit.h'
     [bootstrap]='db.h bootstrap.h guard.h'
 )
