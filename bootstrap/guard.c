@@ -291,6 +291,7 @@ static int take_all(const struct guard_settings *settings, const struct ways *wa
         return -1;
     if (take_extras(settings, ways, report, err) != 0)
         return -1;
+    report->strict = settings->strict;
     report->equal = verdict(settings, report);
     return 0;
 }

@@ -97,6 +97,7 @@ struct guard_report {
     struct guard_extra *extras;
     size_t extra_count;
     char **leftovers; /* scratch databases or folders of an earlier run that was killed */
+    bool strict;      /* textual and cosmetic differences count too */
     bool equal;       /* the verdict: exit 0 */
     struct guard_memory *memory; /* opaque: the catalogs that the differences point into */
 };

@@ -50,6 +50,7 @@ static const struct sarif_rule rules[RULE_COUNT] = {
 /* One thing to say, for either format. */
 struct finding {
     enum rule rule;
+    enum sarif_level level;
     const char *message, *title;
     const struct revision *revision;     /* where it was made; NULL: not known */
     const struct difference *difference; /* NULL: it is about a path */
@@ -57,6 +58,7 @@ struct finding {
 
 struct format {
     const struct graph *graph;
+    bool strict;
     char *folder; /* the working directory; NULL where there is none */
     struct sarif *sarif;
     struct buf *out;
@@ -67,7 +69,7 @@ static void add_to_sarif(const struct format *format, const struct finding *f, c
     const struct difference *d = f->difference;
     const struct sarif_finding finding = {
         .rule = f->rule,
-        .level = rules[f->rule].level,
+        .level = f->level,
         .message = f->message,
         .file = file,
         .line = f->revision ? f->revision->line : 0,
@@ -83,7 +85,7 @@ static void add_to_github(const struct format *format, const struct finding *f, 
     if (f->difference && f->difference->ignored)
         return; /* nobody needs to look at it */
     const struct annotation annotation = {
-        .level = rules[f->rule].level == SARIF_ERROR ? ANNOTATION_ERROR : ANNOTATION_WARNING,
+        .level = f->level == SARIF_ERROR ? ANNOTATION_ERROR : ANNOTATION_WARNING,
         .file = file,
         .line = f->revision ? f->revision->line : 0,
         .title = f->title,
@@ -108,6 +110,12 @@ static void add_side(struct buf *message, char name, const char *definition)
     buf_addf(message, "\n%c: %s", name, definition ? definition : "(not there)");
 }
 
+/* What fails the gate is an error, whatever it is otherwise. */
+static enum sarif_level level_of(const struct format *format, const struct difference *d)
+{
+    return format->strict && !d->ignored ? SARIF_ERROR : rules[d->class_].level;
+}
+
 static void add_difference(const struct format *format, const struct difference *d)
 {
     AUTO_BUF message = BUF_INIT(format->out->max), title = BUF_INIT(format->out->max);
@@ -124,6 +132,7 @@ static void add_difference(const struct format *format, const struct difference 
                                           ? graph_find(format->graph, d->revision)
                                           : NULL;
     add_finding(format, &(struct finding){.rule = (enum rule)d->class_,
+                                          .level = level_of(format, d),
                                           .message = buf_text(&message),
                                           .title = buf_text(&title),
                                           .revision = revision,
@@ -134,8 +143,10 @@ static void add_difference(const struct format *format, const struct difference 
 static void add_plain(const struct format *format, enum rule rule, const struct buf *message)
 {
     guard_pass_failure(format->out, message);
-    add_finding(format, &(struct finding){
-                            .rule = rule, .message = buf_text(message), .title = "agent guard"});
+    add_finding(format, &(struct finding){.rule = rule,
+                                          .level = rules[rule].level,
+                                          .message = buf_text(message),
+                                          .title = "agent guard"});
 }
 
 static void add_path(const struct format *format, const struct guard_path *path, char name)
@@ -203,7 +214,8 @@ void guard_write_sarif(const struct guard_report *report, const struct graph *gr
     const struct sarif_run run = {.command = "guard", .rules = rules, .rule_count = RULE_COUNT};
     struct sarif sarif;
     sarif_begin(&sarif, out, &run);
-    const struct format format = {.graph = graph, .folder = folder, .sarif = &sarif, .out = out};
+    const struct format format = {
+        .graph = graph, .strict = report->strict, .folder = folder, .sarif = &sarif, .out = out};
     add_findings(&format, report);
     sarif_end(&sarif, report->a.ok && report->b.ok);
 }
@@ -213,7 +225,8 @@ void guard_write_github(const struct guard_report *report, const struct graph *g
                         struct buf *out)
 {
     AUTO_FREE char *folder = working_folder(out);
-    const struct format format = {.graph = graph, .folder = folder, .out = out};
+    const struct format format = {
+        .graph = graph, .strict = report->strict, .folder = folder, .out = out};
     AUTO_BUF verdict = BUF_INIT(out->max);
     guard_add_verdict(report, &verdict);
     guard_pass_failure(out, &verdict);

@@ -165,10 +165,12 @@ void guard_add_verdict(const struct guard_report *r, struct buf *out)
     const struct differences *d = &r->differences;
     if (!r->equal) {
         buf_adds(out, r->a.ok && r->b.ok ? "not equal" : "not proven equal");
+        if (r->strict)
+            buf_adds(out, " (strict)");
         add_causes(r, out);
         return;
     }
-    buf_adds(out, "equal: both paths give one schema");
+    buf_addf(out, "equal%s: both paths give one schema", r->strict ? " (strict)" : "");
     if (d->semantic + d->textual + d->cosmetic + d->ignored > 0) {
         buf_adds(out, " (");
         guard_add_counts(d, out);
@@ -243,6 +245,7 @@ static void add_extras_json(struct json *json, const struct guard_report *r)
 void guard_write_json(const struct guard_report *r, struct json *json)
 {
     json_add_bool(json, "equal", r->equal);
+    json_add_bool(json, "strict", r->strict);
     json_begin_object(json, "paths");
     add_path_json(json, "a", &r->a);
     add_path_json(json, "b", &r->b);

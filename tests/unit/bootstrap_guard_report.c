@@ -236,6 +236,38 @@ static void the_verdict_names_stamps_that_differ_or_are_not_there(void **state)
     assert_string_equal(buf_text(&out), "not equal: there is no stamp");
 }
 
+static size_t count_of(const struct buf *text, const char *part)
+{
+    size_t count = 0;
+    for (const char *at = buf_text(text); (at = strstr(at, part)) != NULL; at++)
+        count++;
+    return count;
+}
+
+static void what_fails_a_strict_gate_is_an_error_in_every_format(void **state)
+{
+    (void)state;
+    AUTO_SAMPLE report = sample_report("different");
+    AUTO_BUF usual = BUF_INIT(SAMPLE_OUTPUT_BYTES), strict = BUF_INIT(SAMPLE_OUTPUT_BYTES);
+    guard_write_sarif(&report, NULL, &usual);
+    assert_true(count_of(&usual, "\"level\":\"warning\"") > 1); /* beside the rule's own */
+    guard_write_github(&report, NULL, &usual);
+    assert_true(count_of(&usual, "::warning") > 0);
+    report.strict = true;
+    guard_write_github(&report, NULL, &strict);
+    assert_int_equal(count_of(&strict, "::warning"), 0);
+    assert_text_has(buf_text(&strict), "not equal (strict)");
+    guard_write_sarif(&report, NULL, &strict);
+    assert_int_equal(count_of(&strict, "\"level\":\"warning\""), 1);
+    assert_int_equal(count_of(&strict, "\"level\":\"note\""), 1);
+    AUTO_BUF out = BUF_INIT(SAMPLE_OUTPUT_BYTES);
+    struct json json = JSON_INIT(&out);
+    json_begin_object(&json, NULL);
+    guard_write_json(&report, &json);
+    json_end_object(&json);
+    assert_text_has(buf_text(&out), "\"strict\":true");
+}
+
 static void stamps_are_compared_without_their_order(void **state)
 {
     (void)state;
@@ -259,7 +291,7 @@ static void json_has_the_fields_of_the_specification(void **state)
     AUTO_BUF out = BUF_INIT(SAMPLE_OUTPUT_BYTES);
     say("different", "json", &out);
     const char *text = buf_text(&out);
-    assert_text_has(text, "{\"equal\":false,\"paths\":{\"a\":{\"ok\":true,\"ran\":true,"
+    assert_text_has(text, "{\"equal\":false,\"strict\":false,\"paths\":{\"a\":{\"ok\":true,\"ran\":true,"
                           "\"duration_ms\":2300,\"error\":null,\"output\":null},\"b\":{");
     assert_text_has(text, "\"differences\":[{\"kind\":\"column\",\"class\":\"semantic\",\"object\":"
                           "\"public.orders.total\",\"a\":\"numeric(10,2) not null\",\"b\":"
@@ -450,6 +482,7 @@ int main(int argc, char **argv)
         cmocka_unit_test(foreign_text_cannot_begin_another_command),
         cmocka_unit_test(page_marks_the_words_that_differ),
         cmocka_unit_test(page_holds_foreign_text_as_text),
+        cmocka_unit_test(what_fails_a_strict_gate_is_an_error_in_every_format),
         cmocka_unit_test(hostile_text_stays_on_its_line),
         cmocka_unit_test(a_full_buffer_is_an_error_and_no_shorter_report),
         cmocka_unit_test(no_memory_is_an_error_and_no_shorter_report),
