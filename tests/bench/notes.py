@@ -27,7 +27,22 @@ INTRODUCTIONS: Dict[str, str] = {
         "the processor time of parsing a contract (`agent check --lint`) for each further "
         "variable.",
     "Graph":
-        "`agent graph` reads every revision file; `alembic heads` imports each.",
+        "`agent graph` reads every revision file; `alembic heads` imports each. Then the processor "
+        "time of each further revision, from a thousand to ten and to a hundred thousand.",
+    "Guard":
+        "`agent guard --ephemeral` on examples/acme: a throwaway server, both paths side by side, "
+        "the project's own stamp, the offline SQL replayed, migrate once more in both, all catalogs "
+        "compared. The slower path's commands are those of the project that the guard has to run on "
+        "that path, each run by itself on a server that is there already, one after the other: "
+        "migrate and migrate again (A), or emit, stamp and migrate again (B). The target is 1.15 "
+        "times that, and 1.5 s for the server.",
+    "Catalog":
+        "`agent verify --schema`: one message to the server, its answer as sorted objects, and "
+        "these as text. `pg_dump -s` is there for orientation. Comparing two of this size takes "
+        "some tens of milliseconds more (tests/unit/bootstrap_diff.c).",
+    "Audit":
+        "`agent audit` on examples/acme runs Alembic's offline command itself, parses the SQL and "
+        "writes 254 files; the target is the command's time and 0.2 s.",
 }
 
 _CONSTANT = (
