@@ -226,8 +226,10 @@ MUST_USE int types_parse_bound(enum contract_type type, const char *text,
 int types_compare_bounds(enum contract_type type, const struct contract_bound *a,
                          const struct contract_bound *b);
 
-/* What validating BYTES may cost at most, in steps of a pattern (some 20 ns each). Linear itself. */
-size_t types_most_steps(const struct contract_rules *rules, const char *bytes, size_t length);
+/* What validating BYTES may cost at most beyond a walk over them, in steps of a pattern (some 20 ns
+ * each); counted until there are more than ENOUGH. */
+size_t types_most_steps(const struct contract_rules *rules, const char *bytes, size_t length,
+                        size_t enough);
 
 /* types.c's way to say a violation, also for the other files. HINT may be NULL. */
 void validation_add(const struct validation *v, const char *rule, const char *hint,

@@ -206,13 +206,15 @@ static bool may_validate(const struct look *look, struct budget *budget, size_t 
 {
     const struct contract_rules *rules = look->variable.rules;
     bool may = budget->default_bytes > length;
-    size_t steps = may ? types_most_steps(rules, rules->default_value, length) : 0;
+    size_t left = budget->default_steps;
+    size_t steps = may ? types_most_steps(rules, rules->default_value, length, left) : 0;
 
-    if (may && steps <= budget->default_steps) {
+    if (may && steps <= left) {
         budget->default_bytes -= length + 1;
         budget->default_steps -= steps;
         return true;
     }
+    budget->default_steps = 0; /* what costs none is still looked at */
     if (!budget->exceeded)
         problem_warning(look->d, look->layers.at[VARIABLE_DEFAULT], AT_VALUE, NULL,
                         "too many defaults with a pattern, or more than %d bytes of defaults: from "

@@ -83,18 +83,23 @@ unsigned contract_type_constraints(enum contract_type type)
     return types[type].constraints;
 }
 
+/* Their values have line breaks and white space by right. */
+static bool has_lines(enum contract_type type)
+{
+    return type == TYPE_JSON || type == TYPE_PEM;
+}
+
 /* "character 5", or of a type with lines "line 3, character 5". */
 static void add_place(struct message *out, enum contract_type type, const char *bytes, size_t place)
 {
-    bool has_lines = type == TYPE_JSON || type == TYPE_PEM;
     size_t line = 1, begin = 0;
-    for (size_t i = 0; has_lines && i < place; i++) {
+    for (size_t i = 0; has_lines(type) && i < place; i++) {
         if (bytes[i] == '\n') {
             line++;
             begin = i + 1;
         }
     }
-    if (has_lines)
+    if (has_lines(type))
         message_addf(out, "line %zu, ", line);
     message_addf(out, "character %zu", shape_characters(bytes + begin, place - begin) + 1);
 }
@@ -118,7 +123,13 @@ static bool check_type(const struct validation *v, enum contract_type type, cons
         message_addf(&what, " at ");
         add_place(&what, type, bytes, trouble.at);
     }
-    add_expected(v, "type", trouble.hint, bytes, length, what.text);
+    if (has_lines(type)) {
+        struct message shape = {0};
+        shape_add_length(&shape, bytes, length);
+        validation_add(v, "type", trouble.hint, "%s, expected %s", shape.text, what.text);
+    } else {
+        add_expected(v, "type", trouble.hint, bytes, length, what.text);
+    }
     return false;
 }
 

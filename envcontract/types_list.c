@@ -93,26 +93,29 @@ void types_validate_list(const struct validation *v, const struct contract_rules
     inner.patterns->match_limit = steps;
 }
 
-static size_t steps_of(const struct contract_rules *rules, size_t match_limit)
+static size_t steps_of_item(const struct contract_rules *rules)
 {
     size_t steps = ITEM_STEPS;
+    if (!rules)
+        return steps;
     for (const char *const *value = rules->values; value && *value; value++)
         steps++;
     if (rules->url)
         steps += ITEM_URL_STEPS;
     if (rules->path)
         steps += ITEM_PATH_STEPS;
-    return steps + (rules->pattern ? match_limit : 0);
+    return steps + (rules->pattern ? PATTERN_ITEM_MATCH_LIMIT : 0);
 }
 
-size_t types_most_steps(const struct contract_rules *rules, const char *bytes, size_t length)
+size_t types_most_steps(const struct contract_rules *rules, const char *bytes, size_t length,
+                        size_t enough)
 {
-    size_t steps = steps_of(rules, PATTERN_MATCH_LIMIT), item_length, at = 0;
+    size_t steps = rules->pattern ? PATTERN_MATCH_LIMIT : 0, at = 0, item_length;
     const char *item;
     if (rules->type != TYPE_LIST)
         return steps;
-    size_t of_item = rules->item ? steps_of(rules->item, PATTERN_ITEM_MATCH_LIMIT) : ITEM_STEPS;
-    while (types_next_item(rules, bytes, length, &at, &item, &item_length))
+    size_t of_item = steps_of_item(rules->item);
+    while (steps <= enough && types_next_item(rules, bytes, length, &at, &item, &item_length))
         steps += of_item;
     return steps;
 }
