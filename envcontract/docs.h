@@ -108,6 +108,9 @@ struct docs_view {
 
 size_t docs_profile_count(const struct docs_look *look); /* 1 where there are none */
 const char *docs_profile(const struct docs_look *look, size_t i);
+/* The profiles to look at: 1 where the variable is the same in each. */
+size_t docs_looks(const struct docs_look *look, size_t index);
+uint32_t docs_all_profiles(const struct docs_look *look); /* as bits */
 void docs_see(struct docs_look *look, size_t index, const char *profile, struct docs_view *out);
 void docs_forget(struct docs_look *look); /* the views so far are gone */
 
@@ -140,9 +143,16 @@ struct docs_choice {
     bool is_default;
 };
 
+/* A group that a variable is in; each variable has a list of them. */
+struct docs_membership {
+    const struct node *group;
+    const struct docs_membership *next;
+};
+
 struct docs_example {
-    struct docs_choice *choices;   /* parallel to contract->variables */
-    struct contract_value *values; /* the same, for conditions */
+    struct docs_choice *choices;           /* parallel to contract->variables */
+    struct contract_value *values;         /* the same, for conditions */
+    const struct docs_membership **groups; /* the same; NULL: in none */
 };
 
 /* Choose for every variable of the selected profile, such that the file passes the check once its
@@ -162,6 +172,12 @@ void docs_add_assignment(struct buf *out, const char *name, const char *value);
 
 /* docs_rules.c */
 void docs_write_groups(struct docs_look *look);
+void docs_group(struct docs_words *w, const struct node *group); /* "Exactly one of A and B" */
+/* Call VISIT for each list of names that GROUP has. */
+void docs_group_names(const struct node *group,
+                      void (*visit)(const struct node *group, const struct node *names,
+                                    void *context),
+                      void *context);
 void docs_write_rules(struct docs_look *look);
 void docs_write_fences(struct docs_look *look);
 void docs_write_deprecated(struct docs_look *look);

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "base/str.h"
+#include "envcontract/check.h"
 #include "envcontract/docs.h"
 
 enum { MAX_ROUNDS = 16 }; /* of conditions that hang on one another */
@@ -151,38 +152,128 @@ static bool satisfy_groups(struct docs_look *look, struct docs_example *e)
     return changed;
 }
 
-void docs_choose(struct docs_look *look, struct docs_example *out)
+/* ---- what belongs to another profile ------------------------------------------------------------ */
+
+/* A value that a fence keeps to another profile: one that is made up, or none, in its place. Defaults
+ * stay: with them the application would not start either. */
+static void choose_again(struct docs_look *look, struct docs_example *e, size_t i)
+{
+    struct docs_choice *choice = &e->choices[i];
+    struct layers layers;
+
+    if (look->contract->variables[i].secret || choice->is_default)
+        return;
+    layers_merge(look->d, i, look->contract->profile, &layers);
+    choice->text = choice->made_up ? NULL
+                                   : docs_made_up(look, &look->contract->variables[i], &layers);
+    choice->made_up = true;
+    use(look, e, i);
+}
+
+static void keep_off_fences(struct docs_look *look, struct docs_example *e)
+{
+    enum { TRIES = 2 }; /* the example, then what is made up */
+
+    for (size_t tries = 0; tries < TRIES && look->contract->relations; tries++) {
+        AUTO_FINDINGS findings = FINDINGS_INIT;
+        struct check check = {.contract = look->contract,
+                              .values = e->values,
+                              .findings = &findings,
+                              .steps_left = CHECK_MAX_STEPS};
+        check_fences(&check);
+        if (findings.no_memory)
+            look->d->no_memory = true;
+        for (size_t k = 0; k < findings.count; k++) {
+            const char *name = findings.list[k].variable;
+            long index = name ? document_find(look->d, name) : -1;
+            if (index >= 0)
+                choose_again(look, e, (size_t)index);
+        }
+        if (findings.count == 0)
+            return;
+    }
+}
+
+/* ---- all of it ---------------------------------------------------------------------------------- */
+
+struct collection {
+    struct docs_look *look;
+    struct docs_example *e;
+};
+
+static void take_membership(const struct node *group, const struct node *names, void *context)
+{
+    const struct collection *c = context;
+
+    for (const struct node *name = names->first; name; name = name->next) {
+        long index = node_text(name) ? document_find(c->look->d, name->text) : -1;
+        if (index < 0)
+            continue;
+        struct docs_membership *one = arena_new(&c->look->arena, 1, sizeof *one);
+        if (!one) {
+            c->look->d->no_memory = true;
+            return;
+        }
+        *one = (struct docs_membership){.group = group, .next = c->e->groups[index]};
+        c->e->groups[index] = one;
+    }
+}
+
+static void take_memberships(struct docs_look *look, struct docs_example *e)
+{
+    struct collection collection = {.look = look, .e = e};
+    const struct node *section;
+    size_t file = 0;
+
+    while ((section = docs_next_section(look, "groups", &file)))
+        for (const struct node *group = section->kind == NODE_ARRAY ? section->first : NULL; group;
+             group = group->next)
+            docs_group_names(group, take_membership, &collection);
+}
+
+/* What needs nothing else to be asked for. */
+static void begin(struct docs_look *look, struct docs_example *e)
 {
     const struct contract *contract = look->contract;
-    struct docs_example e = {
-        .choices = arena_new(&look->arena, contract->variable_count + 1, sizeof *e.choices),
-        .values = arena_new(&look->arena, contract->variable_count + 1, sizeof *e.values),
-    };
 
-    *out = e;
-    if (!e.choices || !e.values) {
-        look->d->no_memory = true;
-        return;
-    }
     for (size_t i = 0; i < contract->variable_count; i++) {
         const struct contract_variable *variable = &contract->variables[i];
         struct layers layers;
         if (variable->for_agent_only)
             continue; /* not resolved: conditions on it say nothing */
         layers_merge(look->d, i, contract->profile, &layers);
-        choose_text(look, i, &layers, &e.choices[i]);
-        leave_out(&e, i);
+        choose_text(look, i, &layers, &e->choices[i]);
+        leave_out(e, i);
         bool leaving = layers.at[VARIABLE_DEPRECATED] && !variable->rules->required;
         if ((variable->rules->default_value && !leaving) ||
             (variable->rules->required && !variable->rules->required_when))
-            use(look, &e, i);
+            use(look, e, i);
     }
     for (size_t i = 0; i < contract->variable_count; i++)
-        if (e.choices[i].used && is_forbidden(look, &e, i))
-            leave_out(&e, i);
+        if (e->choices[i].used && is_forbidden(look, e, i))
+            leave_out(e, i);
+}
+
+void docs_choose(struct docs_look *look, struct docs_example *out)
+{
+    size_t room = look->contract->variable_count + 1;
+    struct docs_example e = {
+        .choices = arena_new(&look->arena, room, sizeof *e.choices),
+        .values = arena_new(&look->arena, room, sizeof *e.values),
+        .groups = arena_new(&look->arena, room, sizeof *e.groups),
+    };
+
+    *out = e;
+    if (!e.choices || !e.values || !e.groups) {
+        look->d->no_memory = true;
+        return;
+    }
+    take_memberships(look, &e);
+    begin(look, &e);
     for (size_t round = 0; round < MAX_ROUNDS; round++) {
         bool required = add_required(look, &e);
         if (!satisfy_groups(look, &e) && !required)
             break;
     }
+    keep_off_fences(look, &e);
 }

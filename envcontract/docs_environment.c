@@ -124,7 +124,8 @@ struct need {
     uint32_t profiles;
 };
 
-enum { MAX_NEEDS = 64 }; /* a log-in has at most a dozen keys, each one text in each profile */
+/* A log-in has a dozen keys, and a profile may have others for each of them. */
+enum { MAX_NEEDS = 16 * CONTRACT_MAX_PROFILES };
 
 struct needs {
     struct need list[MAX_NEEDS];
@@ -141,14 +142,21 @@ static void need(struct docs_look *look, struct needs *n, size_t profile, const 
         look->d->no_memory = true;
         return;
     }
+    size_t place = n->count;
     for (size_t i = 0; i < n->count; i++) {
-        if (str_eq(n->list[i].name, name) && str_eq(n->list[i].what, what)) {
+        if (!str_eq(n->list[i].name, name))
+            continue;
+        place = i + 1; /* what has one name stands together */
+        if (str_eq(n->list[i].what, what)) {
             n->list[i].profiles |= UINT32_C(1) << profile;
             return;
         }
     }
-    if (n->count < MAX_NEEDS)
-        n->list[n->count++] = (struct need){kept_name, kept_what, UINT32_C(1) << profile};
+    if (n->count == MAX_NEEDS)
+        return;
+    memmove(&n->list[place + 1], &n->list[place], (n->count - place) * sizeof n->list[0]);
+    n->list[place] = (struct need){kept_name, kept_what, UINT32_C(1) << profile};
+    n->count++;
 }
 
 /* Each key of the log-in that is read from somewhere. */

@@ -31,35 +31,53 @@ static void end_sentence(struct buf *b)
         buf_addc(b, '.');
 }
 
+/* "Required.", "Required when …; forbidden when …." */
+static void add_demand(struct docs_look *look, const struct docs_view *view, struct buf *line)
+{
+    AUTO_BUF demand = BUF_INIT(DOCS_TEXT_BYTES);
+    struct docs_words w = {.out = &demand, .style = DOCS_COMMENT};
+
+    docs_required(look, view, &w);
+    const char *text = buf_text(&demand);
+    if (str_starts(text, "yes"))
+        buf_addf(line, " Required%s", text + 3);
+    else if (str_starts(text, "no"))
+        buf_addf(line, " Optional%s", text + 2);
+    else
+        buf_addf(line, " Required %s", text);
+    line->no_memory = line->no_memory || demand.no_memory;
+    end_sentence(line);
+}
+
 /* "One of dev, staging or prod. Required." */
 static void add_shape(struct docs_look *look, const struct docs_view *view, struct buf *line)
 {
     struct docs_words w = {.out = line, .style = DOCS_COMMENT};
-    const struct contract_rules *rules = view->variable.rules;
     size_t start = line->len;
 
     docs_type(look, view, &w);
     if (line->len > start && line->data[start] >= 'a' && line->data[start] <= 'z')
         line->data[start] = (char)(line->data[start] - 'a' + 'A');
     end_sentence(line);
-    if (rules->default_value) {
-        docs_say(&w, " Without it: ");
-        docs_code(&w, rules->default_value);
-    } else {
-        AUTO_BUF demand = BUF_INIT(DOCS_TEXT_BYTES);
-        struct docs_words d = {.out = &demand, .style = DOCS_COMMENT};
-        docs_required(look, view, &d);
-        docs_say(&w, " ");
-        if (str_eq(buf_text(&demand), "yes"))
-            docs_say(&w, "Required");
-        else if (str_eq(buf_text(&demand), "no"))
-            docs_say(&w, "Optional");
-        else
-            buf_addf(line, "%s%s", rules->required_when ? "Required " : "", buf_text(&demand));
-        if (demand.no_memory)
-            line->no_memory = true;
+    if (!view->variable.rules->default_value) {
+        add_demand(look, view, line);
+        return;
     }
+    docs_say(&w, " Without it: ");
+    docs_code(&w, view->variable.rules->default_value);
     end_sentence(line);
+}
+
+static void add_groups(const struct docs_look *look, size_t index, struct buf *line)
+{
+    struct docs_words w = {.out = line, .style = DOCS_COMMENT};
+    const struct docs_membership *one = look->example->groups[index];
+
+    for (; one; one = one->next) {
+        docs_say(&w, " ");
+        docs_group(&w, one->group);
+        end_sentence(line);
+    }
 }
 
 static void add_deprecation(const struct docs_view *view, struct buf *out)
@@ -100,6 +118,7 @@ static void write_variable(struct docs_look *look, size_t index)
         buf_clear(&line);
     }
     add_shape(look, &view, &line);
+    add_groups(look, index, &line);
     if (!view.variable.secret && !choice->text)
         buf_adds(&line, " To be filled in.");
     else if (choice->made_up && choice->used)

@@ -24,14 +24,14 @@ static const struct strategy {
      "`ALTER ROLE` gives the login that password, as a verifier",
      "a new connection with it works; if not, the former password is put back",
      "the password becomes current", "the former password is refused",
-     "none: between set and promote new connections with the current password fail"},
+     "none; between set and promote new connections with the current password fail"},
     {"vault-static", "Vault's database engine owns the password", "the rotation is written down",
      "the engine rotates the role", "the new password is read, and logs in", NULL,
-     "the former password is refused", "none: the former password ends when the engine rotates"},
+     "the former password is refused", "none; the former password ends when the engine rotates"},
     {"vault-root", "Vault's database engine replaces its own administrator's password",
      "the rotation is written down", "the engine rotates its root",
      "the engine still makes credentials that log in", NULL, NULL,
-     "none: nobody else may use that password"},
+     "none; nobody else may use that password"},
     {"vault-dynamic", "every process has a login of its own, on a lease", NULL, NULL,
      "a new lease is made, and logs in", NULL,
      "former leases end by themselves, or are revoked in an emergency",
@@ -43,7 +43,7 @@ static const struct strategy {
     {"hook", "a program of ours speaks to the provider",
      "an intent with a name of its own is written down, and `create` makes the new secret under it",
      "`set` makes the provider accept it", "`test` uses it", "it becomes current",
-     "`retire` takes the former one away", "none: the provider keeps one at a time"},
+     "`retire` takes the former one away", "none; the provider keeps one at a time"},
     {"manual", "somebody makes it by hand",
      "the new value is asked for, without echo, and written as pending beside the current one",
      NULL, "the new value is tried", "it becomes current", "the former one is taken away by hand",
@@ -78,8 +78,9 @@ static size_t flows_of(struct docs_look *look, size_t index,
                        struct flow flows[static CONTRACT_MAX_PROFILES])
 {
     size_t count = 0;
+    size_t looks = docs_looks(look, index);
 
-    for (size_t i = 0; i < docs_profile_count(look); i++) {
+    for (size_t i = 0; i < looks; i++) {
         struct layers layers;
         size_t same = 0;
         layers_merge(look->d, index, docs_profile(look, i), &layers);
@@ -89,7 +90,7 @@ static size_t flows_of(struct docs_look *look, size_t index,
             same++;
         if (same == count)
             flows[count++] = (struct flow){.index = index, .rotate = layers.at[VARIABLE_ROTATE]};
-        flows[same].profiles |= UINT32_C(1) << i;
+        flows[same].profiles |= looks == 1 ? docs_all_profiles(look) : UINT32_C(1) << i;
     }
     return count;
 }
@@ -97,9 +98,7 @@ static size_t flows_of(struct docs_look *look, size_t index,
 /* " (prod)" where the flow is not that of every profile. */
 static void add_scope(struct docs_look *look, const struct flow *flow, struct docs_words *w)
 {
-    uint32_t all = (uint32_t)((UINT64_C(1) << docs_profile_count(look)) - 1);
-
-    if (flow->profiles == all)
+    if (flow->profiles == docs_all_profiles(look))
         return;
     docs_say(w, " (");
     docs_profiles(look, flow->profiles, w);

@@ -41,22 +41,39 @@ static const struct {
     {"all_or_none", "All or none of ", "and"},
 };
 
+void docs_group(struct docs_words *w, const struct node *group)
+{
+    for (size_t i = 0; i < ARRAY_LEN(group_kinds); i++) {
+        const struct node *names = node_member(group, group_kinds[i].key);
+        if (!is_list(names))
+            continue;
+        docs_say(w, group_kinds[i].words);
+        add_names(w, names, group_kinds[i].join);
+    }
+    if (is_object(node_member(group, "when"))) {
+        docs_say(w, ", when ");
+        docs_condition(w, node_member(group, "when"));
+    }
+}
+
+void docs_group_names(const struct node *group,
+                      void (*visit)(const struct node *group, const struct node *names,
+                                    void *context),
+                      void *context)
+{
+    for (size_t i = 0; i < ARRAY_LEN(group_kinds); i++) {
+        const struct node *names = node_member(group, group_kinds[i].key);
+        if (is_list(names))
+            visit(group, names, context);
+    }
+}
+
 static void write_group(struct docs_look *look, const struct node *group)
 {
     struct docs_words w = {.out = look->out, .style = DOCS_PROSE};
 
     docs_say(&w, "- ");
-    for (size_t i = 0; i < ARRAY_LEN(group_kinds); i++) {
-        const struct node *names = node_member(group, group_kinds[i].key);
-        if (!is_list(names))
-            continue;
-        docs_say(&w, group_kinds[i].words);
-        add_names(&w, names, group_kinds[i].join);
-    }
-    if (is_object(node_member(group, "when"))) {
-        docs_say(&w, ", when ");
-        docs_condition(&w, node_member(group, "when"));
-    }
+    docs_group(&w, group);
     if (node_text(node_member(group, "doc"))) {
         docs_say(&w, ": ");
         docs_text(&w, node_text(node_member(group, "doc")));

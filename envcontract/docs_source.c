@@ -74,12 +74,12 @@ static const char *keep(struct docs_look *look, const char *text)
 }
 
 static void add_reading(struct docs_look *look, struct readings *r, const struct ref *ref,
-                        const char *variable, size_t profile)
+                        const char *variable, uint32_t profiles)
 {
     for (size_t i = r->count; i > 0 && str_eq(r->list[i - 1].variable, variable); i--) {
         struct reading *known = &r->list[i - 1];
         if (str_eq(known->path, ref->path) && str_eq(known->field, ref->field)) {
-            known->profiles |= UINT32_C(1) << profile;
+            known->profiles |= profiles;
             return;
         }
     }
@@ -90,7 +90,7 @@ static void add_reading(struct docs_look *look, struct readings *r, const struct
     struct reading reading = {.path = keep(look, ref->path),
                               .field = keep(look, ref->field),
                               .variable = variable,
-                              .profiles = UINT32_C(1) << profile};
+                              .profiles = profiles};
     if (reading.path && reading.field)
         r->list[r->count++] = reading;
 }
@@ -100,6 +100,8 @@ static void take_readings(struct docs_look *look, struct readings *r, size_t ind
 {
     const char *name = look->d->variables[index]->key;
     struct contract_variable variable = {.name = name};
+    uint32_t profiles = docs_looks(look, index) == 1 ? docs_all_profiles(look)
+                                                     : UINT32_C(1) << profile;
     struct layers layers;
 
     layers_merge(look->d, index, docs_profile(look, profile), &layers);
@@ -108,7 +110,7 @@ static void take_readings(struct docs_look *look, struct readings *r, size_t ind
     for (size_t i = 0; i < variable.part_count; i++) {
         const struct ref *ref = &variable.parts[i].ref;
         if (ref->kind == REF_VAULT && ref->path && ref->field)
-            add_reading(look, r, ref, name, profile);
+            add_reading(look, r, ref, name, profiles);
     }
 }
 
@@ -159,7 +161,7 @@ void docs_write_vault(struct docs_look *look)
     CLEANUP(readings_release) struct readings r = {0};
 
     for (size_t i = 0; i < look->d->variable_count && !look->d->no_memory; i++) {
-        for (size_t profile = 0; profile < docs_profile_count(look); profile++)
+        for (size_t profile = 0; profile < docs_looks(look, i); profile++)
             take_readings(look, &r, i, profile);
         docs_forget(look);
     }
@@ -190,35 +192,39 @@ static const struct {
     {REF_NONE, "none", "no value of its own: a default, or what an administrator keeps"},
 };
 
-/* The profiles in which the variable has a part from KIND. */
-static uint32_t profiles_of(struct docs_look *look, size_t index, enum ref_kind kind)
-{
-    uint32_t profiles = 0;
+/* The profiles in which a variable has a part from each kind. */
+struct origins {
+    uint32_t profiles[ARRAY_LEN(kinds)];
+};
 
-    for (size_t i = 0; i < docs_profile_count(look); i++) {
+static void find_origins(struct docs_look *look, size_t index, struct origins *out)
+{
+    size_t looks = docs_looks(look, index);
+
+    for (size_t i = 0; i < looks; i++) {
+        uint32_t profiles = looks == 1 ? docs_all_profiles(look) : UINT32_C(1) << i;
         struct docs_view view;
         docs_see(look, index, docs_profile(look, i), &view);
         for (size_t k = 0; k < view.variable.part_count; k++)
-            if (view.variable.parts[k].ref.kind == kind)
-                profiles |= UINT32_C(1) << i;
+            for (size_t row = 0; row < ARRAY_LEN(kinds); row++)
+                if (view.variable.parts[k].ref.kind == kinds[row].kind)
+                    out->profiles[row] |= profiles;
     }
     docs_forget(look);
-    return profiles;
 }
 
-static void write_kind(struct docs_look *look, size_t row)
+static void write_kind(struct docs_look *look, const struct origins *origins, size_t row)
 {
     AUTO_BUF names = BUF_INIT(look->out->max);
     struct docs_words w = {.out = &names, .style = DOCS_CELL};
-    uint32_t all = (uint32_t)((UINT64_C(1) << docs_profile_count(look)) - 1);
 
-    for (size_t i = 0; i < look->d->variable_count && !look->d->no_memory; i++) {
-        uint32_t profiles = profiles_of(look, i, kinds[row].kind);
+    for (size_t i = 0; i < look->d->variable_count; i++) {
+        uint32_t profiles = origins[i].profiles[row];
         if (!profiles)
             continue;
         docs_say(&w, names.len > 0 ? ", " : "");
         docs_code(&w, look->d->variables[i]->key);
-        if (profiles != all) {
+        if (profiles != docs_all_profiles(look)) {
             docs_say(&w, " (");
             docs_profiles(look, profiles, &w);
             docs_say(&w, ")");
@@ -241,7 +247,7 @@ static void write_precedence(struct docs_look *look)
                  "already is not used, and is reported as `shadowed`.");
     for (size_t i = 0; i < look->d->variable_count && !look->d->no_memory; i++) {
         bool overridable = false;
-        for (size_t k = 0; k < docs_profile_count(look); k++) {
+        for (size_t k = 0; k < docs_looks(look, i); k++) {
             struct layers layers;
             layers_merge(look->d, i, docs_profile(look, k), &layers);
             overridable = overridable || node_truth(layers.at[VARIABLE_OVERRIDE], false);
@@ -262,8 +268,16 @@ static void write_precedence(struct docs_look *look)
 
 void docs_write_sources(struct docs_look *look)
 {
+    AUTO_FREE struct origins *origins = mem_new(look->d->variable_count + 1, sizeof *origins);
+
+    if (!origins) {
+        look->d->no_memory = true;
+        return;
+    }
+    for (size_t i = 0; i < look->d->variable_count && !look->d->no_memory; i++)
+        find_origins(look, i, &origins[i]);
     write_precedence(look);
     buf_adds(look->out, "| source | whose it is | variables |\n|---|---|---|\n");
     for (size_t i = 0; i < ARRAY_LEN(kinds); i++)
-        write_kind(look, i);
+        write_kind(look, origins, i);
 }

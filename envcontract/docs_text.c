@@ -88,8 +88,12 @@ void docs_code(struct docs_words *w, const char *foreign)
     text = buf_text(&line);
     if (line.no_memory)
         w->out->no_memory = true;
-    if (w->style == DOCS_COMMENT) {
-        buf_adds(w->out, line.len > 0 ? text : "\"\"");
+    if (w->style == DOCS_COMMENT) { /* quotes where it would not be seen for what it is */
+        bool seen = line.len > 0 && text[strcspn(text, " ")] == '\0' &&
+                    (line.len > 1 || is_alphanumeric(text[0]));
+        buf_adds(w->out, seen ? "" : "\"");
+        buf_adds(w->out, text);
+        buf_adds(w->out, seen ? "" : "\"");
         return;
     }
     if (line.len == 0) {
@@ -178,6 +182,22 @@ const char *docs_profile(const struct docs_look *look, size_t i)
     return look->d->profile_count > 0 ? look->d->profiles[i] : NULL;
 }
 
+uint32_t docs_all_profiles(const struct docs_look *look)
+{
+    return (uint32_t)((UINT64_C(1) << docs_profile_count(look)) - 1);
+}
+
+size_t docs_looks(const struct docs_look *look, size_t index)
+{
+    static const char *const keys[] = {"profiles",
+                                       "override"}; /* strict profiles have no override */
+
+    for (size_t i = 0; i < ARRAY_LEN(keys); i++)
+        if (node_member(look->d->base, keys[i]) || node_member(look->d->variables[index], keys[i]))
+            return docs_profile_count(look);
+    return 1;
+}
+
 void docs_see(struct docs_look *look, size_t index, const char *profile, struct docs_view *out)
 {
     *out = (struct docs_view){.index = index, .profile = profile};
@@ -229,7 +249,7 @@ void docs_by_profile(struct docs_look *look, size_t index, docs_aspect aspect, s
     CLEANUP(said_release) struct said all[CONTRACT_MAX_PROFILES] = {0};
     size_t count = 0;
 
-    for (size_t i = 0; i < docs_profile_count(look); i++) {
+    for (size_t i = 0; i < docs_looks(look, index); i++) {
         struct docs_view view;
         struct said *mine = &all[count];
         size_t same = 0;
@@ -261,7 +281,7 @@ bool docs_is_secret(struct docs_look *look, size_t index)
 {
     bool secret = false;
 
-    for (size_t i = 0; i < docs_profile_count(look) && !secret; i++) {
+    for (size_t i = 0; i < docs_looks(look, index) && !secret; i++) {
         struct layers layers;
         layers_merge(look->d, index, docs_profile(look, i), &layers);
         secret = node_truth(layers.at[VARIABLE_SECRET], false);
@@ -271,7 +291,7 @@ bool docs_is_secret(struct docs_look *look, size_t index)
 
 bool docs_is_agents(struct docs_look *look, size_t index)
 {
-    for (size_t i = 0; i < docs_profile_count(look); i++) {
+    for (size_t i = 0; i < docs_looks(look, index); i++) {
         struct layers layers;
         layers_merge(look->d, index, docs_profile(look, i), &layers);
         if (!str_eq(node_text(layers.at[VARIABLE_EXPOSE]), "agent"))

@@ -256,16 +256,6 @@ void docs_required(struct docs_look *look, const struct docs_view *view, struct 
     const struct node *forbidden = at[VARIABLE_FORBIDDEN];
 
     (void)look;
-    if (forbidden && (forbidden->kind != NODE_BOOL || forbidden->truth)) {
-        docs_say(w, "forbidden");
-        if (forbidden->kind == NODE_OBJECT) {
-            docs_say(w, " when ");
-            docs_condition(w, forbidden);
-        }
-        if (!rules->required || forbidden->kind == NODE_BOOL)
-            return;
-        docs_say(w, "; ");
-    }
     if (!rules->required) {
         docs_say(w, "no");
     } else if (rules->required_when) {
@@ -274,6 +264,12 @@ void docs_required(struct docs_look *look, const struct docs_view *view, struct 
     } else {
         docs_say(w, "yes");
     }
+    if (!forbidden || (forbidden->kind == NODE_BOOL && !forbidden->truth))
+        return;
+    docs_say(w, "; forbidden ");
+    if (forbidden->kind == NODE_OBJECT)
+        docs_say(w, "when ");
+    docs_condition(w, forbidden);
 }
 
 void docs_default(struct docs_look *look, const struct docs_view *view, struct docs_words *w)

@@ -1,0 +1,3 @@
+"""users | with a pipe"""
+revision = "0001"
+down_revision = None

@@ -1,0 +1,3 @@
+"""orgs"""
+revision = "0002"
+down_revision = "0001"

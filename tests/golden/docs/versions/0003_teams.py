@@ -1,0 +1,3 @@
+"""teams"""
+revision = "0003"
+down_revision = "0001"

@@ -1,0 +1,3 @@
+"""merge"""
+revision = "0004"
+down_revision = ("0002", "0003")
