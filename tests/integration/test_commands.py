@@ -22,6 +22,7 @@ GRAPH = {"heads": list, "effective_heads": list, "bases": list, "count": int, "o
          "revisions": list, "errors": list}
 REVISION = {"revision": str, "down_revision": list, "depends_on": list, "branch_labels": list,
             "message": str, "file": str}
+FORMATS = ["env", "dotenv", "json", "shell", "github", "kubernetes", "systemd"]
 
 
 def shape(document: Dict[str, Any], wanted: Dict[str, type], command: str, ok: bool) -> None:
@@ -264,10 +265,10 @@ def test_bash_completes(case: Case) -> None:
     assert set(COMMANDS) <= set(complete(case, "agent "))
     assert complete(case, "agent boo") == ["bootstrap"]
     assert complete(case, "agent check --l") == ["--lint", "--log"]
-    assert complete(case, "agent fetch --format ") == ["env", "json", "dotenv", "shell"]
+    assert complete(case, "agent fetch --format ") == FORMATS
     assert complete(case, "agent fetch --format j") == ["json"]
     assert complete(case, "agent fetch --format=d") == ["dotenv"]
-    assert complete(case, "agent fetch --format=") == ["env", "json", "dotenv", "shell"]
+    assert complete(case, "agent fetch --format=") == FORMATS
     assert complete(case, "agent --log json check --env-o") == ["--env-only"]
     assert complete(case, "agent check --contract con") == ["contract.json"]
     assert complete(case, "agent fetch -o con") == ["contract.json"]
@@ -295,4 +296,4 @@ def test_each_shell_reads_its_completion(case: Case) -> None:
         got = case.tool("fish", "--no-config", "-c", f"source {case.folder / 'completion.fish'}; "
                         "complete -C 'agent fetch --format '; complete -C 'agent boo'").expect(0)
         assert {line.split("\t")[0] for line in got.stdout.splitlines()} == {
-            "env", "json", "dotenv", "shell", "bootstrap"}, got
+            *FORMATS, "bootstrap"}, got
