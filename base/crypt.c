@@ -232,7 +232,12 @@ bool crypt_same(const void *a, const void *b, size_t length)
 int crypt_from_base64(const char *text, size_t length, void *out, size_t room, size_t *written)
 {
     size_t bytes;
+    unsigned char high = 0;
 
+    for (size_t i = 0; i < length; i++)
+        high |= (unsigned char)text[i];
+    if (high & 0x80) /* libsodium 1.0.18 takes 0xFF for a letter where char has a sign */
+        return -1;
     if (sodium_base642bin(out, room, text, length, NULL, &bytes, NULL, BASE64_FORM) != 0)
         return -1;
     *written = bytes;
