@@ -189,8 +189,7 @@ static int open_entry(const struct sealed *store, const struct sealed_entry *ent
         return 0;
     if (err->kind != ERR_SOURCE_DATA)
         return -1;
-    (void)err_set(err, ERR_SOURCE_DATA, "'%s', line %u: the value of '%s' does not open",
-                  store->path, entry->line, entry->name);
+    (void)err_set(err, ERR_SOURCE_DATA, "the sealed value of '%s' does not open", entry->name);
     (void)err_at(err, store->path, entry->line, entry->column);
     return err_hint(err,
                     "Its line was changed, comes from another name, or is from before a rekey: "

@@ -80,8 +80,8 @@ static int parse_key_file(const char *path, const struct buf *text, struct secre
         if (length < prefix || memcmp(start, PRIVATE_PREFIX, prefix) != 0 ||
             crypt_from_base64(start + prefix, length - prefix, raw, sizeof raw, &written) != 0 ||
             written != sizeof raw || ++keys > 1) {
-            (void)err_set(err, ERR_FILE, "'%s', line %u: %s", path, line,
-                          keys > 1 ? "a second key" : "this is no private key of agent's");
+            (void)err_set(err, ERR_FILE, "the key file has %s",
+                          keys > 1 ? "a second key" : "a line that is no private key of agent's");
             result = err_at(err, path, line, 1);
         }
     }
@@ -244,7 +244,7 @@ int sealed_passphrase(const char *file, const char *label, bool twice, int64_t d
 
 static int tampered(const struct sealed *store, unsigned line, const char *what, struct err *err)
 {
-    (void)err_set(err, ERR_SOURCE_DATA, "'%s', line %u: %s", store->path, line, what);
+    (void)err_set(err, ERR_SOURCE_DATA, "the sealed store does not open: %s", what);
     (void)err_at(err, store->path, line, 1);
     return err_hint(err,
                     "It was changed by something else than agent. Take it from the repository's "

@@ -60,8 +60,7 @@ static int fail_at(struct reader *r, size_t at, const char *format, ...)
     va_start(args, format);
     buf_addv(&message, format, args);
     va_end(args);
-    (void)err_set(r->err, ERR_FILE, "'%s', line %u, column %u: %s", r->path, r->line,
-                  column_of(r, at), buf_text(&message));
+    (void)err_set(r->err, ERR_FILE, "%s", buf_text(&message));
     return err_at(r->err, r->path, r->line, column_of(r, at));
 }
 
@@ -361,25 +360,30 @@ static int by_label(const void *a, const void *b)
     return strcmp(one->label, other->label);
 }
 
-/* A merge may have put lines in another order, or one name twice. */
+/* A merge may have put lines in another order, and git's union of two sides repeats the lines between
+ * two places that both have changed: what is there twice and is the same counts once. */
 static int sort(struct sealed *store, struct err *err)
 {
     struct sealed_entry *e = store->entries;
+    size_t kept = 0;
 
     qsort(store->recipients, store->recipient_count, sizeof *store->recipients, by_label);
     if (store->entry_count > 0)
         qsort(e, store->entry_count, sizeof *e, by_name);
-    for (size_t i = 1; i < store->entry_count; i++) {
-        if (!str_eq(e[i - 1].name, e[i].name))
-            continue;
-        (void)err_set(err, ERR_FILE, "'%s', line %u: '%s' is in line %u too", store->path,
-                      e[i].line, e[i].name, e[i - 1].line);
-        (void)err_at(err, store->path, e[i].line, 1);
-        return err_hint(err,
-                        "Take one of the two lines out; 'agent seal get %s' then shows which "
-                        "value it was.",
-                        e[i].name);
+    for (size_t i = 0; i < store->entry_count; i++) {
+        if (kept == 0 || !str_eq(e[kept - 1].name, e[i].name)) {
+            e[kept++] = e[i];
+        } else if (!str_eq(e[kept - 1].text, e[i].text)) {
+            (void)err_set(err, ERR_FILE, "'%s' has another value in line %u", e[i].name,
+                          e[kept - 1].line);
+            (void)err_at(err, store->path, e[i].line, 1);
+            return err_hint(err,
+                            "Take one of the two lines out; 'agent seal get %s' then shows "
+                            "which value it was.",
+                            e[i].name);
+        }
     }
+    store->entry_count = kept;
     return 0;
 }
 

@@ -293,7 +293,7 @@ static void what_is_wrong_is_named_with_line_and_column(void **state)
         {"\"anna\"", "\"an na\"", 4, 6, "a label has letters"},
         {"\"anna\"", "\"an\\u0061\"", 4, 8, "no place in"},
         {"\"public\": \"", "\"public\": \"!", 4, 25, "not base64 of 32 bytes"},
-        {"\"BETA\"", "\"ALPHA\"", 9, 1, "'ALPHA' is in line 8 too"},
+        {"\"BETA\"", "\"ALPHA\"", 9, 1, "'ALPHA' has another value in line 8"},
         {"\"BETA\"", "\"BE-TA\"", 9, 6, "a name has letters"},
         {"\"BETA\": \"", "\"BETA\": \"*", 9, 14, "'BETA' is not base64"},
         {"\"BETA\": \"", "\"BETA\": 1, \"", 9, 13, "expected a sealed value"},
@@ -309,6 +309,27 @@ static void what_is_wrong_is_named_with_line_and_column(void **state)
         replace(cases[i].from, cases[i].to);
         load_refused(ERR_FILE, cases[i].line, cases[i].column, cases[i].words);
     }
+}
+
+static void a_line_that_a_merge_repeated_counts_once_wherever_it_stands(void **state)
+{
+    AUTO_BUF whole, line = BUF_INIT(4096);
+
+    (void)state;
+    make_store();
+    read_store(&whole);
+    const char *at = strstr(whole.data, "    \"ALPHA\"");
+    buf_add(&line, at, strcspn(at, "\n") + 1);
+    buf_adds(&line, "    \"\"");
+    replace("    \"\"", buf_text(&line));
+    struct sealed *store = unlocked();
+    assert_int_equal(sealed_count(store), 3);
+    assert_value(store, "ALPHA", "the value of alpha");
+    assert_int_equal(sealed_save(store, &err), 0);
+    sealed_free(store);
+    AUTO_BUF after;
+    read_store(&after);
+    assert_string_equal(buf_text(&after), buf_text(&whole));
 }
 
 static void a_file_that_is_too_large_is_not_read(void **state)
@@ -331,7 +352,7 @@ static void a_changed_or_moved_value_does_not_open(void **state)
     assert_int_equal(sealed_get(store, "OTHER", &value, &err), -1);
     assert_int_equal(err.kind, ERR_SOURCE_DATA);
     assert_int_equal(err.line, 8);
-    assert_text_has(err.text, "'OTHER' does not open");
+    assert_text_has(err.text, "sealed value of 'OTHER' does not open");
     assert_value(store, "BETA", "the value of beta"); /* the others do */
     sealed_free(store);
 
@@ -574,6 +595,7 @@ int main(void)
         cmocka_unit_test_setup(what_no_environment_could_carry_is_not_set, clean),
         cmocka_unit_test_setup(every_prefix_of_a_store_is_an_error_with_its_place, clean),
         cmocka_unit_test_setup(what_is_wrong_is_named_with_line_and_column, clean),
+        cmocka_unit_test_setup(a_line_that_a_merge_repeated_counts_once_wherever_it_stands, clean),
         cmocka_unit_test_setup(a_file_that_is_too_large_is_not_read, clean),
         cmocka_unit_test_setup(a_changed_or_moved_value_does_not_open, clean),
         cmocka_unit_test_setup(another_key_is_refused_with_the_recipients_and_itself, clean),
