@@ -333,7 +333,7 @@ def test_a_reference_that_can_not_be_resolved_starts_nothing(case: Case) -> None
     case.openbao.put(f"{mount}/db", {"user": "u", "host": "h"})
     for reference, words in {f"vault:{mount}/none#x": [f"{mount}/data/none", "nothing at that path"],
                              f"vault:{mount}/db#url": ["url", "user", "host"],
-                             "sealed:X": ["VALUE", "not in this version"],
+                             "sealed:X": ["VALUE", "there is no sealed store 'sealed.json'", "agent seal init"],
                              "file:/no/such": ["/no/such", "No such file"]}.items():
         said = case.agent("run", "--", "touch", "started",
                           env={**vault_environment(case), "VALUE": reference}).expect(125)
