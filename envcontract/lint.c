@@ -115,6 +115,13 @@ static bool has_only(const struct contract_variable *variable, enum ref_kind kin
     return true;
 }
 
+/* The admin's password that Vault's database engine keeps to itself: it has no source on purpose. */
+static bool is_nobodys(const struct node *const *at)
+{
+    return at[VARIABLE_SOURCE] &&
+           str_eq(node_text(node_member(at[VARIABLE_ROTATE], "strategy")), "vault-root");
+}
+
 static void look_at_secret(const struct look *look, struct said *said)
 {
     const struct node *const *at = look->layers.at;
@@ -129,7 +136,8 @@ static void look_at_secret(const struct look *look, struct said *said)
     if (at[VARIABLE_EXAMPLE])
         lint_say(look, said, at[VARIABLE_EXAMPLE], AT_KEY, "Say in 'doc' what it looks like.",
                  "a secret with an example in the contract");
-    if (!at[VARIABLE_SOURCE] || has_only(variable, REF_NONE))
+    bool has_source = at[VARIABLE_SOURCE] && !has_only(variable, REF_NONE);
+    if (!has_source && !is_nobodys(at))
         lint_say(look, said, look->d->variables[look->index], AT_KEY,
                  "Add \"source\"; \"env\" is one, where the platform sets it.",
                  "a secret without a source");

@@ -41,6 +41,19 @@ static void base_may_have_constraints_for_the_types_that_know_them(void **state)
     unload(&l);
 }
 
+static void the_engines_own_password_has_no_source(void **state)
+{
+    struct loaded l = load_text(
+        "{'contract': 1, 'records': 'vault:kv/r/{name}', 'vars': {'A': {'secret': true, "
+        "'required': "
+        "false, 'source': 'none', 'rotate': {'strategy': 'vault-root', 'mount': 'd', 'connection': "
+        "'c'}}}}");
+
+    (void)state;
+    assert_clean(&l);
+    unload(&l);
+}
+
 static void a_secret_has_a_source_and_no_value_in_the_contract(void **state)
 {
     static const struct wrong list[] = {
@@ -220,6 +233,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_constraint_that_the_type_does_not_have_is_an_error),
         cmocka_unit_test(base_may_have_constraints_for_the_types_that_know_them),
+        cmocka_unit_test(the_engines_own_password_has_no_source),
         cmocka_unit_test(a_secret_has_a_source_and_no_value_in_the_contract),
         cmocka_unit_test(the_loaders_variables_come_from_the_environment_only),
         cmocka_unit_test(compose_and_source_belong_together),
