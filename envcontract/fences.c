@@ -7,20 +7,21 @@
 
 /* ---- globs ---------------------------------------------------------------------------------- */
 
-/* How many bytes of GLOB stand for themselves before anything else. */
-static size_t literal_prefix(const char *glob)
-{
-    return strcspn(glob, "*?[\\");
-}
-
+/* Almost every glob is a text, or a star with a begin, an end or both: those are told at once, and
+ * what neither begins nor ends like the glob is none of its. The rest costs steps. */
 static bool glob_matches(struct check *c, const char *glob, const char *text, size_t length)
 {
-    size_t prefix = literal_prefix(glob), size = strlen(glob);
+    const char *star = strchr(glob, '*'), *last = strrchr(glob, '*');
+    size_t size = strlen(glob), begin = star ? (size_t)(star - glob) : size;
+    size_t end = star ? strlen(last + 1) : 0;
 
-    if (prefix > length || memcmp(glob, text, prefix) != 0)
-        return false;
-    if (glob[prefix] == '\0')
-        return prefix == length;
+    if (!strpbrk(glob, "?[\\")) {
+        if (length < begin + end || memcmp(glob, text, begin) != 0 ||
+            memcmp(glob + size - end, text + length - end, end) != 0)
+            return false;
+        if (star == last)
+            return star || length == begin;
+    }
     return check_spend(c, (uint64_t)size * (length + 1)) && str_glob(glob, text, length);
 }
 

@@ -521,6 +521,9 @@ void guard_select(struct contract_document *d, const struct node *section,
 /* `docs` of the contract: paths, kinds, profiles, sections; findings. */
 void docs_check(struct contract_document *d, const struct node *section);
 
+/* Whether a rotation by STRATEGY has that key (lint_rotate.c). */
+bool rotation_has_key(const char *strategy, enum rotate_key key);
+
 /* ---- checks beyond keys (lint.c) ------------------------------------------------------------ */
 
 /* Every variable in every profile in which it differs, and the names that others use. */

@@ -38,18 +38,24 @@ static const struct {
 };
 _Static_assert(ROTATE_KEY_COUNT < 8 * sizeof(unsigned long), "a key has no bit");
 
+bool rotation_has_key(const char *strategy, enum rotate_key key)
+{
+    bool is_own = false;
+
+    for (size_t i = 0; i < ARRAY_LEN(own_keys); i++)
+        is_own = is_own || own_keys[i] == key;
+    for (size_t i = 0; is_own && i < ARRAY_LEN(strategies); i++)
+        if (str_eq(strategy, strategies[i].strategy))
+            return (strategies[i].keys & BIT(key)) != 0;
+    return true; /* every strategy has it, or the strategy is not known: said */
+}
+
 static void look_at_keys(const struct look *look, struct said *said, const struct node *const *at,
                          const char *strategy)
 {
-    unsigned long has = ~0UL; /* of a strategy that is not known: said */
-
-    for (size_t i = 0; i < ARRAY_LEN(strategies); i++)
-        if (str_eq(strategy, strategies[i].strategy))
-            has = strategies[i].keys;
-    for (size_t i = 0; i < ARRAY_LEN(own_keys); i++) {
-        const struct node *node = at[own_keys[i]];
-        if (node && !(has & BIT(own_keys[i])))
-            lint_say(look, said, node, AT_KEY, "It belongs to another strategy: take it away.",
+    for (int key = 0; key < ROTATE_KEY_COUNT; key++) {
+        if (at[key] && !rotation_has_key(strategy, (enum rotate_key)key))
+            lint_say(look, said, at[key], AT_KEY, "It belongs to another strategy: take it away.",
                      "this strategy has no such key");
     }
 }
