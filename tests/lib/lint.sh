@@ -17,7 +17,7 @@ declare -A below=(
     [agent]='agent bootstrap migrations envcontract vault base'
 )
 declare -A front=(
-    [vault]='vault.h source.h sealed.h'
+    [vault]='vault.h source.h sealed.h stale.h'
     [envcontract]='contract.h drift.h'
     [migrations]='graph.h sql.h audit.h'
     [bootstrap]='db.h bootstrap.h guard.h'
