@@ -17,6 +17,11 @@ struct block {
     bool in_headers, has_headers;
 };
 
+static bool is_blank(char c)
+{
+    return c == ' ' || c == '\t' || c == '\r';
+}
+
 static bool next_line(const char *bytes, size_t length, size_t *at, struct line *out)
 {
     if (*at >= length)
@@ -25,7 +30,7 @@ static bool next_line(const char *bytes, size_t length, size_t *at, struct line 
     size_t whole = end ? (size_t)(end - begin) : length - *at;
     *at += whole + 1;
     *out = (struct line){.text = begin, .length = whole};
-    while (out->length > 0 && memchr(" \t\r", begin[out->length - 1], 3))
+    while (out->length > 0 && is_blank(begin[out->length - 1]))
         out->length--;
     return true;
 }

@@ -93,7 +93,7 @@ static const struct {
     {"B", 1},
     {"kB", 1000},
     {"KB", 1000},
-    {"MB", 1000 * 1000},
+    {"MB", 1000LL * 1000},
     {"GB", 1000LL * 1000 * 1000},
     {"TB", 1000LL * 1000 * 1000 * 1000},
     {"PB", 1000LL * 1000 * 1000 * 1000 * 1000},
@@ -165,7 +165,7 @@ bool types_read_date(const char *bytes, size_t length, int64_t *out, struct trou
     int year = digits_at(bytes, 4), month = digits_at(bytes + 5, 2), day = digits_at(bytes + 8, 2);
     if (!is_day(year, month, day))
         return trouble_at(trouble, NO_PLACE, "a day that the calendar does not have");
-    *out = (int64_t)year * 10000 + month * 100 + day;
+    *out = ((int64_t)year * 100 + month) * 100 + day;
     return true;
 }
 

@@ -15,7 +15,8 @@ static const char text[] =
     "null}}}, 'C': {'type': 'url', 'url': {'port': [1], 'query': {'a': ['b']}, 'scheme': 'https'}, "
     "'required': {'any': [{'A': ['a', 'b']}, {'not': {'R': true}}]}}, 'D': {'type': "
     "'postgres-url'}, "
-    "'P': {'type': 'path', 'path': {'dir': true}}},\n"
+    "'P': {'type': 'path', 'path': {'dir': true}}, 'T': {'type': 'jwt', 'default': 'e30.e30.e30'}, "
+    "'L': {'type': 'list', 'item': {'type': 'int', 'pattern': '[0-9]+'}, 'default': '1,x'}},\n"
     "'database': {'url': 'D', 'create': {'sql': ['s.sql']}}, 'run': {'unset': ['A']}}";
 
 static int read_all(struct loaded *l)
