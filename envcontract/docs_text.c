@@ -79,6 +79,19 @@ static void add_fence(struct buf *out, size_t length)
         buf_addc(out, '`');
 }
 
+/* In a cell no span can have a backslash before a bar: GFM takes the two for one escape. */
+static void add_entities(struct buf *out, const char *text)
+{
+    buf_adds(out, "<code>");
+    for (; *text; text++) {
+        if (is_alphanumeric(*text) || *text == ' ' || (unsigned char)*text >= 0x80)
+            buf_addc(out, *text);
+        else
+            buf_addf(out, "&#%d;", *text);
+    }
+    buf_adds(out, "</code>");
+}
+
 void docs_code(struct docs_words *w, const char *foreign)
 {
     AUTO_BUF line = BUF_INIT(DOCS_TEXT_BYTES);
@@ -98,6 +111,10 @@ void docs_code(struct docs_words *w, const char *foreign)
     }
     if (line.len == 0) {
         buf_adds(w->out, "(empty)");
+        return;
+    }
+    if (w->style == DOCS_CELL && strstr(text, "\\|")) {
+        add_entities(w->out, text);
         return;
     }
     size_t fence = longest_run(text) + 1;

@@ -306,6 +306,18 @@ static void markup_of_the_contracts_is_text(void **state)
     unload(&l);
 }
 
+static void a_backslash_before_a_bar_does_not_cut_a_cell(void **state)
+{
+    struct loaded l = load_text(CONTRACT("'A': {'source': 'env', 'pattern': 'a\\\\|b'}",
+                                         "'ENVIRONMENT_CONTRACT.md': {'sections': ['variables']}"));
+    AUTO_BUF out = BUF_INIT(ROOM);
+
+    (void)state;
+    must_render(&l, "ENVIRONMENT_CONTRACT.md", NULL, &out);
+    assert_text_has(buf_text(&out), "| text, matching <code>a&#92;&#124;b</code> |");
+    unload(&l);
+}
+
 static void a_marker_in_the_contract_is_none_in_the_document(void **state)
 {
     struct loaded l = load_text(CONTRACT(
@@ -517,6 +529,7 @@ int main(void)
         cmocka_unit_test(a_new_document_is_whole_and_stays_as_it_is),
         cmocka_unit_test(a_schema_takes_the_place_of_a_schema_only),
         cmocka_unit_test(markup_of_the_contracts_is_text),
+        cmocka_unit_test(a_backslash_before_a_bar_does_not_cut_a_cell),
         cmocka_unit_test(a_marker_in_the_contract_is_none_in_the_document),
         cmocka_unit_test(a_type_is_said_in_words),
         cmocka_unit_test(what_differs_is_said_by_profile),
