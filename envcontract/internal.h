@@ -70,7 +70,7 @@ enum contract_type {
 
 /* ---- the constraints of one variable -------------------------------------------------------- */
 
-/* `min` or `max`. For int, port, bytes, duration (in ms) and date (as 20270131) INTEGER counts, for
+/* `min` or `max`. For int, port, bytes, duration (in ms) and date (in days) INTEGER counts, for
  * number NUMBER, for semver the text. */
 struct contract_bound {
     const char *text; /* as the contract has it, for messages; NULL: not said */

@@ -63,7 +63,7 @@ type_validator types_is_bytes, types_is_date, types_is_uuid, types_is_hex, types
 /* "10MB", "512KiB", "4096" → bytes. False: not of the type, or more than 64 bits hold. */
 bool types_read_bytes(const char *bytes, size_t length, int64_t *out, struct trouble *trouble);
 
-/* "2027-01-31" → 20270131: numbers that are in the order of the days. False: no such day. */
+/* "2027-01-31" → days, as date_parse counts them. False: no such day. */
 bool types_read_date(const char *bytes, size_t length, int64_t *out, struct trouble *trouble);
 
 /* ---- versions (types_semver.c) -------------------------------------------------------------- */

@@ -10,8 +10,6 @@ enum {
     PORT_MAX = 65535,
     UUID_BYTES = 36,
     DATE_BYTES = 10, /* 2027-01-31 */
-    MONTHS = 12,
-    FEBRUARY = 2,
 };
 
 bool types_is_bool(const char *bytes, size_t length, struct trouble *trouble)
@@ -137,24 +135,7 @@ bool types_is_bytes(const char *bytes, size_t length, struct trouble *trouble)
 
 /* ---- dates ---------------------------------------------------------------------------------- */
 
-static int digits_at(const char *bytes, size_t count)
-{
-    int number = 0;
-    for (size_t i = 0; i < count; i++)
-        number = number * 10 + (bytes[i] - '0');
-    return number;
-}
-
-static bool is_day(int year, int month, int day)
-{
-    static const int days[MONTHS] = {31, 29, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31};
-    bool leap = (year % 4 == 0 && year % 100 != 0) || year % 400 == 0;
-    if (month < 1 || month > MONTHS || day < 1 || day > days[month - 1])
-        return false;
-    return month != FEBRUARY || day < days[FEBRUARY - 1] || leap;
-}
-
-/* RFC 3339's full-date. */
+/* RFC 3339's full-date, from the year 1 on. */
 bool types_read_date(const char *bytes, size_t length, int64_t *out, struct trouble *trouble)
 {
     for (size_t i = 0; i < length && i < DATE_BYTES; i++)
@@ -162,11 +143,8 @@ bool types_read_date(const char *bytes, size_t length, int64_t *out, struct trou
             return trouble_at(trouble, i, NULL);
     if (length != DATE_BYTES)
         return trouble_at(trouble, length > DATE_BYTES ? DATE_BYTES : NO_PLACE, NULL);
-    int year = digits_at(bytes, 4), month = digits_at(bytes + 5, 2), day = digits_at(bytes + 8, 2);
-    if (!is_day(year, month, day))
-        return trouble_at(trouble, NO_PLACE, "a day that the calendar does not have");
-    *out = ((int64_t)year * 100 + month) * 100 + day;
-    return true;
+    return date_parse(bytes, length, out) ||
+           trouble_at(trouble, NO_PLACE, "a day that the calendar does not have");
 }
 
 bool types_is_date(const char *bytes, size_t length, struct trouble *trouble)

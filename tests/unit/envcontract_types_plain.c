@@ -51,7 +51,7 @@ static void a_date_is_a_day_of_the_calendar(void **state)
 {
     static const struct good_value good[] = {
         {TYPE_DATE, "2027-01-31"}, {TYPE_DATE, "2024-02-29"}, {TYPE_DATE, "2000-02-29"},
-        {TYPE_DATE, "0000-01-01"}, {TYPE_DATE, "9999-12-31"},
+        {TYPE_DATE, "0001-01-01"}, {TYPE_DATE, "9999-12-31"},
     };
     static const struct bad_value bad[] = {
         {TYPE_DATE, "", "type", "expected a day such as 2027-01-31"},
@@ -60,6 +60,7 @@ static void a_date_is_a_day_of_the_calendar(void **state)
         {TYPE_DATE, "2027-04-31", "type", "a day that the calendar does not have"},
         {TYPE_DATE, "2027-00-10", "type", "a day that the calendar does not have"},
         {TYPE_DATE, "2027-13-10", "type", "a day that the calendar does not have"},
+        {TYPE_DATE, "0000-01-01", "type", "a day that the calendar does not have"},
         {TYPE_DATE, "2027-01-00", "type", "a day that the calendar does not have"},
         {TYPE_DATE, "2027-1-31", "type", "trouble at character 7"},
         {TYPE_DATE, "31.01.2027", "type", "trouble at character 3"},
