@@ -168,7 +168,7 @@ struct section {
     KEY(VARIABLE_SOURCE, "source", KIND_SOURCE, BUILT, NOTHING)                                    \
     KEY(VARIABLE_COMPOSE, "compose", KIND_TEMPLATE, BUILT, NOTHING)                                \
     KEY(VARIABLE_OVERRIDE, "override", KIND_BOOL, BUILT, NOTHING)                                  \
-    KEY(VARIABLE_STALE_OK, "stale_ok", KIND_DURATION, UNUSED, NOTHING)                             \
+    KEY(VARIABLE_STALE_OK, "stale_ok", KIND_DURATION, BUILT, NOTHING)                              \
     KEY(VARIABLE_DOC, "doc", KIND_FREE_TEXT, BUILT, NOTHING)                                       \
     KEY(VARIABLE_EXAMPLE, "example", KIND_SCALAR, BUILT, NOTHING)                                  \
     KEY(VARIABLE_OWNER, "owner", KIND_TEXT, BUILT, NOTHING)                                        \
@@ -338,7 +338,7 @@ struct section {
     KEY(RUN_STOP_TIMEOUT, "stop_timeout", KIND_DURATION, UNUSED, NOTHING)                          \
     KEY(RUN_REFRESH, "refresh", KIND_TEXT, UNUSED, NOTHING)                                        \
     KEY(RUN_SPLAY, "splay", KIND_DURATION, UNUSED, NOTHING)                                        \
-    KEY(RUN_STALE, "stale", KIND_SECTION, UNUSED, SECTION(stale))                                  \
+    KEY(RUN_STALE, "stale", KIND_SECTION, BUILT, SECTION(stale))                                   \
     KEY(RUN_REWRITE, "rewrite", KIND_ANY, UNUSED, NOTHING)                                         \
     KEY(RUN_EXIT_CODES, "exit_codes", KIND_ANY, UNUSED, NOTHING)                                   \
     KEY(RUN_UNSET, "unset", KIND_TEXTS, BUILT, NOTHING)                                            \
@@ -347,8 +347,8 @@ struct section {
     KEY(RUN_STATUS, "status", KIND_ANY, UNUSED, NOTHING)
 
 #define STALE_KEYS(KEY)                                                                            \
-    KEY(STALE_DIR, "dir", KIND_TEXT, UNUSED, NOTHING)                                              \
-    KEY(STALE_KEY_FILE, "key_file", KIND_TEXT, UNUSED, NOTHING)
+    KEY(STALE_DIR, "dir", KIND_TEXT, BUILT, NOTHING)                                               \
+    KEY(STALE_KEY_FILE, "key_file", KIND_TEXT, BUILT, NOTHING)
 
 #define FILE_KEYS(KEY)                                                                             \
     KEY(FILE_PATH, "path", KIND_TEXT, UNUSED, NOTHING)                                             \
@@ -388,6 +388,7 @@ enum stamp_key { STAMP_KEYS(KEY_ENUMERATOR) STAMP_KEY_COUNT };
 enum guard_key { GUARD_KEYS(KEY_ENUMERATOR) GUARD_KEY_COUNT };
 enum guard_ignore_key { GUARD_IGNORE_KEYS(KEY_ENUMERATOR) GUARD_IGNORE_KEY_COUNT };
 enum run_key { RUN_KEYS(KEY_ENUMERATOR) RUN_KEY_COUNT };
+enum stale_key { STALE_KEYS(KEY_ENUMERATOR) STALE_KEY_COUNT };
 #undef KEY_ENUMERATOR
 
 extern const struct section section_top, section_included;

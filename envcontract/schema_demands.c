@@ -13,9 +13,14 @@
 
 enum { FRAGMENT_MAX_BYTES = 4096 };
 
+#define NAME "^[A-Za-z_][A-Za-z0-9_]*"
+
+/* VAR or VAR#part. */
+#define REFERENCE "{'pattern': '" NAME "(#(scheme|user|host|port|database|query\\\\..+))?$'}"
+
 /* A variable's name, what its keys ask of one another, and what the dynamic loader's may not have. */
 #define VARIABLES                                                               \
-    "'propertyNames': {'pattern': '^[A-Za-z_][A-Za-z0-9_]*$'},"                 \
+    "'propertyNames': {'pattern': '" NAME "$'},"                                \
     "'allOf': [{'additionalProperties': {'$ref': '#/$defs/variable_demands'}}," \
     "{'patternProperties': {'^LD_': {'$ref': '#/$defs/loader_variable'}}}]"
 
@@ -32,6 +37,25 @@ static const struct demand {
     {"included", "vars", VARIABLES},
     {"profile", NULL, "'required': ['var', 'values']"},
     {"profile", "values", "'minItems': 1, 'uniqueItems': true"},
+    {"top", "base", "'not': {'required': ['aliases']}"},
+    {"unknown", NULL, "'required': ['prefix']"},
+    {"group", NULL,
+     "'oneOf': [{'required': ['exactly_one']}, {'required': ['at_least_one']},"
+     " {'required': ['at_most_one']}, {'required': ['all_or_none']}]"},
+    {"group", "exactly_one", "'uniqueItems': true"},
+    {"group", "at_least_one", "'uniqueItems': true"},
+    {"group", "at_most_one", "'uniqueItems': true"},
+    {"group", "all_or_none", "'uniqueItems': true"},
+    {"rule", NULL,
+     "'required': ['id'],"
+     "'anyOf': [{'required': ['match']}, {'required': ['equal']}, {'required': ['differ']}]"},
+    {"rule", "match", "'minProperties': 1, 'propertyNames': " REFERENCE},
+    {"rule", "equal", "'allOf': [{'minItems': 2, 'items': " REFERENCE "}]"},
+    {"rule", "differ", "'allOf': [{'minItems': 2, 'items': " REFERENCE "}]"},
+    {"alias", NULL, "'required': ['name']"},
+    {"alias", "name", "'pattern': '" NAME "$'"},
+    {"authority", NULL, "'required': ['var', 'hosts']"},
+    {"doc", "sections", "'minItems': 1, 'uniqueItems': true"},
     {"auth", NULL,
      "'required': ['method'], 'allOf': ["
      "{'if': {'properties': {'method': {'const': 'approle'}}},"
@@ -51,6 +75,8 @@ static const struct demand {
     {"guard", NULL,
      "'if': {'required': ['server']}, 'then': {'properties': {'ephemeral': {'const': false}}}"},
     {"guard", "jobs", "'enum': [1, 2]"},
+    {"stale", NULL, "'required': ['dir', 'key_file']"},
+
     {"guard_ignore", NULL, "'required': ['kind', 'object', 'until', 'why']"},
 };
 
@@ -317,10 +343,46 @@ static void add_alone(struct json *json, const struct relation *need)
     json_end_object(json);
 }
 
+/* Every strategy with the keys that it does not have. A variable's `rotate` is replaced whole. */
+static void add_rotation_definitions(struct json *json, const struct section *rotate)
+{
+    const char *const *strategies = rotate->keys[ROTATE_STRATEGY].words;
+
+    json_begin_object(json, "rotation");
+    schema_add_members(json, "'required': ['strategy']");
+    json_begin_array(json, "allOf");
+    for (; *strategies; strategies++) {
+        json_begin_object(json, NULL);
+        add_members(json, "'if': {'properties': {'strategy': {'const': '%s'}}}", *strategies);
+        json_begin_object(json, "then");
+        json_begin_object(json, "properties");
+        for (int key = 0; key < ROTATE_KEY_COUNT; key++) {
+            if (!rotation_has_key(*strategies, (enum rotate_key)key))
+                json_add_bool(json, rotate->keys[key].name, false);
+        }
+        json_end_object(json);
+        json_end_object(json);
+        json_end_object(json);
+    }
+    json_end_array(json);
+    json_end_object(json);
+    add_members(
+        json,
+        "'rotated': {" IN_PROFILES(
+            "'properties': {'rotate': {'$ref': '#/$defs/rotation'}}") ", 'if': "
+                                                                      "{'not': " ALL_PROFILES_SAY
+                                                                      "}, 'then': {'properties': "
+                                                                      "{'rotate': {'$ref':"
+                                                                      " '#/$defs/rotation'}}}}",
+        "rotate", "rotate");
+}
+
 void schema_add_demand_definitions(struct json *json)
 {
     add_conditions(json);
     add_source_definitions(json);
+    add_rotation_definitions(json,
+                             section_top.keys[TOP_BASE].section->keys[VARIABLE_ROTATE].section);
     for (size_t i = 0; i < ARRAY_LEN(constraints); i++)
         add_exclusion_definition(json, &constraints[i].relation);
     for (size_t i = 0; i < ARRAY_LEN(exclusions); i++)
@@ -329,6 +391,7 @@ void schema_add_demand_definitions(struct json *json)
     json_begin_object(json, "variable_demands");
     json_begin_array(json, "allOf");
     add_entry(json, "'$ref': '#/$defs/secret_from_nowhere'");
+    add_entry(json, "'$ref': '#/$defs/rotated'");
     for (size_t i = 0; i < ARRAY_LEN(constraints); i++)
         add_exclusion(json, &constraints[i].relation);
     for (size_t i = 0; i < ARRAY_LEN(exclusions); i++)
