@@ -76,6 +76,7 @@ struct contract_variable {
     struct contract_part *parts;
     size_t part_count;
     const char *doc;              /* or NULL */
+    int64_t stale_ok_ms;          /* how old a last known value may be; 0: none is used */
     const char *const *aliases;   /* other names in the environment, NULL-terminated; or NULL */
     struct contract_rules *rules; /* opaque: envcontract/internal.h */
 };
@@ -156,8 +157,9 @@ struct contract {
     struct contract_guard guard;
     const char *const *run_unset; /* run.unset, or NULL */
     bool run_only_contract;
+    const char *stale_dir, *stale_key_file;     /* run.stale, from the folder; NULL: nowhere */
     const struct contract_relations *relations; /* opaque; NULL: a model made by hand */
-    struct contract_document *document; /* opaque */
+    struct contract_document *document;         /* opaque */
 };
 
 /* Read the file and what it includes, and check both in every profile. 0 with *out set, also when
@@ -175,7 +177,7 @@ MUST_USE int contract_select(struct contract *contract, const char *wanted,
                              struct err *err);
 
 /* What --lint says beyond contract_load: warnings of what stays unsaid at every start (a secret
- * without `rotate`, `sealed:` in a profile that is not selected). Findings only. */
+ * without `rotate`). Findings only. */
 MUST_USE int contract_lint(struct contract *contract, struct findings *findings, struct err *err);
 
 /* How a URL of VARIABLE begins ("postgresql+psycopg"): its compose says it, or url.scheme where that
@@ -194,8 +196,12 @@ enum value_origin { VALUE_NONE, VALUE_SOURCE, VALUE_ENVIRONMENT, VALUE_DEFAULT }
 struct contract_value {
     struct secret bytes; /* not set: the variable has no value */
     enum value_origin origin;
+    bool stale; /* the last known value, its source could not be reached: fetched before */
+    int64_t stale_age_s;
     bool resolved; /* false: nobody asked (agent variables, names not wanted): not checked */
     const char *absent_because; /* for `required`: what the source said, or NULL; borrowed */
+    const char *looked_in;      /* the one place that was looked into instead of the sources ("the
+                              environment"), or NULL; borrowed */
 };
 
 /* What the sources gave for one variable, parallel to its parts. */
@@ -277,8 +283,8 @@ enum value_format value_format_of(const char *word);
 struct value_writer {
     enum value_format format;
     struct buf *out;
-    struct buf *masks;  /* github: what goes to stdout, before anything else */
-    const char *object; /* kubernetes: the name of the Secret */
+    struct buf *masks;      /* github: what goes to stdout, before anything else */
+    const char *object;     /* kubernetes: the name of the Secret */
     const char *name_space; /* kubernetes: its namespace, or NULL */
     size_t count, data_bytes;
 };
@@ -295,11 +301,11 @@ MUST_USE int values_end(struct value_writer *w, struct err *err);
 /* ---- derived documents (docs) ---------------------------------------------------------------- */
 
 /* kind, its word in the contract, the name of a file that is one by its name alone */
-#define DOCS_KINDS(X)                                          \
+#define DOCS_KINDS(X)                                             \
     X(DOCS_ENVIRONMENT, "environment", "ENVIRONMENT_CONTRACT.md") \
-    X(DOCS_DATABASE, "database", "DB_AUTHORITY.md")            \
-    X(DOCS_ROTATION, "rotation", "SECRETS_ROTATION.md")        \
-    X(DOCS_ENV_EXAMPLE, "env-example", ".env*.example")        \
+    X(DOCS_DATABASE, "database", "DB_AUTHORITY.md")               \
+    X(DOCS_ROTATION, "rotation", "SECRETS_ROTATION.md")           \
+    X(DOCS_ENV_EXAMPLE, "env-example", ".env*.example")           \
     X(DOCS_SCHEMA, "schema", "*.schema.json")
 
 enum docs_kind {
@@ -340,8 +346,8 @@ struct docs_present {
 };
 
 /* What `docs` asks for, in the order of the contract; in ARENA. COUNT is 0 where it has none. */
-MUST_USE int docs_list(struct contract *contract, struct arena *arena,
-                       const struct docs_file **out, size_t *count, struct err *err);
+MUST_USE int docs_list(struct contract *contract, struct arena *arena, const struct docs_file **out,
+                       size_t *count, struct err *err);
 
 /* FILE as it has to be, appended to OUT: what is between the markers of PRESENT made anew and all
  * else kept, or the whole of it. The same contract gives the same bytes everywhere. It selects

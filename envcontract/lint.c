@@ -265,6 +265,19 @@ static void look_at_default(const struct look *look, struct said *said)
     look->d->problems += look->d->findings->count - before;
 }
 
+/* A copy that lies nowhere would be missed when it is too late. */
+static void look_at_stale(const struct look *look, struct said *said)
+{
+    const struct node *stale_ok = look->layers.at[VARIABLE_STALE_OK];
+    const struct node *run = node_member(look->d->files[0].root, "run");
+
+    if (stale_ok && !node_member(run, "stale"))
+        lint_say(look, said, stale_ok, AT_KEY,
+                 "Add \"run\": {\"stale\": {\"dir\": …, \"key_file\": …}}, on a volume that "
+                 "stays.",
+                 "'stale_ok' in a contract without 'run.stale'");
+}
+
 /* ---- each variable -------------------------------------------------------------------------- */
 
 static void look_at_variable(struct look *look, struct said *said)
@@ -281,6 +294,7 @@ static void look_at_variable(struct look *look, struct said *said)
     look_at_loader(look, said);
     look_at_compose(look, said);
     look_at_default(look, said);
+    look_at_stale(look, said);
     lint_rotation(look, said);
 }
 

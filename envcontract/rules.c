@@ -251,6 +251,7 @@ void rules_build(struct contract_document *d, struct arena *a, size_t index,
         .for_agent_only = str_eq(node_text(at[VARIABLE_EXPOSE]), "agent"),
         .overridable = node_truth(at[VARIABLE_OVERRIDE], false),
         .doc = node_text(at[VARIABLE_DOC]),
+        .stale_ok_ms = node_duration_ms(at[VARIABLE_STALE_OK], 0),
         .rules = rules,
     };
     if (rules != &d->plain_rules)

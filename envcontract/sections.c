@@ -45,7 +45,7 @@ void sections_read(struct contract *contract)
     struct contract_document *d = contract->document;
     struct top top = top_of(d);
     const struct node *profile[PROFILE_KEY_COUNT] = {NULL};
-    const struct node *run[RUN_KEY_COUNT] = {NULL};
+    const struct node *run[RUN_KEY_COUNT] = {NULL}, *stale[STALE_KEY_COUNT] = {NULL};
 
     contract->project = node_text(top.at[TOP_PROJECT]);
     keys_merge(top.at[TOP_PROFILE], profile, PROFILE_KEY_COUNT);
@@ -60,6 +60,9 @@ void sections_read(struct contract *contract)
     keys_merge(top.at[TOP_RUN], run, RUN_KEY_COUNT);
     contract->run_unset = node_list(run[RUN_UNSET]);
     contract->run_only_contract = node_truth(run[RUN_ONLY_CONTRACT], false);
+    keys_merge(run[RUN_STALE], stale, STALE_KEY_COUNT);
+    contract->stale_dir = node_text(stale[STALE_DIR]);
+    contract->stale_key_file = node_text(stale[STALE_KEY_FILE]);
 }
 
 /* NAME, which stands at NODE, is a profile of the contract. */
@@ -404,6 +407,19 @@ static void check_database(struct contract_document *d, const struct node *secti
 
 /* ---- all of them ---------------------------------------------------------------------------- */
 
+/* Where stale copies lie, and the key that they are sealed with: the one is no use without the other. */
+static void check_stale(struct contract_document *d, const struct node *run)
+{
+    const struct node *stale = node_member(run, "stale");
+
+    if (!stale || stale->kind != NODE_OBJECT)
+        return;
+    for (const char *const *key = (const char *const[]){"dir", "key_file", NULL}; *key; key++)
+        if (!node_member(stale, *key))
+            problem(d, stale, AT_VALUE, "Both are paths; the key is made on first use.",
+                    "'run.stale' without '%s'", *key);
+}
+
 void sections_check(struct contract *contract)
 {
     struct contract_document *d = contract->document;
@@ -418,6 +434,7 @@ void sections_check(struct contract *contract)
     check_vault(d, top.at[TOP_VAULT]);
     check_database(d, top.at[TOP_DATABASE]);
     guard_check(d, top.at[TOP_GUARD]);
+    check_stale(d, top.at[TOP_RUN]);
     docs_check(d, top.at[TOP_DOCS]);
 }
 

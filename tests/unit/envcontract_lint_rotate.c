@@ -3,6 +3,10 @@
 
 #define V(keys) "{'contract': 1, 'vars': {'A': {" keys "}}}"
 #define KV      "'secret': true, 'source': 'vault:kv/app#a', "
+#define STALE(ok)                                                           \
+    "{'contract': 1, 'vars': {'A': {" KV "'stale_ok': '" ok                 \
+    "', 'rotate': {'strategy': 'random', 'every': '1d', 'grace': '1h'}}}, " \
+    "'run': {'stale': {'dir': '/d', 'key_file': '/k'}}}"
 /* Of a strategy and its keys; the value of 'rotate' begins at column 79. */
 #define R(keys) V(KV "'rotate': {" keys "}")
 
@@ -54,11 +58,9 @@ static void periods_lie_in_one_another(void **state)
     static const struct wrong list[] = {
         {R("'strategy': 'random', 'every': '1d', 'grace': '24h'"), 1, 133, "/vars/A/rotate/grace",
          "'grace' is not shorter than 'every'", NULL},
-        {V(KV "'stale_ok': '2h', 'rotate': {'strategy': 'random', 'every': '1d', 'grace': '1h'}"),
-         1, 88, "/vars/A/stale_ok", "'stale_ok' is longer than 'grace'", NULL},
+        {STALE("2h"), 1, 88, "/vars/A/stale_ok", "'stale_ok' is longer than 'grace'", NULL},
     };
-    struct loaded l = load_text(V(KV "'stale_ok': '1h', 'rotate': {'strategy': 'random', 'every': "
-                                     "'1d', 'grace': '1h'}"));
+    struct loaded l = load_text(STALE("1h"));
 
     (void)state;
     assert_clean(&l);

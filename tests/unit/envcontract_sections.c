@@ -114,6 +114,30 @@ static void vault_is_read_off_with_its_profile_over_it(void **state)
     unload(&l);
 }
 
+static void a_stale_value_needs_a_place_where_copies_are(void **state)
+{
+    static const struct wrong list[] = {
+        {"{'contract': 1, 'vars': {'A': {'stale_ok': '1h'}}}", 1, 32, "/vars/A/stale_ok",
+         "'stale_ok' in a contract without 'run.stale'", "key_file"},
+        {"{'contract': 1, 'vars': {}, 'run': {'stale': {'dir': '/d'}}}", 1, 46, "/run/stale",
+         "'run.stale' without 'key_file'", "first use"},
+        {"{'contract': 1, 'vars': {}, 'run': {'stale': {'key_file': '/d'}}}", 1, 46, "/run/stale",
+         "'run.stale' without 'dir'", NULL},
+    };
+    struct loaded l = load_text("{'contract': 1, 'vars': {'A': {'stale_ok': '1h'}, 'B': {}}, "
+                                "'run': {'stale': {'dir': 'copies', 'key_file': '/k'}}}");
+
+    (void)state;
+    assert_clean(&l);
+    select_profile(&l, NULL);
+    assert_int_equal(contract_find(l.contract, "A")->stale_ok_ms, 3600 * 1000);
+    assert_int_equal(contract_find(l.contract, "B")->stale_ok_ms, 0);
+    assert_string_equal(l.contract->stale_dir, "copies");
+    assert_string_equal(l.contract->stale_key_file, "/k");
+    unload(&l);
+    assert_all_wrong(list, ARRAY_LEN(list));
+}
+
 static void wrong_databases_are_said_at_their_place(void **state)
 {
     static const struct wrong list[] = {
@@ -224,6 +248,7 @@ int main(void)
         cmocka_unit_test(more_profiles_than_the_ceiling_are_refused),
         cmocka_unit_test(a_log_in_has_what_its_method_needs),
         cmocka_unit_test(vault_is_read_off_with_its_profile_over_it),
+        cmocka_unit_test(a_stale_value_needs_a_place_where_copies_are),
         cmocka_unit_test(wrong_databases_are_said_at_their_place),
         cmocka_unit_test(the_database_has_its_defaults),
         cmocka_unit_test(every_key_of_the_database_reaches_the_model),
