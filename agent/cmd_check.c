@@ -3,6 +3,7 @@
 #include "agent/drift.h"
 #include "agent/job.h"
 #include "agent/leave.h"
+#include "agent/stale.h"
 #include "base/str.h"
 
 static bool lint, env_only;
@@ -36,6 +37,7 @@ static int check_call(const struct invocation *call, struct err *err)
 /* The values that are to be checked, from where the options say. */
 static int take_values(struct job *job, struct err *err)
 {
+    job->given_by = env_file;
     if (env_file &&
         (envfile_read(env_file, &job->arena, &job->given_environment, &job->findings, err) != 0 ||
          job_refuse_problems(job, ERR_FILE, env_file, err) != 0))
@@ -136,8 +138,10 @@ static int check_command(const struct invocation *call)
 
     if (check_call(call, &err) != 0)
         return command_failed(call, &err);
-    if (look(&job, &looked, &err) == 0)
+    if (look(&job, &looked, &err) == 0) {
+        stale_refresh(&job, false);
         err_clear(&err);
+    }
     leave_vault_unused(&job);
     if (call->common.json || str_eq(check_format, "json"))
         return show_json(&job, &looked, &err);

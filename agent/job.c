@@ -2,6 +2,7 @@
 
 #include <unistd.h>
 
+#include "agent/stale.h"
 #include "base/clock.h"
 #include "base/file.h"
 #include "base/log.h"
@@ -16,6 +17,7 @@ void job_release(struct job *job)
     for (size_t i = 0; job->values && i < job->contract->variable_count; i++)
         secret_release(&job->values[i].bytes);
     free(job->values);
+    stale_copies_free(job->copies);
     source_set_free(job->sources);
     free(job->kv_mounts);
     contract_free(job->contract);
@@ -205,7 +207,8 @@ static int take_variable(struct job *job, const struct contract_variable *variab
                          const struct contract_input *nothing, struct contract_value *value,
                          struct err *err)
 {
-    const char *text = job_environment(job, variable, name_in_environment(variable));
+    const char *name = name_in_environment(variable);
+    const char *text = job_environment(job, variable, name);
     int result = 0;
 
     if (!text && variable->for_agent_only)
@@ -218,6 +221,12 @@ static int take_variable(struct job *job, const struct contract_variable *variab
     else
         result = contract_assemble(job->contract, variable, nothing, value, &job->findings, err);
     value->resolved = true;
+    value->looked_in = job->given_by ? job->given_by : "the environment";
+    if (!str_eq(name, variable->name))
+        value->looked_in = arena_printf(&job->arena, "%s (as %s)", value->looked_in, name);
+    if (!value->looked_in)
+        return err_nomem(err);
+    value->absent_because = NULL; /* no source was asked */
     return result;
 }
 

@@ -22,11 +22,13 @@
 #include "migrations/graph.h"
 #include "vault/source.h"
 
+struct stale_copies;
 struct trace;
 
 struct job {
     const struct invocation *call;
     const char *const *given_environment; /* in place of the process's own (--env-file), or NULL */
+    const char *given_by;                 /* the file that it is from, or NULL */
     struct environment environment;       /* indexed */
     struct contract *contract;
     struct findings findings;
@@ -34,6 +36,7 @@ struct job {
     struct vault_kv_mount *kv_mounts;
     struct source_set *sources;    /* NULL until something had to be asked */
     struct contract_value *values; /* parallel to contract->variables */
+    struct stale_copies *copies;   /* agent/stale.h; NULL until one is used or made */
     struct arena arena;            /* texts that the values point at */
     bool has_unchecked;            /* something was resolved since the last check */
     bool names_unchecked;          /* all that the application gets was */

@@ -110,7 +110,9 @@ static void check_missing(struct check *c, const struct contract_variable *varia
     if (!is_required(c, variable->rules, &because))
         return;
     bool empty = secret_is_set(&value->bytes);
-    if (empty || !value->absent_because) /* a source that says why says where, too */
+    if (value->looked_in)
+        buf_addf(&origin, " in %s", value->looked_in);
+    else if (empty || !value->absent_because) /* a source that says why says where, too */
         add_origin(&origin, variable);
     message_addf(&message, "%s%s%s", empty ? "empty" : "not set", buf_text(&origin),
                  buf_text(&because));

@@ -248,3 +248,17 @@ def test_the_seventeen_secrets_have_a_rotation_each(case: Case) -> None:
     assert set(rotated.values()) == {"pg-two-login", "pg-login", "vault-static", "vault-root", "vault-dynamic",
                                      "random", "hook", "manual", "token", "none"}
     assert json.loads(contract.stdout)["ok"] is True
+
+
+def test_without_sources_the_environment_is_what_lacks_something(case: Case) -> None:
+    contract = ["--contract", str(EXAMPLES / "hundred-variables.json")]
+    environment = {"MARKET_ENV": "staging"}
+    path = case.folder.path / "little.env"
+    path.write_text("MARKET_ENV=staging\n", encoding="utf-8")
+    for where, result in (
+            ("the environment", case.agent("check", "--env-only", "--json", *contract, env=environment)),
+            (str(path), case.agent("check", "--env-file", str(path), "--json", *contract))):
+        result.expect(1)  # not 4: no source was asked, so none has refused
+        problems = json.loads(result.stdout)["problems"]
+        assert len(problems) == 12
+        assert {problem["message"] for problem in problems} == {f"not set in {where}"}
