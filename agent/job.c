@@ -209,7 +209,6 @@ static int take_variable(struct job *job, const struct contract_variable *variab
 {
     const char *name = name_in_environment(variable);
     const char *text = job_environment(job, variable, name);
-    int result = 0;
 
     if (!text && variable->for_agent_only)
         return 0; /* whoever needs it asks its source: nobody did */
@@ -218,8 +217,8 @@ static int take_variable(struct job *job, const struct contract_variable *variab
                                          .origin = VALUE_ENVIRONMENT};
     else if (job_is_profile_variable(job, variable))
         *value = job_profile_value(job);
-    else
-        result = contract_assemble(job->contract, variable, nothing, value, &job->findings, err);
+    else if (contract_assemble(job->contract, variable, nothing, value, &job->findings, err) != 0)
+        return -1;
     value->resolved = true;
     value->looked_in = job->given_by ? job->given_by : "the environment";
     if (!str_eq(name, variable->name))
