@@ -3,16 +3,14 @@ from __future__ import annotations
 
 import os
 import sys
-from typing import List
+from typing import Dict, List, Optional
 from urllib.parse import urlsplit
 
-NEEDED = ["DB_ROLE", "DATABASE_URL", "REDIS_URL", "CLERK_SECRET_KEY", "SESSION_SECRET", "PUBLIC_URL"]
-NOT_OURS = ["VAULT_TOKEN", "VAULT_SECRET_ID", "VAULT_ROLE_ID"]
+from app import settings
 
 
-def describe(name: str) -> str:
+def describe(name: str, value: Optional[str]) -> str:
     """One line on a variable: how long it is, and for an URL where it leads."""
-    value = os.environ.get(name)
     if value is None:
         return f"{name}: not set"
     place = ""
@@ -22,13 +20,25 @@ def describe(name: str) -> str:
     return f"{name}: {len(value)} characters{place}"
 
 
+def what_is_not_ours() -> List[str]:
+    """agent's own log-in, should it have come through to an application."""
+    there = {"VAULT_TOKEN": "VAULT_TOKEN" in os.environ, "VAULT_SECRET_ID": "VAULT_SECRET_ID" in os.environ,
+             "VAULT_ROLE_ID": "VAULT_ROLE_ID" in os.environ}
+    return [name for name, is_there in there.items() if is_there]
+
+
 def main() -> int:
     """0 when all is there that the application needs, and nothing that is not its business."""
-    missing: List[str] = [name for name in NEEDED if not os.environ.get(name)]
-    too_much: List[str] = [name for name in NOT_OURS if name in os.environ]
-    print(f"acme-api, process {os.getpid()}, environment {os.environ.get('DB_ROLE', '(none)')}")
-    for name in NEEDED:
-        print("  " + describe(name))
+    ours = settings.read()
+    needed: Dict[str, Optional[str]] = {
+        "DB_ROLE": ours.role, "DATABASE_URL": ours.database_url, "REDIS_URL": ours.redis_url,
+        "CLERK_SECRET_KEY": ours.clerk_secret_key, "SESSION_SECRET": ours.session_secret,
+        "PUBLIC_URL": ours.public_url}
+    missing: List[str] = [name for name, value in needed.items() if not value]
+    too_much = what_is_not_ours()
+    print(f"acme-api, process {os.getpid()}, environment {ours.role or '(none)'}")
+    for name, value in needed.items():
+        print("  " + describe(name, value))
     if missing:
         print("missing: " + ", ".join(missing))
     if too_much:
