@@ -53,11 +53,15 @@ static void enter_files(struct drift *d, const struct node *files)
     for (const struct node *file = first_of(files); file; file = file->next) {
         const char *text = node_text(node_member(file, "template"));
         struct template parsed;
-        struct err ignored; /* what is wrong with it is said where it is read */
+        struct err err; /* what is wrong with it is said where it is read */
 
         enter_agents_of(d, node_member(file, "var"));
-        if (!text || template_parse(&d->arena, text, &parsed, &ignored) != 0)
+        if (!text)
             continue;
+        if (template_parse(&d->arena, text, &parsed, &err) != 0) {
+            d->no_memory = d->no_memory || err.kind == ERR_RESOURCE;
+            continue;
+        }
         for (size_t i = 0; i < parsed.count; i++)
             if (parsed.pieces[i].name)
                 enter_agents(d, parsed.pieces[i].name, strlen(parsed.pieces[i].name));
@@ -276,9 +280,10 @@ static void say_unused(struct drift *d, size_t computed)
         const struct contract_position place = node_position(d->document, &d->arena, declaration,
                                                              AT_KEY);
         findings_addf(d->findings, FINDING_WARNING, name->text, "drift", &place,
-                      computed > 0 ? "It may be one of the computed names."
-                                   : "Take it out, or say \"expose\": \"agent\" where only agent "
-                                     "needs it.",
+                      shown > 1      ? NULL /* for all of them */
+                      : computed > 0 ? "It may be one of the computed names."
+                                     : "Take it out, or say \"expose\": \"agent\" where only agent "
+                                       "needs it.",
                       "is declared, and nothing that was read uses it%s",
                       name->best == DRIFT_ASSIGNED ? " (a .env file has it)" : "");
     }

@@ -42,7 +42,7 @@ static const char *const system_names[] = {
     "AGENT_*", "VAULT_*", "BAO_*"};
 
 static const char *const image_names[] = {
-    "POSTGRES_*",          "PGDATA*",       "MYSQL_*",      "MARIADB_*",    "MONGO_INITDB_*",
+    "POSTGRES_*",          "PGDATA*",      "MYSQL_*",      "MARIADB_*",    "MONGO_INITDB_*",
     "RABBITMQ_*",          "MINIO_*",      "PGADMIN_*",    "KEYCLOAK_*",   "KC_*",
     "ELASTIC_PASSWORD",    "ES_JAVA_OPTS", "CLICKHOUSE_*", "LOCALSTACK_*", "GF_*",
     "ALLOW_EMPTY_PASSWORD"};

@@ -267,8 +267,8 @@ static void walk(struct drift *d, int fd, const char *path, unsigned depth)
     struct stat st;
 
     if (list_folder(fd, &listing) != 0) {
-        d->no_memory = d->no_memory || errno == 0;
-        if (errno != 0)
+        d->no_memory = d->no_memory || errno == 0 || errno == ENOMEM;
+        if (!d->no_memory)
             warn(d, path, 0, NULL, "could not be read: %s", strerrordesc_np(errno));
         return;
     }
