@@ -3,6 +3,7 @@
 #include "agent/inline.h"
 #include "agent/job.h"
 #include "agent/leave.h"
+#include "agent/stale.h"
 #include "agent/start.h"
 #include "base/log.h"
 #include "base/str.h"
@@ -119,6 +120,7 @@ static int run_command(const struct invocation *call)
     if (check_call(call, &err) != 0 || prepare(&job, &err) != 0)
         return not_started(&job, &err);
     job_say_findings(&job);
+    stale_refresh(&job, true);
     leave_vault(&job);
     if (start_environment(&job, &err) != 0)
         return not_started(&job, &err);

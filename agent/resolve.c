@@ -2,6 +2,7 @@
 #include "agent/explain.h"
 #include "agent/job.h"
 #include "agent/mask.h"
+#include "agent/stale.h"
 #include "base/log.h"
 #include "base/mem.h"
 
@@ -17,6 +18,9 @@ struct resolution {
     size_t wanted_count;
     struct source_request *requests;
     size_t request_count;
+    bool failed;      /* a source failed, and nothing stood in for it */
+    bool stood_in;    /* for one that failed the last known value was used */
+    struct err first; /* of the failures that stand */
 };
 
 static void resolution_release(struct resolution *r)
@@ -157,35 +161,46 @@ static int ask(struct resolution *r, struct err *err)
     return result;
 }
 
-static void report_failure(struct job *job, const struct contract_variable *variable,
-                           const struct source_request *request)
+/* NO_COPY: why its last known value was not used, or NULL. */
+static void report_failure(struct resolution *r, const struct contract_variable *variable,
+                           const struct source_request *request, const char *no_copy)
 {
+    struct err err = request->err;
+
+    if (no_copy)
+        err_hint(&err, "Nor is there a last known value: %s.", no_copy);
     struct finding finding = {
         .severity = FINDING_ERROR,
         .variable = variable->name,
         .rule = "source",
-        .message = request->err.text,
-        .hint = *request->err.hint ? request->err.hint : NULL,
+        .message = err.text,
+        .hint = *err.hint ? err.hint : NULL,
         .file = variable->position.file,
         .pointer = variable->position.pointer,
         .line = variable->position.line,
         .column = variable->position.column,
     };
 
-    findings_add(&job->findings, &finding);
+    findings_add(&r->job->findings, &finding);
+    if (!r->failed) {
+        r->first = err;
+        err_wrap(&r->first, "%s", variable->name);
+    }
+    r->failed = true;
 }
 
 /* Fill PARTS, and say why one is absent (for `required`), or NULL. False: one failed, and is said. */
-static bool look_at_parts(struct job *job, const struct contract_variable *variable,
-                          const struct source_request *requests, const struct secret **parts,
-                          const char **absent_because)
+static bool look_at_parts(struct resolution *r, const struct contract_variable *variable,
+                          const struct source_request *requests, const char *no_copy,
+                          const struct secret **parts, const char **absent_because)
 {
+    struct job *job = r->job;
     bool failed = false;
 
     for (size_t i = 0; i < variable->part_count; i++) {
         parts[i] = requests[i].state == SOURCE_SET ? &requests[i].value : NULL;
         if (requests[i].state == SOURCE_FAILED) {
-            report_failure(job, variable, &requests[i]);
+            report_failure(r, variable, &requests[i], no_copy);
             failed = true;
         } else if (requests[i].state == SOURCE_ABSENT && *requests[i].err.text) {
             *absent_because = arena_dup(&job->arena, requests[i].err.text);
@@ -204,38 +219,60 @@ static const char *own_environment(const struct job *job, const struct contract_
                      : job_environment(job, variable, variable->name);
 }
 
+/* The variable's value from INPUT; hidden from now on in all that is said. */
+static int compose(struct job *job, const struct wanted *wanted, const struct contract_input *input,
+                   struct err *err)
+{
+    const struct contract_variable *variable = &job->contract->variables[wanted->variable];
+    struct contract_value *value = &job->values[wanted->variable];
+
+    job->has_unchecked = true;
+    if (job_is_profile_variable(job, variable))
+        *value = job_profile_value(job);
+    else if (contract_assemble(job->contract, variable, input, value, &job->findings, err) != 0)
+        return -1;
+    value->resolved = true;
+    if (!variable->secret || !secret_is_set(&value->bytes))
+        return 0;
+    return mask_value(&value->bytes, input->parts, variable->part_count, err);
+}
+
+/* What its requests came to: their values in PARTS and *input, or its last known value. 1: there is a
+ * value to be composed; 0: there is one, or none can be, which is said. */
+static int take_answers(struct resolution *r, const struct wanted *wanted,
+                        const struct secret **parts, struct contract_input *input, struct err *err)
+{
+    const struct contract_variable *variable = &r->job->contract->variables[wanted->variable];
+    const struct source_request *requests = &r->requests[wanted->first];
+    const char *no_copy = NULL;
+
+    if (explain_record(r->job, wanted->variable, requests, err) != 0)
+        return -1;
+    int used = stale_use(r->job, wanted->variable, requests, &no_copy, err);
+    r->stood_in = r->stood_in || used > 0;
+    if (used != 0)
+        return used > 0 ? 0 : -1;
+    return look_at_parts(r, variable, requests, no_copy, parts, &input->absent_because) ? 1 : 0;
+}
+
 static int assemble(struct resolution *r, const struct wanted *wanted, struct err *err)
 {
     struct job *job = r->job;
     const struct contract_variable *variable = &job->contract->variables[wanted->variable];
-    struct contract_value *value = &job->values[wanted->variable];
     struct contract_input input = {.environment = own_environment(job, variable)};
-    const struct secret **parts = mem_new(variable->part_count + 1, sizeof(*parts));
-    int result = 0;
+    AUTO_FREE const struct secret **parts = mem_new(variable->part_count + 1, sizeof(*parts));
 
     if (!parts)
         return err_nomem(err);
     input.parts = parts;
-    if (!needs_no_source(job, variable) &&
-        explain_record(job, wanted->variable, &r->requests[wanted->first], err) != 0) {
-        free(parts);
+    if (needs_no_source(job, variable))
+        return compose(job, wanted, &input, err);
+    int answers = take_answers(r, wanted, parts, &input, err);
+    if (answers <= 0)
+        return answers;
+    if (compose(job, wanted, &input, err) != 0)
         return -1;
-    }
-    if (!needs_no_source(job, variable) &&
-        !look_at_parts(job, variable, &r->requests[wanted->first], parts, &input.absent_because)) {
-        free(parts);
-        return 0; /* said; not checked for what it would have been */
-    }
-    if (job_is_profile_variable(job, variable))
-        *value = job_profile_value(job);
-    else
-        result = contract_assemble(job->contract, variable, &input, value, &job->findings, err);
-    value->resolved = result == 0;
-    job->has_unchecked = true;
-    if (result == 0 && variable->secret && secret_is_set(&value->bytes))
-        result = mask_value(&value->bytes, parts, variable->part_count, err);
-    free(parts);
-    return result;
+    return stale_note(job, wanted->variable, &r->requests[wanted->first], err);
 }
 
 int job_resolve(struct job *job, const char *const *names, struct err *err)
@@ -251,6 +288,10 @@ int job_resolve(struct job *job, const char *const *names, struct err *err)
     for (size_t i = 0; i < r.wanted_count; i++)
         if (assemble(&r, &r.wanted[i], err) != 0)
             return -1;
+    if (r.failed)
+        asked = r.first;
+    else if (r.stood_in)
+        return 0;
     if (result != 0)
         *err = asked;
     return result;
