@@ -24,7 +24,7 @@ static const struct opt fetch_options[] = {
     {"--namespace", 0, OPT_STRING, "NAME", NULL, "kubernetes: the Secret's namespace", &name_space},
     {"--explain", 0, OPT_FLAG, NULL, NULL, "show where each value came from, and no value",
      &explain},
-    {"--fingerprint-key", 0, OPT_STRING, "FILE", NULL,
+    {"--fingerprint-key-file", 0, OPT_STRING, "FILE", NULL,
      "key of --explain's fingerprints ($AGENT_FINGERPRINT_KEY_FILE)", &key_file},
     {0},
 };
@@ -62,7 +62,7 @@ static int check_format(const struct invocation *call, struct err *err)
     if (format != FORMAT_KUBERNETES && (object_name || name_space))
         return refuse(err, NULL, "--name and --namespace belong to --format kubernetes");
     if (key_file)
-        return refuse(err, NULL, "--fingerprint-key belongs to --explain");
+        return refuse(err, NULL, "--fingerprint-key-file belongs to --explain");
     return 0;
 }
 

@@ -87,6 +87,8 @@ static const char *origin_of(const struct job *job, size_t index)
                                                                               : "failed";
     if (job_is_profile_variable(job, variable))
         return "profile";
+    if (value->stale)
+        return "stale copy";
     if (!secret_is_set(&value->bytes))
         return "nothing";
     switch (value->origin) {
@@ -134,6 +136,8 @@ static int add_variable(struct explanation *e, size_t index, struct err *err)
     *one = (struct explained){.name = variable->name,
                               .origin = origin_of(job, index),
                               .secret = variable->secret,
+                              .stale = value->stale,
+                              .stale_age_s = value->stale_age_s,
                               .trace = &job->traces[index]};
     if (variable->overridable && value->resolved && value->origin == VALUE_ENVIRONMENT)
         one->notes[0] = "override";
@@ -282,7 +286,7 @@ static int show(const struct explanation *e, const struct err *verdict, const ch
     if (!e->has_key)
         log_line(LOG_INFO, "no fingerprints without a key", "hint",
                  "Make one with (umask 077; openssl rand -hex 32 >FILE), have the same on each "
-                 "host, and name it with --fingerprint-key FILE or $" KEY_VARIABLE ".",
+                 "host, and name it with --fingerprint-key-file FILE or $" KEY_VARIABLE ".",
                  NULL);
     job_say_findings(e->job);
     if (code != 0)

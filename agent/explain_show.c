@@ -8,6 +8,7 @@
 enum {
     CELL_MAX_BYTES = 16 * 1024,
     GAP = 2, /* blanks between columns */
+    MS_PER_S = 1000,
 };
 
 enum column { VARIABLE, ORIGIN, SOURCE, LEASE, FINGERPRINT, NOTES, COLUMNS };
@@ -31,7 +32,7 @@ static bool lease_end(const struct vault_lease *lease, char when[static CLOCK_RF
 {
     if (!lease || lease->expires_ms == CLOCK_NEVER)
         return false;
-    clock_rfc3339(clock_unix_seconds() + clock_left_ms(lease->expires_ms) / 1000, when);
+    clock_rfc3339(clock_unix_seconds() + clock_left_ms(lease->expires_ms) / MS_PER_S, when);
     return true;
 }
 
@@ -74,6 +75,12 @@ static void add_notes(const struct explained *one, const struct trace_part *part
         add_note(out, state_note(part->state));
     if (!first)
         return;
+    if (one->stale) {
+        AUTO_BUF age = BUF_INIT(CELL_MAX_BYTES);
+        str_add_duration(&age, one->stale_age_s * MS_PER_S);
+        buf_adds(&age, " old");
+        add_note(out, buf_text(&age));
+    }
     for (const char *const *note = one->notes; *note; note++)
         add_note(out, *note);
     if (one->because)
@@ -239,6 +246,10 @@ void explain_write_json(const struct explained *list, size_t count, struct json 
         add_source(json, one->trace->part_count == 1 ? one->trace->parts : NULL);
         add_lease(json, first_lease(one));
         json_add_string(json, "fingerprint", *one->fingerprint ? one->fingerprint : NULL);
+        if (one->stale)
+            json_add_int(json, "stale_age_s", one->stale_age_s);
+        else
+            json_add_string(json, "stale_age_s", NULL);
         json_add_string(json, "because", one->because);
         json_add_strings(json, "notes", one->notes, notes);
         json_begin_array(json, "parts");

@@ -13,7 +13,9 @@ struct explained {
     const char *origin; /* a word of explain.c's, the same in text and JSON */
     bool secret;
     const struct trace *trace;
-    const char *because;                /* why it has no value, or NULL */
+    const char *because; /* why it has no value, or NULL */
+    bool stale;          /* the last known value, from stale_age_s ago */
+    int64_t stale_age_s;
     const char *notes[EXPLAINED_NOTES]; /* rules of findings: shadowed, alias; NULL-terminated */
     char fingerprint[FINGERPRINT_TEXT_BYTES]; /* "": none */
 };

@@ -93,7 +93,7 @@ def test_the_text_is_aligned_and_names_paths_and_versions(case: Case) -> None:
     assert "by env:INLINE" in rows["INLINE"] and "used by agent only" in rows["MINE"], got
     assert rows["MINE"][start:].startswith("not resolved")
     assert not [line for line in lines if line != line.rstrip()], "no blanks at the end of a line"
-    assert not lacks(got.stderr, ["no fingerprints", "--fingerprint-key"]), got
+    assert not lacks(got.stderr, ["no fingerprints", "--fingerprint-key-file"]), got
 
 
 def test_names_choose_and_agents_own_is_resolved_when_named(case: Case) -> None:
@@ -195,7 +195,7 @@ def test_two_hosts_with_one_key_agree_where_their_values_do(case: Case) -> None:
                             for name in ("A", "B", "C")})
     keys = [case.folder.write(name, case.canaries.new(name, characters=40) + "\n", 0o600)
             for name in ("key", "another-key")]
-    ask = ("--json", "--fingerprint-key")
+    ask = ("--json", "--fingerprint-key-file")
     first = fingerprints(explain(case, *ask, str(keys[0]), env={"A": "same", "B": "same"}).expect(0))
     second = fingerprints(explain(case, *ask, "key", env={"A": "same", "B": "other"}).expect(0))
     assert first["A"] == second["A"] and first["B"] != second["B"]
@@ -205,19 +205,19 @@ def test_two_hosts_with_one_key_agree_where_their_values_do(case: Case) -> None:
     assert third["A"] != first["A"]
     by_variable = explain(case, "--json", env={"A": "same", "AGENT_FINGERPRINT_KEY_FILE": "key"})
     assert fingerprints(by_variable.expect(0))["A"] == first["A"]
-    text = explain(case, "--fingerprint-key", "key", env={"A": "same"}).expect(0)
+    text = explain(case, "--fingerprint-key-file", "key", env={"A": "same"}).expect(0)
     assert re.search(rf"^A .*{first['A']}$", text.stdout, re.MULTILINE) and text.stderr == "", text
 
 
 def test_a_key_that_others_can_read_is_refused(case: Case) -> None:
     Project(case).contract({"A": {"type": "string", "source": "env"}})
     key = case.folder.write("key", "k" * 40, 0o644)
-    got = explain(case, "--fingerprint-key=key", env={"A": "1"}).expect(2)
+    got = explain(case, "--fingerprint-key-file=key", env={"A": "1"}).expect(2)
     assert got.stdout == "" and not lacks(got.stderr, ["key", "0644", "chmod"]), got
     key.chmod(0o600)
     key.write_text("k" * 31)
-    assert "too short" in explain(case, "--fingerprint-key=key", env={"A": "1"}).expect(2).stderr
-    assert "no-key" in explain(case, "--fingerprint-key=no-key", env={"A": "1"}).expect(2).stderr
+    assert "too short" in explain(case, "--fingerprint-key-file=key", env={"A": "1"}).expect(2).stderr
+    assert "no-key" in explain(case, "--fingerprint-key-file=no-key", env={"A": "1"}).expect(2).stderr
 
 
 # ---- where it goes ------------------------------------------------------------------------------------
@@ -241,6 +241,6 @@ def test_it_may_go_to_a_terminal_and_to_a_file(case: Case) -> None:
     written = explain(case, "--json", "-o", "out", env={"A": secret}).expect(0)
     assert written.stdout == ""
     assert [one["name"] for one in json.loads((case.folder / "out").read_text())["variables"]] == ["A"]
-    refused: List[List[str]] = [["--explain", "--format", "json"], ["--fingerprint-key", "k"]]
+    refused: List[List[str]] = [["--explain", "--format", "json"], ["--fingerprint-key-file", "k"]]
     for call in refused:
         assert not lacks(case.agent("fetch", *call, env={"A": secret}).expect(2).stderr, ["--"])
