@@ -6,6 +6,7 @@
 #include "agent/github.h"
 #include "agent/inline.h"
 #include "agent/leave.h"
+#include "agent/stale.h"
 #include "base/file.h"
 #include "base/str.h"
 
@@ -170,6 +171,7 @@ static int fetch_command(const struct invocation *call)
         return job_failed(&job, &err);
     }
     job_say_findings(&job);
+    stale_refresh(&job, true);
     leave_vault(&job);
     return 0;
 }
