@@ -134,6 +134,7 @@ EXTRA_bootstrap_scratch := pg
 EXTRA_bootstrap_state  := pg
 EXTRA_bootstrap_verify := pg pg_script
 EXTRA_vault_live       := bao pg
+EXTRA_vault_metadata   := script_server
 EXTRA_vault_wire       := script_server
 EXTRA_vault_refusals   := script_server
 unit_parts = $(O)/tests/unit/$(1).o $(O)/tests/lib/unit.o $(patsubst %,$(O)/tests/lib/%.o,$(EXTRA_$(1))) \
