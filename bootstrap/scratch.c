@@ -93,6 +93,31 @@ static int take_lock(struct scratch *scratch, int64_t deadline_ms, struct err *e
     return execute(scratch->admin, &sql, deadline_ms, err);
 }
 
+/* The lock is a session's, and a pooler has a list of the databases that it leads to. */
+static int refuse_pooler(const struct scratch *scratch, int64_t deadline_ms, struct err *err)
+{
+    static const char sql[] = "SELECT pg_catalog.pg_backend_pid()";
+    struct db_results results;
+    struct db_info info;
+    int64_t pid = 0;
+    if (db_query(scratch->admin, sql, within(deadline_ms, SCRATCH_STATEMENT_MS), &results, NULL,
+                 err) != 0)
+        return -1;
+    const char *cell = results.count > 0 && results.list[0].row_count > 0
+                           ? db_cell(&results.list[0], 0, 0)
+                           : "";
+    if (str_to_int64(cell, strlen(cell), &pid) == 0)
+        db_note_backend_pid(scratch->admin, (int)pid);
+    db_results_free(&results);
+    db_info(scratch->admin, &info);
+    if (!info.pooled)
+        return 0;
+    err_set(err, ERR_DB_REFUSED,
+            "%s: a pooler is in between, and scratch databases need sessions of the server's own",
+            scratch->variable);
+    return err_hint(err, "Name a variable with the server's direct address, or --ephemeral.");
+}
+
 static int open_admin(struct scratch *scratch, int64_t deadline_ms, struct err *err)
 {
     if (connect_to(scratch, &scratch->url, deadline_ms, &scratch->admin, err) != 0)
@@ -117,87 +142,6 @@ int scratch_connect(const struct scratch *scratch, const char *name, int64_t dea
     if (scratch_url(scratch, name, &url, err) != 0)
         return -1;
     return connect_to(scratch, &url, deadline_ms, out, err);
-}
-
-/* ---- the URL of another database on the same server -------------------------------------------------- */
-
-static int add_url(const struct scratch *scratch, const char *name, struct buf *out,
-                   struct err *err)
-{
-    const char *text = secret_reveal(&scratch->url);
-    struct url url;
-    if (url_parse(text, secret_length(&scratch->url), &url, ERR_CONTRACT, err) != 0)
-        return err_wrap(err, "%s", scratch->variable);
-    if (url_query(&url, "dbname").start) {
-        err_set(err, ERR_CONTRACT, "%s: its query names a database (dbname)", scratch->variable);
-        return err_hint(err, "Write it as the path: postgresql://host:5432/postgres");
-    }
-    /* "://", then the authority up to the next slash, question mark or number sign */
-    const char *authority = url.scheme.start + url.scheme.length + strlen("://");
-    size_t length = strcspn(authority, "/?#");
-    buf_add(out, text, (size_t)(authority - text) + length);
-    buf_addf(out, "/%s", name);
-    if (url.query.start && url.query.length > 0) {
-        buf_addc(out, '?');
-        buf_add(out, url.query.start, url.query.length);
-    }
-    return buf_check(out, ERR_CONTRACT, "the server's URL", err);
-}
-
-int scratch_url(const struct scratch *scratch, const char *name, struct secret *out,
-                struct err *err)
-{
-    AUTO_BUF text = BUF_INIT(URL_BYTES);
-    if (add_url(scratch, name, &text, err) != 0)
-        return -1;
-    return secret_set(out, buf_text(&text), text.len, err);
-}
-
-void scratch_environment_release(struct scratch_environment *environment)
-{
-    free(environment->list);
-    for (size_t i = 0; i < ARRAY_LEN(environment->entries); i++)
-        secret_release(&environment->entries[i]);
-    secret_release(&environment->url);
-    *environment = (struct scratch_environment){0};
-}
-
-static int add_entry(struct scratch_environment *e, size_t index, const char *variable,
-                     struct err *err)
-{
-    AUTO_BUF text = BUF_INIT(URL_BYTES);
-    buf_addf(&text, "%s=", variable);
-    buf_add(&text, secret_reveal(&e->url), secret_length(&e->url));
-    if (buf_check(&text, ERR_CONTRACT, "the server's URL", err) != 0)
-        return -1;
-    return secret_set(&e->entries[index], buf_text(&text), text.len, err);
-}
-
-int scratch_environment(const struct scratch *scratch, const char *name, const char *variable,
-                        const char *const *base, struct scratch_environment *out, struct err *err)
-{
-    struct scratch_environment e = {0};
-    const char *const names[] = {"DATABASE_URL", variable};
-    size_t count = 0, added = str_eq(variable, names[0]) ? 1 : 2;
-    int result = scratch_url(scratch, name, &e.url, err);
-    while (base && base[count])
-        count++;
-    e.list = mem_new(count + added + 1, sizeof(*e.list));
-    if (!e.list) {
-        scratch_environment_release(&e);
-        return err_nomem(err);
-    }
-    for (size_t i = 0; i < count; i++)
-        e.list[i] = base[i];
-    for (size_t i = 0; result == 0 && i < added; i++) {
-        result = add_entry(&e, i, names[i], err);
-        e.list[count + i] = secret_reveal(&e.entries[i]);
-    }
-    if (result == 0)
-        *out = e;
-    else
-        scratch_environment_release(&e);
-    return result;
 }
 
 /* ---- what earlier runs left -------------------------------------------------------------------------- */
@@ -362,6 +306,8 @@ int scratch_open(const struct guard_settings *settings, int64_t deadline_ms, str
         result = register_password(out, err);
     if (result == 0)
         result = open_admin(out, deadline_ms, err);
+    if (result == 0)
+        result = refuse_pooler(out, deadline_ms, err);
     if (result == 0)
         result = make_owner(out, deadline_ms, err);
     if (result == 0)
