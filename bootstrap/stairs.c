@@ -81,8 +81,12 @@ static int climb(struct steps *steps, const struct scene *scene, size_t index,
     AUTO_CATALOG up_again = CATALOG_INIT;
     AUTO_BUF back = BUF_INIT(TARGET_BYTES);
     (void)folder; /* nothing is recorded */
-    /* the branch that it is the head of, one step: other branches stay where they are */
-    buf_addf(&back, "%s@-1", revision->id);
+    /* the branch that it is the head of, one step: other branches stay where they are. A merge has
+     * several ways back, and -1 is ambiguous there: any of its parents means the same step. */
+    if (revision->down_count > 1)
+        buf_addf(&back, "%s@%s", revision->id, revision->down[0]);
+    else
+        buf_addf(&back, "%s@-1", revision->id);
     if (buf_check(&back, ERR_FILE, "a revision's id", err) != 0 ||
         step(steps, scene, "upgrade", revision->id, err) != 0 ||
         scene_catalog(scene, &up, err) != 0 ||
