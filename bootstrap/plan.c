@@ -192,11 +192,28 @@ static int load_files(const struct database_settings *settings, struct plan *pla
     return 0;
 }
 
-/* The last line that is not blank, or the one with Alembic's FAILED: in it. */
+/* The exception of Python's last traceback, which is the first line behind it that is not indented:
+ * SQLAlchemy's text goes on with the statement and a link. NULL: there is none. */
+static const char *find_exception(const char *text)
+{
+    static const char head[] = "Traceback (most recent call last):\n";
+    const char *last = NULL;
+    for (const char *at = text; (at = strstr(at, head)) != NULL; at += sizeof(head) - 1)
+        last = at + sizeof(head) - 1;
+    while (last && (*last == ' ' || *last == '\n')) {
+        const char *newline = strchr(last, '\n');
+        last = newline ? newline + 1 : NULL;
+    }
+    return last && *last ? last : NULL;
+}
+
+/* Why it failed: Alembic's FAILED: line, an exception, else the last line that is not blank. */
 static void add_last_words(const struct buf *text, struct buf *out)
 {
     const char *start = buf_text(text), *failed = strstr(start, "FAILED:");
     size_t length = text->len;
+    if (!failed)
+        failed = find_exception(start);
     if (failed) {
         start = failed;
         length = strcspn(failed, "\r\n");

@@ -116,6 +116,9 @@ static void an_emit_that_fails_changes_nothing(void **state)
         const char *script, *part;
     } cases[] = {
         {"echo 'CREATE TABLE t (a int);'; echo boom >&2; exit 3", "exited with 3: boom"},
+        {"printf 'Traceback (most recent call last):\n  File \"x.py\"\nValueError: why\n\n"
+         "[SQL: SELECT 1]\n(Background on this error at: ...)\n' >&2; exit 1",
+         "exited with 1: ValueError: why"},
         {"printf 'BEGIN;\\n  FAILED: Multiple heads are present\\n'; exit 255",
          "FAILED: Multiple heads"},
         {"echo 'BEGIN; CREATE TABLE t (a int);'", "stops short"},
