@@ -219,7 +219,7 @@ static void secrets_of_the_database_are_not_shown(void **state)
     assert_text_has(text, "options (api_key (not shown), region=north)");
     assert_text_has(text, "app.jwt (not shown)");
     assert_text_has(text, "1 application's setting, 1 foreign option's secret, 1 subscription's "
-                          "connection, 1 user mapping's options\n");
+                          "connection and comment, 1 user mapping's options\n");
     buf_clear(&out);
     schema("nobody", "secrets", usual, &out);
     assert_text_has(buf_text(&out), "subscription sub\n");
