@@ -212,7 +212,8 @@ static void add_need_in_contract(struct json *json, const struct relation *r)
 {
     add_entry(json,
               "'if': {'properties': {'base': {'not': {'anyOf': [{'required': ['%s']},"
-              " {'required': ['%s']}, {'required': ['profiles']}]}}}}, 'then': {'properties':"
+              " {'required': ['%s']}, {'required': ['profiles']}, {'required': ['rotate']}]}}}}, "
+              "'then': {'properties':"
               " {'vars': {'additionalProperties': {'$ref': '#/$defs/%s_alone'}}}}",
               r->by, r->key, r->by);
 }
@@ -252,6 +253,10 @@ void schema_add_demands(struct json *json, const struct section *section)
         add_need_in_contract(json, &needs[i]);
     if (item)
         add_item_demands(json, section);
+    else
+        add_entry(json, "'if': {'not': {'properties': {'run': {'required': ['stale']}},"
+                        " 'required': ['run']}}, 'then': {'properties': {'vars':"
+                        " {'additionalProperties': {'$ref': '#/$defs/never_stale'}}}}");
     json_end_array(json);
 }
 
@@ -298,32 +303,37 @@ static void add_conditions(struct json *json)
               " 'required': ['default']}");
 }
 
-/* A secret that is to come from nowhere, and a source that decides what code is loaded. */
+/* A secret that is to come from nowhere (one that only Vault's engine knows does), a source that decides what code is loaded, and copies for
+ * which there is no place. */
 static void add_source_definitions(struct json *json)
 {
+#define OWN_STRATEGY "'properties': {'strategy': {'const': 'vault-root'}}, 'required': ['strategy']"
+#define FROM_ENV     "{'$ref': '#/$defs/environment_source'}"
+    add_members(json,
+                "'secret_from_nowhere': {'if': {'$ref': '#/$defs/is_secret', 'not': {'anyOf': "
+                "[" ALL_PROFILES_SAY ", {'$ref': '#/$defs/may_be_nobodys'}]}}, "
+                "'then': {'properties': {'source': {'not': {'const': 'none'}}}}}",
+                "secret", "source");
+    schema_add_members(
+        json,
+        "'may_be_nobodys': {'anyOf': [{'properties': {'rotate': {" OWN_STRATEGY "}}, "
+        "'required': ['rotate']}, {'not': {" IN_PROFILES("'not': {'required': ['rotate']}") "}}]}");
+    schema_add_members(json, "'environment_source': {'type': ['string', 'object', 'null'], "
+                             "'pattern': '^env(:|$)', 'additionalProperties': "
+                             "{'type': 'string', 'pattern': '^env(:|$)'}}");
+    add_members(json,
+                "'loader_variable': {" IN_PROFILES(
+                    "'properties': {'source': " FROM_ENV
+                    "}") ", "
+                         "'if': {'not': " ALL_PROFILES_SAY
+                         "}, 'then': {'properties': {'source': " FROM_ENV "}}}",
+                "source", "source");
     add_members(
         json,
-        "'secret_from_nowhere': {'if': {'$ref': '#/$defs/is_secret', 'not': " ALL_PROFILES_SAY
-        "}, 'then': {'properties': {'source': {'not': {'const': 'none'}}}}}",
-        "secret", "source");
-    add_members(
-        json,
-        "'environment_source': {'type': ['string', 'object', 'null'],"
-        " 'pattern': '^env(:|$)', 'additionalProperties': {'type': 'string',"
-        " 'pattern': '^env(:|$)'}},"
-        "'loader_variable': {" IN_PROFILES(
-            "'properties': {'source': {'$ref': '#/$defs/environment_source'}}") ","
-                                                                                "'if': "
-                                                                                "{'not':"
-                                                                                " " ALL_PROFILES_SAY
-                                                                                "}, 'then': "
-                                                                                "{'properties': "
-                                                                                "{'source':"
-                                                                                " {'$ref': "
-                                                                                "'#/$defs/"
-                                                                                "environment_"
-                                                                                "source'}}}}",
-        "source", "source");
+        "'never_stale': {" IN_PROFILES(ABSENT("stale_ok")) ", "
+                                                           "'if': {'not': " ALL_PROFILES_SAY
+                                                           "}, 'then': {" ABSENT("stale_ok") "}}",
+        "stale_ok", "stale_ok");
 }
 
 /* "BY_alone": what hangs on one key of a variable where `base` does not come into it. */
@@ -335,6 +345,8 @@ static void add_alone(struct json *json, const struct relation *need)
     json_begin_object(json, name);
     json_begin_array(json, "allOf");
     add_need(json, need);
+    if (str_eq(need->by, "secret"))
+        add_entry(json, "'$ref': '#/$defs/secret_from_nowhere'");
     for (size_t i = 0; i < ARRAY_LEN(constraints); i++)
         add_absence(json, &constraints[i].relation, need->by);
     for (size_t i = 0; i < ARRAY_LEN(exclusions); i++)
@@ -390,7 +402,6 @@ void schema_add_demand_definitions(struct json *json)
 
     json_begin_object(json, "variable_demands");
     json_begin_array(json, "allOf");
-    add_entry(json, "'$ref': '#/$defs/secret_from_nowhere'");
     add_entry(json, "'$ref': '#/$defs/rotated'");
     for (size_t i = 0; i < ARRAY_LEN(constraints); i++)
         add_exclusion(json, &constraints[i].relation);
