@@ -158,7 +158,7 @@ def test_every_command_is_one_that_agent_takes(case: Case) -> None:
     scripts += ["\n".join(job.get("after_script", [])) for job in gitlab_jobs().values()]
     commands = sorted({line.strip() for script in scripts for line in script.splitlines()
                        if line.strip().startswith("agent ")})
-    assert {line.split()[1] for line in commands} == {"check", "graph", "guard", "audit"}
+    assert {line.split()[1] for line in commands} == {"check", "graph", "guard", "audit", "docs"}
     for line in commands:
         case.agent(*line.split()[1:], "--help").expect(0)
 
@@ -316,6 +316,19 @@ def test_each_mistake_before_a_database_is_red_in_the_first_job(case: Case) -> N
             assert result.code == code and said in result.stdout + result.stderr, (what, result)
         shutil.rmtree(checkout.path)
         shutil.rmtree(checkout.tools)
+
+
+def test_a_document_that_is_stale_is_red(case: Case) -> None:
+    checkout = Checkout(case)
+    checkout.write_record()
+    checkout.change("contract.json", "Mail; sending only.", "Mail, and nothing else.")
+    on_github = checkout.github("pull_request", "record")["record"].expect(1)
+    stale = ["docs/ENVIRONMENT_CONTRACT.md", "docs/SECRETS_ROTATION.md", ".env.example", ".env.production.example"]
+    assert [line.split("file=")[1].split(",")[0] for line in on_github.stdout.splitlines()] == stale, on_github
+    on_gitlab = checkout.gitlab("record")["record"].expect(1)
+    assert "+# Mail, and nothing else." in on_gitlab.stdout, on_gitlab
+    checkout.run(GITLAB_SHELL, "agent docs").expect(0)
+    assert codes(checkout.gitlab("record")) == {"record": 0}
 
 
 def test_a_record_that_is_stale_or_missing_is_red(case: Case) -> None:
