@@ -7,7 +7,7 @@
 #include "base/file.h"
 #include "base/str.h"
 
-/* ---- options -------------------------------------------------------------------------------- */
+/* ---- options --------------------------------------------------------------------------------- */
 
 static struct seal_options o;
 
@@ -44,7 +44,7 @@ static const struct opt seal_options[] = {
     {0},
 };
 
-/* ---- operations ----------------------------------------------------------------------------- */
+/* ---- operations ------------------------------------------------------------------------------ */
 
 enum { ANY_NUMBER = 1000 };
 
@@ -157,7 +157,7 @@ static int check_call(const struct invocation *call, const struct operation *ope
     return err_hint(err, "The call is: agent seal %s %s", operation->name, operation->arguments);
 }
 
-/* ---- what they share -------------------------------------------------------------------------- */
+/* ---- what they share ------------------------------------------------------------------------- */
 
 void seal_release(struct seal *s)
 {

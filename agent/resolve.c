@@ -189,7 +189,8 @@ static void report_failure(struct resolution *r, const struct contract_variable 
     r->failed = true;
 }
 
-/* Fill PARTS, and say why one is absent (for `required`), or NULL. False: one failed, and is said. */
+/* Fill PARTS, and say why one is absent (for `required`), or NULL. False: one failed, and is
+ * said. */
 static bool look_at_parts(struct resolution *r, const struct contract_variable *variable,
                           const struct source_request *requests, const char *no_copy,
                           const struct secret **parts, const char **absent_because)
@@ -209,8 +210,8 @@ static bool look_at_parts(struct resolution *r, const struct contract_variable *
     return !failed;
 }
 
-/* What the environment has beside the source. An alias of a variable whose source is the environment
- * is the source, and nothing beside it. */
+/* What the environment has beside the source. An alias of a variable whose source is the
+ * environment is the source, and nothing beside it. */
 static const char *own_environment(const struct job *job, const struct contract_variable *variable)
 {
     bool is_source = variable->part_count == 1 && variable->parts[0].ref.kind == REF_ENV;
@@ -237,8 +238,8 @@ static int compose(struct job *job, const struct wanted *wanted, const struct co
     return mask_value(&value->bytes, input->parts, variable->part_count, err);
 }
 
-/* What its requests came to: their values in PARTS and *input, or its last known value. 1: there is a
- * value to be composed; 0: there is one, or none can be, which is said. */
+/* What its requests came to: their values in PARTS and *input, or its last known value. 1: there is
+ * a value to be composed; 0: there is one, or none can be, which is said. */
 static int take_answers(struct resolution *r, const struct wanted *wanted,
                         const struct secret **parts, struct contract_input *input, struct err *err)
 {

@@ -11,7 +11,7 @@
 
 enum { EXPORT_FILE_MODE = 0600 };
 
-/* ---- set ------------------------------------------------------------------------------------ */
+/* ---- set ------------------------------------------------------------------------------------- */
 
 static int ask_value(const struct seal *s, const char *name, struct secret *out, struct err *err)
 {
@@ -51,7 +51,8 @@ static int check_variable(struct job *job, size_t index, const struct secret *va
     return job_check(job, err);
 }
 
-/* Whether the contract, where there is one that declares NAME, takes the value. Findings are said. */
+/* Whether the contract, where there is one that declares NAME, takes the value. Findings are
+ * said. */
 static int check_by_contract(const struct seal *s, const char *name, const struct secret *value,
                              struct err *err)
 {
@@ -101,7 +102,7 @@ int seal_set(struct seal *s, struct err *err)
     return show_set(s, name, changed);
 }
 
-/* ---- get ------------------------------------------------------------------------------------ */
+/* ---- get ------------------------------------------------------------------------------------- */
 
 static int refuse_in_json(const char *name, const struct secret *value, struct err *err)
 {
@@ -151,7 +152,7 @@ int seal_get(struct seal *s, struct err *err)
     return show_value(s, name, &value, err);
 }
 
-/* ---- rm ------------------------------------------------------------------------------------- */
+/* ---- rm -------------------------------------------------------------------------------------- */
 
 static int show_removed(const struct seal *s)
 {
@@ -184,7 +185,7 @@ int seal_rm(struct seal *s, struct err *err)
     return sealed_save(s->store, err) != 0 ? -1 : show_removed(s);
 }
 
-/* ---- export --------------------------------------------------------------------------------- */
+/* ---- export ---------------------------------------------------------------------------------- */
 
 static int write_all(const struct seal *s, struct value_writer *writer, struct err *err)
 {

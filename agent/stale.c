@@ -67,7 +67,7 @@ static int open_store(const struct job *job, bool make, struct stale_copies *cop
     return stale_open(folder, key_file, make, &copies->store, err);
 }
 
-/* ---- what a copy is of ------------------------------------------------------------------------ */
+/* ---- what a copy is of ----------------------------------------------------------------------- */
 
 /* The references of VARIABLE as they were asked for, in the job's arena. */
 static const char *origin_of(struct job *job, const struct contract_variable *variable,
@@ -92,10 +92,10 @@ static struct stale_subject subject_of(const struct job *job, size_t index, cons
                                   .origin = origin};
 }
 
-/* ---- using one --------------------------------------------------------------------------------- */
+/* ---- using one ------------------------------------------------------------------------------- */
 
-/* The first request that could not be reached; NULL when none failed, or one for another reason: what
- * was refused, or is not there, is not asked of a copy. */
+/* The first request that could not be reached; NULL when none failed, or one for another reason:
+ * what was refused, or is not there, is not asked of a copy. */
 static const struct source_request *unreachable(const struct contract_variable *variable,
                                                 const struct source_request *requests)
 {
@@ -165,7 +165,7 @@ int stale_use(struct job *job, size_t index, const struct source_request *reques
     return 1;
 }
 
-/* ---- keeping one ------------------------------------------------------------------------------- */
+/* ---- keeping one ----------------------------------------------------------------------------- */
 
 static bool comes_from_afar(const struct contract_variable *variable,
                             const struct source_request *requests)

@@ -21,7 +21,8 @@ _Static_assert(CRYPT_WRAPPED_BYTES == CRYPT_KEY_BYTES + crypto_box_SEALBYTES, "w
 _Static_assert(CRYPT_SALT_BYTES == crypto_pwhash_argon2id_SALTBYTES, "salts");
 _Static_assert(CRYPT_OVERHEAD_BYTES == NONCE_BYTES + MAC_BYTES + CRYPT_PADDING_BYTES, "overhead");
 
-/* Chooses the fastest implementation and the source of randomness; costs nothing the second time. */
+/* Chooses the fastest implementation and the source of randomness; costs nothing the second
+ * time. */
 static int start(struct err *err)
 {
     return sodium_init() < 0 ? err_set(err, ERR_RESOURCE, "libsodium could not be started") : 0;
@@ -87,7 +88,7 @@ int crypt_public(const struct secret *private_key, uint8_t public_key[static CRY
     return 0;
 }
 
-/* ---- passphrases ---------------------------------------------------------------------------- */
+/* ---- passphrases ----------------------------------------------------------------------------- */
 
 int crypt_new_cost(struct crypt_cost *out, struct err *err)
 {
@@ -117,7 +118,7 @@ int crypt_passphrase_key(const struct secret *passphrase, const struct crypt_cos
     return keep_key(raw, private_key, err);
 }
 
-/* ---- data keys for recipients ------------------------------------------------------------------ */
+/* ---- data keys for recipients ---------------------------------------------------------------- */
 
 int crypt_wrap(const struct secret *key, const uint8_t public_key[static CRYPT_KEY_BYTES],
                uint8_t out[static CRYPT_WRAPPED_BYTES], struct err *err)
@@ -147,7 +148,7 @@ int crypt_unwrap(const uint8_t wrapped[static CRYPT_WRAPPED_BYTES],
     return keep_key(raw, key, err);
 }
 
-/* ---- values --------------------------------------------------------------------------------- */
+/* ---- values ---------------------------------------------------------------------------------- */
 
 /* VALUE with what hides its length, in OUT. */
 static int pad(const struct secret *value, struct buf *out, struct err *err)
@@ -227,7 +228,7 @@ bool crypt_same(const void *a, const void *b, size_t length)
     return sodium_memcmp(a, b, length) == 0;
 }
 
-/* ---- base64 --------------------------------------------------------------------------------- */
+/* ---- base64 ---------------------------------------------------------------------------------- */
 
 int crypt_from_base64(const char *text, size_t length, void *out, size_t room, size_t *written)
 {

@@ -1,5 +1,5 @@
-/* base/crypt.h: the cryptography of what lies on disk: the sealed store and the stale copies. Nothing here
- * is of our making: it is libsodium's, named by purpose.
+/* base/crypt.h: the cryptography of what lies on disk: the sealed store and the stale copies.
+ * Nothing here is of our making: it is libsodium's, named by purpose.
  *
  *   values            XChaCha20-Poly1305 with a random nonce; what a value is for (its name) is
  *                     authenticated with it, so that it opens in no other place
@@ -27,8 +27,8 @@ enum {
     CRYPT_TAG_BYTES = 32,
     CRYPT_PADDING_BYTES = 32,
     CRYPT_OVERHEAD_BYTES = 24 + 16 + CRYPT_PADDING_BYTES, /* at most; of a sealed value */
-    /* What a passphrase costs: RFC 9106, 4, the second recommended choice; and what is accepted in a
-     * file that somebody else may have written. */
+    /* What a passphrase costs: RFC 9106, 4, the second recommended choice; and what is accepted in
+     * a file that somebody else may have written. */
     CRYPT_PASSES = 3,
     CRYPT_PASSES_MAX = 10,
     CRYPT_MEMORY_KIB = 64 * 1024,
@@ -54,8 +54,8 @@ MUST_USE int crypt_new_cost(struct crypt_cost *out, struct err *err);
 MUST_USE int crypt_passphrase_key(const struct secret *passphrase, const struct crypt_cost *cost,
                                   struct secret *private_key, struct err *err);
 
-/* KEY for whoever has the private half of PUBLIC_KEY. Unwrapping: ERR_SOURCE_DATA, "it does not open":
- * it is for another key, or was changed. */
+/* KEY for whoever has the private half of PUBLIC_KEY. Unwrapping: ERR_SOURCE_DATA, "it does not
+ * open": it is for another key, or was changed. */
 MUST_USE int crypt_wrap(const struct secret *key, const uint8_t public_key[static CRYPT_KEY_BYTES],
                         uint8_t out[static CRYPT_WRAPPED_BYTES], struct err *err);
 MUST_USE int crypt_unwrap(const uint8_t wrapped[static CRYPT_WRAPPED_BYTES],

@@ -101,8 +101,8 @@ static int ask_on(int fd, const char *what, bool twice, int64_t deadline_ms, str
     return 0;
 }
 
-/* Without echo, and without the keys that would stop the process in the middle (their signals are not
- * among those that wait). */
+/* Without echo, and without the keys that would stop the process in the middle (their signals are
+ * not among those that wait). */
 static int ask_silently(int fd, const char *what, bool twice, int64_t deadline_ms,
                         struct secret *out, struct err *err)
 {

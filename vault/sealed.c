@@ -17,12 +17,12 @@ enum {
     LIST_BYTES = SEALED_MAX_RECIPIENTS * (SEALED_LABEL_BYTES + 128),
 };
 
-/* What is authenticated with a value and with the list, so that neither can stand for the other, nor
- * for what a later version seals. */
+/* What is authenticated with a value and with the list, so that neither can stand for the other,
+ * nor for what a later version seals. */
 #define VALUE_PURPOSE "agent sealed value 1"
 #define LIST_PURPOSE  "agent sealed recipients 1"
 
-/* ---- from and to the file ---------------------------------------------------------------------- */
+/* ---- from and to the file -------------------------------------------------------------------- */
 
 void sealed_free(struct sealed *store)
 {
@@ -103,7 +103,7 @@ int sealed_save(const struct sealed *store, struct err *err)
     return file_replace(store->path, buf_text(&text), text.len, mode, err);
 }
 
-/* ---- names ---------------------------------------------------------------------------------- */
+/* ---- names ----------------------------------------------------------------------------------- */
 
 size_t sealed_count(const struct sealed *store)
 {
@@ -164,7 +164,7 @@ static int no_such_name(const struct sealed *store, const char *name, struct err
                    : err_hint(err, "Run 'agent seal set %s' to put it there.", name);
 }
 
-/* ---- values --------------------------------------------------------------------------------- */
+/* ---- values ---------------------------------------------------------------------------------- */
 
 static void purpose_of(const char *name, struct buf *out)
 {
@@ -240,7 +240,8 @@ static int check_value(const struct secret *value, struct err *err)
     return 0;
 }
 
-/* Whether the value at PLACE is VALUE already. One that does not open is not: it may be replaced. */
+/* Whether the value at PLACE is VALUE already. One that does not open is not: it may be
+ * replaced. */
 static bool is_same(const struct sealed *store, size_t place, const struct secret *value)
 {
     AUTO_SECRET before = SECRET_INIT;
@@ -294,7 +295,7 @@ int sealed_remove(struct sealed *store, const char *name, struct err *err)
     return 0;
 }
 
-/* ---- recipients ------------------------------------------------------------------------------- */
+/* ---- recipients ------------------------------------------------------------------------------ */
 
 size_t sealed_recipient_count(const struct sealed *store)
 {
@@ -416,7 +417,7 @@ bool sealed_keeps_us(const struct sealed *store)
     return false;
 }
 
-/* ---- a new data key ---------------------------------------------------------------------------- */
+/* ---- a new data key -------------------------------------------------------------------------- */
 
 static int seal_all(struct sealed *store, const struct secret *key, struct sealed_entry *entries,
                     struct err *err)

@@ -1,20 +1,22 @@
 /* vault/sealed.h: the sealed store: secrets in a file that can be committed.
  *
- * `sealed.json` has each value by itself, sealed with the store's data key for the name that it stands
- * under: moved to another name it does not open. Names, and who can open it, are in the clear, one to
- * a line and sorted, so that diffs can be read and branches merge. The data key is wrapped for each
- * recipient's public key. The private half is a key file outside of the repository, or comes out of a
- * passphrase. The list of recipients is authenticated with the data key: whoever adds a line to it
- * without having the key gets nothing at the next rekey.
+ * `sealed.json` has each value by itself, sealed with the store's data key for the name that it
+ * stands under: moved to another name it does not open. Names, and who can open it, are in the
+ * clear, one to a line and sorted, so that diffs can be read and branches merge. The data key is
+ * wrapped for each recipient's public key. The private half is a key file outside of the
+ * repository, or comes out of a passphrase. The list of recipients is authenticated with the data
+ * key: whoever adds a line to it without having the key gets nothing at the next rekey.
  *
- * What it does not give: that a line was taken out, or put back to what an older commit has, is not
- * seen; the length of a value is hidden only up to 32 bytes; what was readable for a recipient that
- * is removed stays known to it.
+ * What it does not give: who can write the file can put a whole store of their own in its place,
+ * for the same public keys, and read what is set there later (a change of the recipients' lines
+ * shows it); that a line was taken out, or put back to what an older commit has, is not seen; the
+ * length of a value is hidden only up to 32 bytes; what was readable for a recipient that is
+ * removed stays known to it.
  *
  * Changes are made under a lock of the store's folder and replace the file in one step. Errors:
- * ERR_SOURCE_MISSING (no store, no such name), ERR_FILE (what it says is wrong, with line and column; a
- * key file that others can read), ERR_SOURCE_DENIED (no key that opens it), ERR_SOURCE_DATA (a line
- * was changed), ERR_USAGE, ERR_RESOURCE. */
+ * ERR_SOURCE_MISSING (no store, no such name), ERR_FILE (what it says is wrong, with line and
+ * column; a key file that others can read), ERR_SOURCE_DENIED (no key that opens it),
+ * ERR_SOURCE_DATA (a line was changed), ERR_USAGE, ERR_RESOURCE. */
 #ifndef VAULT_SEALED_H
 #define VAULT_SEALED_H
 
@@ -40,8 +42,8 @@ enum {
 
 struct sealed;
 
-/* Where things are. The caller frees. The store is $AGENT_SEALED, else sealed.json in FOLDER (may be
- * ""); the key file $AGENT_SEALED_KEY_FILE, else agent/sealed.key under $XDG_CONFIG_HOME or
+/* Where things are. The caller frees. The store is $AGENT_SEALED, else sealed.json in FOLDER (may
+ * be ""); the key file $AGENT_SEALED_KEY_FILE, else agent/sealed.key under $XDG_CONFIG_HOME or
  * ~/.config. Errors: ERR_USAGE (there is no HOME), ERR_RESOURCE. */
 MUST_USE int sealed_path(const char *folder, char **out, struct err *err);
 MUST_USE int sealed_key_path(char **out, struct err *err);
@@ -92,7 +94,8 @@ struct sealed_recipient_view {
 size_t sealed_recipient_count(const struct sealed *store);
 void sealed_recipient(const struct sealed *store, size_t index, struct sealed_recipient_view *out);
 
-/* `sealed:NAME` for a set of sources: the store beside FOLDER (NULL: here), opened once. Zero it. */
+/* `sealed:NAME` for a set of sources: the store beside FOLDER (NULL: here), opened once. Zero
+ * it. */
 struct sealed_source {
     struct sealed *store; /* NULL: not opened yet, or it could not be */
     bool tried;
@@ -104,8 +107,9 @@ void sealed_source_release(struct sealed_source *source);
 
 /* ---- changing ------------------------------------------------------------------------------- */
 
-/* The lock that every change is made under: taken before the store is loaded, held until it is saved.
- * -1: the descriptor is none. Closing it gives it up. ERR_FILE when others hold it for too long. */
+/* The lock that every change is made under: taken before the store is loaded, held until it is
+ * saved. -1: the descriptor is none. Closing it gives it up. ERR_FILE when others hold it for too
+ * long. */
 MUST_USE int sealed_lock(const char *path, int64_t deadline_ms, int *fd, struct err *err);
 
 /* A new store, unlocked, without recipients. */
@@ -119,11 +123,12 @@ MUST_USE int sealed_remove_recipient(struct sealed *store, const char *label, st
 /* Whether the recipient whose key unlocked it is (still) there. */
 bool sealed_keeps_us(const struct sealed *store);
 
-/* A new data key, with which every value is sealed anew. After a change of the recipients this is the
- * only way to save. The store is unlocked. */
+/* A new data key, with which every value is sealed anew. After a change of the recipients this is
+ * the only way to save. The store is unlocked. */
 MUST_USE int sealed_rekey(struct sealed *store, struct err *err);
 
-/* Set NAME. What it has already is left as it is, unless ANEW: *changed says. The store is unlocked. */
+/* Set NAME. What it has already is left as it is, unless ANEW: *changed says. The store is
+ * unlocked. */
 MUST_USE int sealed_set(struct sealed *store, const char *name, const struct secret *value,
                         bool anew, bool *changed, struct err *err);
 MUST_USE int sealed_remove(struct sealed *store, const char *name, struct err *err);

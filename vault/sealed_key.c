@@ -23,7 +23,7 @@ enum {
     NAMES_BYTES = 1024,         /* of the recipients in a message */
 };
 
-/* ---- keys as text ------------------------------------------------------------------------------ */
+/* ---- keys as text ---------------------------------------------------------------------------- */
 
 void sealed_public_text(const uint8_t public_key[static CRYPT_KEY_BYTES],
                         char out[static SEALED_PUBLIC_BYTES])
@@ -57,7 +57,7 @@ int sealed_public_parse(const char *text, uint8_t out[static CRYPT_KEY_BYTES], s
     return 0;
 }
 
-/* ---- the key file --------------------------------------------------------------------------- */
+/* ---- the key file ---------------------------------------------------------------------------- */
 
 /* The one line of TEXT that is a key; others are empty or begin with '#'. */
 static int parse_key_file(const char *path, const struct buf *text, struct secret *out,
@@ -194,7 +194,7 @@ int sealed_key_make(const char *path, char out[static SEALED_PUBLIC_BYTES], bool
     return 0;
 }
 
-/* ---- passphrases ------------------------------------------------------------------------------ */
+/* ---- passphrases ----------------------------------------------------------------------------- */
 
 static int passphrase_from_file(const char *path, struct secret *out, struct err *err)
 {

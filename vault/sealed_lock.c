@@ -1,7 +1,7 @@
 /* sealed_lock.c: where the sealed store is, and the lock that a change of it is made under.
  *
- * The lock is flock(2) on the store's folder: nothing is left behind in the repository, a process that
- * dies gives it up, and the file itself may be replaced while others wait. */
+ * The lock is flock(2) on the store's folder: nothing is left behind in the repository, a process
+ * that dies gives it up, and the file itself may be replaced while others wait. */
 #include <errno.h>
 #include <fcntl.h>
 #include <sys/file.h>

@@ -1,5 +1,5 @@
-/* sealed_source.c: what `sealed:NAME` refers to. The store is read and opened at the first name; the
- * others find it open, or hear the same failure. */
+/* sealed_source.c: what `sealed:NAME` refers to. The store is read and opened at the first name;
+ * the others find it open, or hear the same failure. */
 #include "base/file.h"
 #include "vault/sealed_store.h"
 

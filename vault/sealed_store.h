@@ -1,4 +1,5 @@
-/* vault/sealed_store.h: the sealed store's parts, between the files of it. It never leaves the folder.
+/* vault/sealed_store.h: the sealed store's parts, between the files of it. It never leaves the
+ * folder.
  *
  *   sealed.c           what others see: names, values, recipients
  *   sealed_text.c      text -> store, each problem with its place; store -> text
@@ -52,7 +53,7 @@ void sealed_write_text(const struct sealed *store, struct buf *out);
 bool sealed_is_name(const char *name, size_t length);
 bool sealed_is_label(const char *label, size_t length);
 
-/* ---- sealed_key.c ------------------------------------------------------------------------------ */
+/* ---- sealed_key.c ---------------------------------------------------------------------------- */
 
 void sealed_public_text(const uint8_t public_key[static CRYPT_KEY_BYTES],
                         char out[static SEALED_PUBLIC_BYTES]);

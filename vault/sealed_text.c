@@ -4,7 +4,7 @@
  *       "sealed": 1,
  *       "recipients": {
  *         "anna": {"public": "...", "key": "..."},
- *         "office": {"public": "...", "key": "...", "salt": "...", "passes": 3, "memory_kib": 65536}
+ *         "office": {"public": "...", "key": "...", "salt": "...", "passes": 3, "memory_kib": 9}
  *       },
  *       "tag": "...",
  *       "values": {
@@ -15,9 +15,10 @@
  *     }
  *
  * It is JSON with its members in this order, and no escapes: everything in it is a name or base64.
- * The last line of the values is always the same one, so that each value's line ends in a comma: a new
- * last name does not touch its neighbour's line, and both sides of a merge may simply be kept. The
- * reader is ours because jansson has no positions, and a mistake here has to be found by hand. */
+ * The last line of the values is always the same one, so that each value's line ends in a comma: a
+ * new last name does not touch its neighbour's line, and both sides of a merge may simply be kept.
+ * The reader is ours because jansson has no positions, and a mistake here has to be found by
+ * hand. */
 #include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
@@ -360,8 +361,8 @@ static int by_label(const void *a, const void *b)
     return strcmp(one->label, other->label);
 }
 
-/* A merge may have put lines in another order, and git's union of two sides repeats the lines between
- * two places that both have changed: what is there twice and is the same counts once. */
+/* A merge may have put lines in another order, and git's union of two sides repeats the lines
+ * between two places that both have changed: what is there twice and is the same counts once. */
 static int sort(struct sealed *store, struct err *err)
 {
     struct sealed_entry *e = store->entries;

@@ -96,7 +96,8 @@ static void failed(struct source_request *request, const struct err *err)
     request->err = *err;
 }
 
-/* The value, unless it has a NUL: no environment and no argument could carry that. WHAT it is of. */
+/* The value, unless it has a NUL: no environment and no argument could carry that. WHAT it is
+ * of. */
 static void answer(struct source_request *request, const char *bytes, size_t length,
                    const char *what)
 {

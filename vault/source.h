@@ -2,7 +2,8 @@
  *
  * A source_set resolves many references in one go: each distinct path is one request and one lease,
  * Vault's requests are in flight together, commands and files are read in order. Vault is opened at
- * the first reference that needs it, so a contract without one needs no Vault; so is the sealed store. */
+ * the first reference that needs it, so a contract without one needs no Vault; so is the sealed
+ * store. */
 #ifndef VAULT_SOURCE_H
 #define VAULT_SOURCE_H
 

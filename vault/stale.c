@@ -49,7 +49,7 @@ static void auto_stale(struct stale **s)
     stale_free(*s);
 }
 
-/* ---- the folder and the key ------------------------------------------------------------------- */
+/* ---- the folder and the key ------------------------------------------------------------------ */
 
 /* A folder that somebody else could write, or list, is refused. */
 static int check_folder(const char *path, struct err *err)
@@ -146,7 +146,7 @@ int stale_open(const char *directory, const char *key_file, bool make, struct st
     return 0;
 }
 
-/* ---- one copy ------------------------------------------------------------------------------- */
+/* ---- one copy -------------------------------------------------------------------------------- */
 
 static void add_text(struct buf *out, const char *text)
 {
