@@ -202,17 +202,21 @@ static void write_agents(struct docs_look *look)
     for (size_t i = 0; i < contract->variable_count && !look->d->no_memory; i++) {
         AUTO_BUF line = BUF_INIT(DOCS_TEXT_BYTES);
         struct docs_words w = {.out = &line, .style = DOCS_COMMENT};
+        struct docs_view view;
         if (!contract->variables[i].for_agent_only)
             continue;
-        docs_code(&w, contract->variables[i].name);
-        if (contract->variables[i].doc) {
-            docs_say(&w, ": ");
-            docs_text(&w, contract->variables[i].doc);
-        }
+        docs_see(look, i, contract->profile, &view);
+        docs_code(&w, view.variable.name);
+        docs_say(&w, view.variable.secret ? ", a secret: " : ": ");
+        if (view.variable.doc)
+            docs_text(&w, view.variable.doc);
+        else
+            docs_type(look, &view, &w);
         end_sentence(&line);
         add_comment(look->out, buf_text(&line));
         if (line.no_memory)
             look->out->no_memory = true;
+        docs_forget(look);
         count++;
     }
     if (count == 0)

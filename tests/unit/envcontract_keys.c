@@ -26,10 +26,10 @@ static void unknown_keys_get_the_nearest_known_one(void **state)
          1, 51, "/guard/ignore/0/untl", "unknown key 'untl' in 'ignore'", "'until'"},
         {TOP("'files': [{'pth': '/x'}]"), 1, 40, "/files/0/pth", "unknown key 'pth' in 'files'",
          "'path'"},
-        {TOP("'docs': {'A.md': {'sectons': []}}"), 1, 47, "/docs/A.md/sectons",
-         "unknown key 'sectons' in 'docs'", "'sections'"},
-        {V("'rotate': {'strategi': 'none'}"), 1, 43, "/vars/A/rotate/strategi",
-         "unknown key 'strategi' in 'rotate'", "'strategy'"},
+        {TOP("'docs': {'DB_AUTHORITY.md': {'sectons': []}}"), 1, 58,
+         "/docs/DB_AUTHORITY.md/sectons", "unknown key 'sectons' in 'docs'", "'sections'"},
+        {V("'rotate': {'strategy': 'none', 'why': 'w', 'evry': '1d'}"), 1, 75,
+         "/vars/A/rotate/evry", "unknown key 'evry' in 'rotate'", "'every'"},
     };
 
     (void)state;
