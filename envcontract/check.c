@@ -38,10 +38,31 @@ bool check_spend(struct check *c, uint64_t steps)
     return false;
 }
 
+bool check_may_show(struct check *c, enum finding_severity severity)
+{
+    if (c->shown < CHECK_SHOWN) {
+        c->shown++;
+        return true;
+    }
+    if (c->more++ == 0 || severity == FINDING_ERROR)
+        c->severity_of_more = severity;
+    return false;
+}
+
+static void say_more(struct check *c)
+{
+    if (c->more > 0)
+        findings_addf(c->findings, c->severity_of_more, NULL, "contract", NULL, "Mend these first.",
+                      "%zu more of groups, rules, fences and values that are to be distinct",
+                      c->more);
+}
+
 void check_add_at(struct check *c, enum finding_severity severity, const char *variable,
                   const char *rule, const struct node *node, const char *message)
 {
     AUTO_ARENA arena = ARENA_INIT;
+    if (!check_may_show(c, severity))
+        return;
     struct contract_position position = relation_position(c->contract, &arena, node);
 
     findings_addf(c->findings, severity, variable, rule, &position, NULL, "%s", message);
@@ -273,6 +294,7 @@ int contract_check(const struct contract *contract, const struct contract_value 
         check_fences(&c);
         check_authority(&c);
     }
+    say_more(&c);
     findings_sort(findings);
     return findings_check(findings, err);
 }

@@ -9,6 +9,7 @@
 enum {
     CHECK_MESSAGE_BYTES = 64 * 1024, /* a ceiling: conditions are the contract's */
     CHECK_NAMES_SHOWN = 8,           /* of a list of variables in a message */
+    CHECK_SHOWN = 1000,              /* findings of what is said of several variables */
 };
 
 /* Steps of fences' globs and rules' parts over values, half a second of them: honest ones take some
@@ -23,10 +24,16 @@ struct check {
     int64_t today;
     uint64_t steps_left;
     bool exceeded; /* said */
+    size_t shown, more;
+    enum finding_severity severity_of_more; /* the worst of them */
 };
 
 /* Take STEPS off what is left. False: there are none, which is an error once. */
 bool check_spend(struct check *c, uint64_t steps);
+
+/* Whether one more finding of several variables may be added; else it is counted: a contract may have
+ * a hundred thousand of them, and nobody reads those. */
+bool check_may_show(struct check *c, enum finding_severity severity);
 
 /* A finding of rule RULE at NODE of the contract; VARIABLE (may be NULL) is whose. */
 void check_add_at(struct check *c, enum finding_severity severity, const char *variable,

@@ -53,7 +53,7 @@ static void report(struct check *c, const struct candidate *same, size_t count)
         anchor++;
     for (size_t i = 0; anchor < count && i < count; i++) {
         const struct contract_variable *variable = &variables[same[i].variable];
-        if (i != anchor)
+        if (i != anchor && check_may_show(c, FINDING_ERROR))
             findings_addf(c->findings, FINDING_ERROR, variable->name, "distinct",
                           &variable->position, "Give each its own.",
                           "the same value as %s, which is to be distinct",

@@ -54,9 +54,10 @@ static void report(struct inspection *in, const char *what, const char *glob)
 
     message_addf(&message, "%s of the profile '%s' (`%s`), and this is '%s'", what,
                  in->fence->profile, glob, in->c->contract->profile);
-    findings_addf(in->c->findings, FINDING_ERROR, in->variable->name, "fence",
-                  &in->variable->position, NULL, "%s", message.text);
     in->found = true;
+    if (check_may_show(in->c, FINDING_ERROR))
+        findings_addf(in->c->findings, FINDING_ERROR, in->variable->name, "fence",
+                      &in->variable->position, NULL, "%s", message.text);
 }
 
 static bool inspect_host(const char *host, size_t length, void *context)
