@@ -159,6 +159,15 @@ static void need(struct docs_look *look, struct needs *n, size_t profile, const 
     n->count++;
 }
 
+static void need_text(struct docs_look *look, struct needs *n, size_t profile, const char *name,
+                      const struct buf *what)
+{
+    if (what->no_memory)
+        look->d->no_memory = true;
+    else
+        need(look, n, profile, name, buf_text(what));
+}
+
 /* Each key of the log-in that is read from somewhere. */
 static void need_login(struct docs_look *look, struct needs *n, size_t profile,
                        const struct node *auth)
@@ -170,16 +179,21 @@ static void need_login(struct docs_look *look, struct needs *n, size_t profile,
         AUTO_BUF what = BUF_INIT(DOCS_TEXT_BYTES);
         const char *text = node_text(m);
         struct ref ref = {0};
-        struct err none = ERR_INIT; /* what is no reference is a literal: nothing has to be there */
+        struct err err = ERR_INIT;
         text = text ? source_substitute(look->d, &look->scratch, text, NULL,
                                         docs_profile(look, profile))
                     : NULL;
-        if (!text || ref_parse(&look->scratch, text, &ref, &none) != 0 || !ref.path ||
-            (ref.kind != REF_ENV && ref.kind != REF_FILE))
+        if (!text)
+            continue;
+        if (ref_parse(&look->scratch, text, &ref, &err) != 0) {
+            look->d->no_memory = look->d->no_memory || err.kind == ERR_RESOURCE;
+            continue; /* a literal: nothing has to be there */
+        }
+        if (!ref.path || (ref.kind != REF_ENV && ref.kind != REF_FILE))
             continue;
         buf_addf(&what, "logs in to Vault (%s%s%s)%s", method ? method : "", method ? ", " : "",
                  m->key, ref.kind == REF_FILE ? ": a file" : "");
-        need(look, n, profile, ref.path, buf_text(&what));
+        need_text(look, n, profile, ref.path, &what);
     }
     if (!method || str_eq(method, "token"))
         need(look, n, profile, "VAULT_TOKEN", "logs in to Vault; else `~/.vault-token`");
@@ -205,12 +219,12 @@ static void need_vault(struct docs_look *look, struct needs *n, size_t profile,
     } else {
         docs_say(&w, "where Vault is");
     }
-    need(look, n, profile, "VAULT_ADDR", buf_text(&what));
+    need_text(look, n, profile, "VAULT_ADDR", &what);
     if (node_text(at[VAULT_NAMESPACE])) {
         buf_clear(&what);
         docs_say(&w, "not needed; wins over ");
         docs_code(&w, node_text(at[VAULT_NAMESPACE]));
-        need(look, n, profile, "VAULT_NAMESPACE", buf_text(&what));
+        need_text(look, n, profile, "VAULT_NAMESPACE", &what);
     }
     need_login(look, n, profile, at[VAULT_AUTH]);
 }
@@ -246,7 +260,7 @@ static void need_profile(struct docs_look *look, struct needs *n)
         docs_code(&w, contract->profile_default);
     }
     for (size_t i = 0; i < docs_profile_count(look); i++)
-        need(look, n, i, contract->profile_variable, buf_text(&what));
+        need_text(look, n, i, contract->profile_variable, &what);
 }
 
 static void write_bootstrap(struct docs_look *look)

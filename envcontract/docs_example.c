@@ -5,8 +5,11 @@
 #include "envcontract/docs.h"
 
 /* TEXT as comment lines of at most DOCS_COMMENT_COLUMNS where it has blanks to break at. */
-static void add_comment(struct buf *out, const char *text)
+static void add_comment(struct buf *out, const struct buf *comment)
 {
+    const char *text = buf_text(comment);
+
+    out->no_memory = out->no_memory || comment->no_memory;
     while (*text) {
         size_t length = strlen(text), room = DOCS_COMMENT_COLUMNS - 2;
         if (length > room) {
@@ -98,8 +101,7 @@ static void add_deprecation(const struct docs_view *view, struct buf *out)
         docs_text(&w, node_text(node_member(deprecated, "use")));
     }
     docs_say(&w, ".");
-    out->no_memory = out->no_memory || line.no_memory;
-    add_comment(out, buf_text(&line));
+    add_comment(out, &line);
 }
 
 static void write_variable(struct docs_look *look, size_t index)
@@ -114,7 +116,7 @@ static void write_variable(struct docs_look *look, size_t index)
     if (node_text(view.layers.at[VARIABLE_DOC])) {
         docs_text(&w, node_text(view.layers.at[VARIABLE_DOC]));
         end_sentence(&line);
-        add_comment(look->out, buf_text(&line));
+        add_comment(look->out, &line);
         buf_clear(&line);
     }
     add_shape(look, &view, &line);
@@ -123,10 +125,8 @@ static void write_variable(struct docs_look *look, size_t index)
         buf_adds(&line, " To be filled in.");
     else if (choice->made_up && choice->used)
         buf_adds(&line, " The value is made up.");
-    add_comment(look->out, buf_text(&line));
+    add_comment(look->out, &line);
     add_deprecation(&view, look->out);
-    if (line.no_memory)
-        look->out->no_memory = true;
     if (!choice->used)
         buf_addc(look->out, '#');
     docs_add_assignment(look->out, view.variable.name,
@@ -213,9 +213,7 @@ static void write_agents(struct docs_look *look)
         else
             docs_type(look, &view, &w);
         end_sentence(&line);
-        add_comment(look->out, buf_text(&line));
-        if (line.no_memory)
-            look->out->no_memory = true;
+        add_comment(look->out, &line);
         docs_forget(look);
         count++;
     }
