@@ -9,6 +9,7 @@
 static bool lint, env_only;
 static const char *env_file, *check_format;
 static struct opt_strings drift;
+static struct envfile_lines env_lines; /* of env_file; count 0: none was read */
 
 static const struct opt check_options[] = {
     {"--lint", 0, OPT_FLAG, NULL, NULL, "check the contract file alone; nothing is run", &lint},
@@ -19,7 +20,8 @@ static const struct opt check_options[] = {
     {"--drift", 0, OPT_STRINGS, "DIR", NULL,
      "hold the code and files in DIR, and what Vault has, against the contract (repeatable)",
      &drift},
-    {"--format", 0, OPT_CHOICE, "FORMAT", "text|json", "how to show it", &check_format},
+    {"--format", 0, OPT_CHOICE, "FORMAT", "text|json|sarif|github", "how to show it",
+     &check_format},
     {0},
 };
 
@@ -38,9 +40,9 @@ static int check_call(const struct invocation *call, struct err *err)
 static int take_values(struct job *job, struct err *err)
 {
     job->given_by = env_file;
-    if (env_file &&
-        (envfile_read(env_file, &job->arena, &job->given_environment, &job->findings, err) != 0 ||
-         job_refuse_problems(job, ERR_FILE, env_file, err) != 0))
+    if (env_file && (envfile_read_lines(env_file, &job->arena, &job->given_environment, &env_lines,
+                                        &job->findings, err) != 0 ||
+                     job_refuse_problems(job, ERR_FILE, env_file, err) != 0))
         return -1;
     if (job_load(job, err) != 0)
         return -1;
@@ -130,6 +132,40 @@ static int show_text(const struct job *job, const struct looked *looked, const s
     return code;
 }
 
+/* Where nothing that was found says why the command fails, its error is what was found. */
+static void add_error(struct job *job, const struct err *err)
+{
+    if (err->kind == ERR_NONE || job->findings.errors > 0)
+        return;
+    findings_add(&job->findings, &(struct finding){
+                                     .severity = FINDING_ERROR,
+                                     .rule = err_word(err->kind),
+                                     .message = err->text,
+                                     .hint = err->hint[0] ? err->hint : NULL,
+                                     .file = err->file[0] ? err->file : NULL,
+                                     .line = err->line,
+                                     .column = err->column,
+                                 });
+}
+
+/* For CI: SARIF or annotations, each finding at its line. */
+static int show_for_ci(struct job *job, const struct err *err)
+{
+    AUTO_BUF out = BUF_INIT(OUTPUT_MAX_BYTES);
+    int code = err_exit_code(err->kind);
+    bool looked = code == 0 || err->kind == ERR_VIOLATION || job->findings.errors > 0;
+
+    add_error(job, err);
+    if (str_eq(check_format, "sarif"))
+        findings_write_sarif(&job->findings, looked, &out);
+    else
+        findings_write_github(&job->findings, &out);
+    code = text_print(&out, code);
+    if (code != 0 && err->kind != ERR_VIOLATION)
+        command_say_error(err);
+    return code;
+}
+
 static int check_command(const struct invocation *call)
 {
     AUTO_JOB job = JOB_INIT(call);
@@ -143,8 +179,12 @@ static int check_command(const struct invocation *call)
         err_clear(&err);
     }
     leave_vault_unused(&job);
+    if (env_lines.count > 0 && envfile_place(&env_lines, &job.findings, &err) != 0)
+        return command_failed(call, &err);
     if (call->common.json || str_eq(check_format, "json"))
         return show_json(&job, &looked, &err);
+    if (str_eq(check_format, "sarif") || str_eq(check_format, "github"))
+        return show_for_ci(&job, &err);
     return show_text(&job, &looked, &err);
 }
 

@@ -4,7 +4,7 @@
  *   contract_select   model × profile → the variables as they are in that profile
  *   contract_assemble what the sources gave → values (compose, filters, defaults, overrides)
  *   contract_check    values × model → findings
- *   findings_write_*  findings → text, JSON
+ *   findings_write_*  findings → text, JSON, SARIF, annotations
  *
  * The model is immutable once selected; strings live as long as the contract. No function here
  * contacts anything: agent/ hands in what the sources said. Messages are value-free. */
@@ -243,6 +243,21 @@ bool contract_is_value(const struct contract_variable *variable, const char *tex
 MUST_USE int envfile_read(const char *path, struct arena *arena, const char *const **out,
                           struct findings *findings, struct err *err);
 
+/* The same, and *LINES says which line sets which name; in the arena too, but its path. */
+struct envfile_lines {
+    const char *path;
+    const char *const *entries; /* NAME=value, COUNT of them */
+    const unsigned *lines;      /* parallel to them, from 1 */
+    size_t count;
+};
+MUST_USE int envfile_read_lines(const char *path, struct arena *arena, const char *const **out,
+                                struct envfile_lines *lines, struct findings *findings,
+                                struct err *err);
+
+/* Have the findings about variables that the file sets point to its lines, and sort them again. */
+MUST_USE int envfile_place(const struct envfile_lines *lines, struct findings *findings,
+                           struct err *err);
+
 /* ---- the JSON Schema ------------------------------------------------------------------------- */
 
 /* Append the contract's JSON Schema (draft 2020-12), derived from the tables that a contract is
@@ -252,10 +267,17 @@ MUST_USE int contract_schema_write(struct buf *out, struct err *err);
 
 /* ---- the report ------------------------------------------------------------------------------ */
 
+/* Aligned, a line each and its hint beneath; errors first, then warnings, each in the findings' order;
+ * and a line with their count. */
 void findings_write_text(const struct findings *f, bool color, struct buf *out);
 /* "profile", "checked", "problems": members of the document that agent/ has begun. */
 void findings_write_json(const struct findings *f, const char *profile, size_t checked,
                          struct json *json);
+
+/* As a SARIF 2.1.0 log. SUCCEEDED: what was to be looked at could be, whatever was found. */
+void findings_write_sarif(const struct findings *f, bool succeeded, struct buf *out);
+/* As GitHub's annotations, a line each. Files are named from the working directory in both. */
+void findings_write_github(const struct findings *f, struct buf *out);
 
 /* Add one (agent/ has findings of its own: a source that failed). Strings are copied. */
 void findings_add(struct findings *f, const struct finding *finding);

@@ -265,8 +265,29 @@ static void drop_repeated(struct reader *r)
     qsort(r->entries, r->count, sizeof *r->entries, by_order);
 }
 
-int envfile_read(const char *path, struct arena *arena, const char *const **out,
-                 struct findings *findings, struct err *err)
+/* What is left, in the order of the file. */
+static int give_entries(const struct reader *r, const char *const **out,
+                        struct envfile_lines *lines, struct err *err)
+{
+    const char **list = arena_new(r->arena, r->count + 1, sizeof *list);
+    unsigned *line_of = arena_new(r->arena, r->count + 1, sizeof *line_of);
+    size_t count = 0;
+
+    if (!list || !line_of)
+        return err_nomem(err);
+    for (size_t i = 0; i < r->count; i++) {
+        if (r->entries[i].again)
+            continue;
+        line_of[count] = r->entries[i].line;
+        list[count++] = r->entries[i].text;
+    }
+    *lines = (struct envfile_lines){r->path, list, line_of, count};
+    *out = list;
+    return 0;
+}
+
+int envfile_read_lines(const char *path, struct arena *arena, const char *const **out,
+                       struct envfile_lines *lines, struct findings *findings, struct err *err)
 {
     static const char mark[] = "\xef\xbb\xbf"; /* some editors put it there */
     AUTO_BUF text = BUF_INIT(CONTRACT_ENV_FILE_MAX_BYTES);
@@ -284,15 +305,15 @@ int envfile_read(const char *path, struct arena *arena, const char *const **out,
             return err_wrap(err, "read '%s', line %u", path, r.line);
     drop_repeated(&r);
 
-    const char **list = arena_new(arena, r.count + 1, sizeof *list);
-    if (!list)
-        return err_nomem(err);
-    size_t count = 0;
-    for (size_t i = 0; i < r.count; i++)
-        if (!r.entries[i].again)
-            list[count++] = r.entries[i].text;
     if (findings_check(findings, err) != 0)
         return -1;
-    *out = list;
-    return 0;
+    return give_entries(&r, out, lines, err);
+}
+
+int envfile_read(const char *path, struct arena *arena, const char *const **out,
+                 struct findings *findings, struct err *err)
+{
+    struct envfile_lines lines;
+
+    return envfile_read_lines(path, arena, out, &lines, findings, err);
 }

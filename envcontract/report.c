@@ -88,8 +88,12 @@ static void add_finding(struct report *r, const struct finding *finding,
 {
     bool same_group = before && is_same_group(before, finding);
     size_t severity_width = sizeof "warning" - 1;
-    add_cell(r, same_group ? "" : COLOR_NAME,
-             same_group || !finding->variable ? "" : finding->variable, r->name_width);
+    const char *nobody = r->name_width > 0 ? "-" : ""; /* an empty cell is the name above */
+    add_cell(r, same_group || !finding->variable ? "" : COLOR_NAME,
+             same_group          ? ""
+             : finding->variable ? finding->variable
+                                 : nobody,
+             r->name_width);
     add_cell(r, finding->severity == FINDING_ERROR ? COLOR_ERROR : COLOR_WARNING,
              severity_word(finding->severity), severity_width);
     add_cell(r, "", finding->rule, r->rule_width);
@@ -118,12 +122,26 @@ static void add_count(struct buf *out, size_t count, const char *what)
     buf_addf(out, "%zu %s%s", count, what, count == 1 ? "" : "s");
 }
 
+/* Those of a severity, in their order: what has to be mended is not to be looked for. */
+static void add_findings(struct report *r, enum finding_severity severity)
+{
+    const struct finding *before = NULL;
+
+    for (size_t i = 0; i < r->findings->count; i++) {
+        const struct finding *finding = &r->findings->list[i];
+        if (finding->severity != severity)
+            continue;
+        add_finding(r, finding, before);
+        before = finding;
+    }
+}
+
 void findings_write_text(const struct findings *f, bool color, struct buf *out)
 {
     struct report r = {.findings = f, .color = color, .out = out};
     measure(&r);
-    for (size_t i = 0; i < f->count; i++)
-        add_finding(&r, &f->list[i], i > 0 ? &f->list[i - 1] : NULL);
+    add_findings(&r, FINDING_ERROR);
+    add_findings(&r, FINDING_WARNING);
 
     if (f->count == 0) {
         buf_adds(out, "no problems\n");

@@ -16,7 +16,7 @@ static void text_of(const struct findings *findings, bool color, struct buf *out
     assert_int_equal(buf_check(out, ERR_VIOLATION, "the report", &err), 0);
 }
 
-static void the_text_is_grouped_and_aligned(void **state)
+static void the_text_is_aligned_and_errors_come_first(void **state)
 {
     (void)state;
     struct contract_position second = {.file = "contract.json", .line = 9, .column = 3};
@@ -31,11 +31,24 @@ static void the_text_is_grouped_and_aligned(void **state)
     assert_string_equal(buf_text(&out),
                         "API_KEY  error    prefix    41 characters, expected the prefix `re_`  "
                         "(contract.json:7:3)\n"
-                        "         warning  shadowed  another value\n"
-                        "                            Unset it.\n"
                         "MODE     error    values    3 characters  (contract.json:9:3)\n"
                         "                            Did you mean `log`?\n"
+                        "API_KEY  warning  shadowed  another value  (contract.json:7:3)\n"
+                        "                            Unset it.\n"
                         "2 errors, 1 warning\n");
+}
+
+static void the_name_of_a_group_is_shown_once(void **state)
+{
+    (void)state;
+    AUTO_FINDINGS f = FINDINGS_INIT;
+    findings_addf(&f, FINDING_ERROR, "KEY", "prefix", &first, NULL, "one");
+    findings_addf(&f, FINDING_ERROR, "KEY", "length", &first, NULL, "two");
+    AUTO_BUF out = BUF_INIT(65536);
+    text_of(&f, false, &out);
+    assert_string_equal(buf_text(&out), "KEY  error    prefix  one  (contract.json:7:3)\n"
+                                        "     error    length  two\n"
+                                        "2 errors, 0 warnings\n");
 }
 
 static void findings_of_one_variable_at_several_places_show_each(void **state)
@@ -169,10 +182,98 @@ static void without_a_profile_the_json_says_null(void **state)
     assert_string_equal(buf_text(&out), "{\"profile\":null,\"checked\":0,\"problems\":[]}");
 }
 
+static void an_empty_cell_is_the_name_above_and_of_no_variable_is_a_dash(void **state)
+{
+    (void)state;
+    AUTO_FINDINGS f = FINDINGS_INIT;
+    findings_addf(&f, FINDING_ERROR, "KEY", "type", NULL, NULL, "one");
+    findings_addf(&f, FINDING_ERROR, NULL, "group", NULL, NULL, "two");
+    AUTO_BUF out = BUF_INIT(65536);
+    text_of(&f, false, &out);
+    assert_string_equal(buf_text(&out), "KEY  error    type   one\n"
+                                        "-    error    group  two\n"
+                                        "2 errors, 0 warnings\n");
+}
+
+/* ---- for CI ----------------------------------------------------------------------------------- */
+
+static void an_annotation_stands_at_its_line_with_its_hint(void **state)
+{
+    (void)state;
+    AUTO_FINDINGS f = FINDINGS_INIT;
+    findings_addf(&f, FINDING_ERROR, "A", "type", &first, "A hint.", "a\n::stop-commands::b");
+    findings_addf(&f, FINDING_WARNING, NULL, "contract", NULL, NULL, "c");
+    AUTO_BUF out = BUF_INIT(65536);
+    findings_write_github(&f, &out);
+    assert_string_equal(buf_text(&out),
+                        "::error file=contract.json,line=7,col=3,title=agent check%3A type::"
+                        "A: a%0A::stop-commands::b%0AA hint.\n"
+                        "::warning title=agent check%3A contract::c\n");
+}
+
+static void a_sarif_log_names_each_rule_once(void **state)
+{
+    (void)state;
+    AUTO_FINDINGS f = FINDINGS_INIT;
+    findings_addf(&f, FINDING_ERROR, "A", "type", &first, NULL, "one");
+    findings_addf(&f, FINDING_ERROR, "B", "type", &first, NULL, "two");
+    findings_addf(&f, FINDING_ERROR, NULL, "file", NULL, NULL, "three");
+    findings_addf(&f, FINDING_WARNING, "A", "of-no-table", NULL, NULL, "four");
+    AUTO_BUF out = BUF_INIT(65536);
+    findings_write_sarif(&f, true, &out);
+    assert_text_has(buf_text(&out), "\"rules\":[{\"id\":\"type\",\"shortDescription\":{\"text\":"
+                                    "\"A value is not of its variable's type.\"}");
+    assert_text_has(buf_text(&out),
+                    "{\"id\":\"file\",\"shortDescription\":{\"text\":\"a file that");
+    assert_text_has(buf_text(&out),
+                    "\"ruleId\":\"of-no-table\",\"ruleIndex\":2,\"level\":\"warning\"");
+    assert_text_has(buf_text(&out), "\"text\":\"B: two\"");
+    assert_text_has(buf_text(&out), "\"executionSuccessful\":true");
+    assert_null(strstr(strstr(buf_text(&out), "\"id\":\"type\"") + 1, "\"id\":\"type\""));
+}
+
+static void a_sarif_log_of_nothing_is_whole(void **state)
+{
+    (void)state;
+    AUTO_FINDINGS f = FINDINGS_INIT;
+    AUTO_BUF out = BUF_INIT(65536);
+    findings_write_sarif(&f, false, &out);
+    assert_text_has(buf_text(&out), "\"results\":[]");
+    assert_text_has(buf_text(&out), "\"executionSuccessful\":false");
+}
+
+/* ---- an env file's lines ---------------------------------------------------------------------- */
+
+static void what_a_file_sets_is_said_at_its_line(void **state)
+{
+    (void)state;
+    static const char *const entries[] = {"B=1", "AB=2", "A=3", NULL};
+    static const unsigned lines[] = {2, 5, 9};
+    struct envfile_lines places = {".env", entries, lines, 3};
+    struct err err = ERR_INIT;
+    AUTO_FINDINGS f = FINDINGS_INIT;
+    findings_addf(&f, FINDING_ERROR, "A", "type", &first, NULL, "in the file");
+    findings_addf(&f, FINDING_ERROR, "C", "required", &first, NULL, "not in the file");
+    findings_addf(&f, FINDING_ERROR, "B", "contract", &first, NULL, "of the contract");
+    findings_addf(&f, FINDING_ERROR, "B", "type", &first, NULL, "first in the file");
+    findings_addf(&f, FINDING_ERROR, NULL, "group", &first, NULL, "of no variable");
+    assert_int_equal(envfile_place(&places, &f, &err), 0);
+    AUTO_BUF out = BUF_INIT(65536);
+    text_of(&f, false, &out);
+    assert_text_has(buf_text(&out), "in the file  (.env:9:1)\n");
+    assert_text_has(buf_text(&out), "first in the file  (.env:2:1)\n");
+    assert_text_has(buf_text(&out), "not in the file  (contract.json:7:3)\n");
+    assert_text_has(buf_text(&out), "of the contract  (contract.json:7:3)\n");
+    assert_text_has(buf_text(&out), "of no variable  (contract.json:7:3)\n");
+    assert_true(strstr(buf_text(&out), "first in") <
+                strstr(buf_text(&out), "in the file  (.env:9"));
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(the_text_is_grouped_and_aligned),
+        cmocka_unit_test(the_text_is_aligned_and_errors_come_first),
+        cmocka_unit_test(the_name_of_a_group_is_shown_once),
         cmocka_unit_test(findings_of_one_variable_at_several_places_show_each),
         cmocka_unit_test(a_finding_without_variable_stands_in_its_own_line),
         cmocka_unit_test(no_findings_are_said),
@@ -182,6 +283,11 @@ int main(void)
         cmocka_unit_test(a_long_name_does_not_push_the_others_away),
         cmocka_unit_test(the_json_is_what_the_command_line_promises),
         cmocka_unit_test(without_a_profile_the_json_says_null),
+        cmocka_unit_test(an_empty_cell_is_the_name_above_and_of_no_variable_is_a_dash),
+        cmocka_unit_test(an_annotation_stands_at_its_line_with_its_hint),
+        cmocka_unit_test(a_sarif_log_names_each_rule_once),
+        cmocka_unit_test(a_sarif_log_of_nothing_is_whole),
+        cmocka_unit_test(what_a_file_sets_is_said_at_its_line),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
