@@ -139,15 +139,35 @@ static bool has_shell_reference(const char *bytes, size_t length)
     return false;
 }
 
+/* $(NAME) anywhere: Kubernetes leaves it so where it knows no such variable. */
+static bool has_kubernetes_reference(const char *bytes, size_t length)
+{
+    static const char letters[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_";
+    const char *end = bytes + length;
+    for (const char *at = bytes; (at = memmem(at, (size_t)(end - at), "$(", 2)); at += 2) {
+        const char *c = at + 2;
+        while (c < end && *c && strchr(letters, *c))
+            c++;
+        if (c > at + 2 && c < end && *c == ')')
+            return true;
+    }
+    return false;
+}
+
 const char *placeholder_unresolved(const char *bytes, size_t length)
 {
     static const struct {
         const char *beginning, *words;
     } signs[] = {
+        {"vault:v1:", "ciphertext"}, /* of Vault's transit engine */
         {"vault:", "a reference to Vault"},
         {"sealed:", "a reference to the sealed store"},
         {"ENC[", "ciphertext"},
         {"$ANSIBLE_VAULT;", "ciphertext"},
+        {"age-encryption.org/", "ciphertext"},
+        {"-----BEGIN AGE ENCRYPTED FILE-----", "ciphertext"},
+        {"-----BEGIN PGP MESSAGE-----", "ciphertext"},
+        {"op://", "a reference to a password manager"},
     };
     str_trim(&bytes, &length);
     for (size_t i = 0; i < ARRAY_LEN(signs); i++) {
@@ -155,5 +175,7 @@ const char *placeholder_unresolved(const char *bytes, size_t length)
         if (length >= size && memcmp(bytes, signs[i].beginning, size) == 0)
             return signs[i].words;
     }
-    return has_shell_reference(bytes, length) ? "a reference to another variable" : NULL;
+    return has_shell_reference(bytes, length) || has_kubernetes_reference(bytes, length)
+               ? "a reference to another variable"
+               : NULL;
 }

@@ -1,6 +1,7 @@
 /* The contract: any file gives a model or findings with a place; every profile can be selected. */
 #include "envcontract/contract.h"
 
+#include <stdlib.h>
 #include <string.h>
 
 #include "tests/fuzz/memory_file.h"
@@ -20,6 +21,32 @@ static void check_findings(const struct findings *findings)
         PROMISE((unsigned char)text.data[i] >= 0x20 || text.data[i] == '\n');
 }
 
+/* Hold it against values of several shapes, and against an environment of a few names. */
+static void check_values(const struct contract *contract)
+{
+    static const char *const texts[] = {
+        "", "7", "prod", "postgresql://u:p@[::1],h.%41:1/d?host=/s&a=b", "sk_live_x,https://h/"};
+    static const char *const entries[] = {"A=1", "OLD=x", "ACME_X=", "PATH=/bin", NULL};
+    AUTO_FINDINGS findings = FINDINGS_INIT;
+    struct err err = ERR_INIT;
+    struct contract_value *values = calloc(contract->variable_count + 1, sizeof *values);
+
+    PROMISE(values);
+    for (size_t i = 0; i < contract->variable_count; i++) {
+        const char *text = texts[i % (sizeof texts / sizeof *texts)];
+        values[i].resolved = i % 7 != 6;
+        values[i].origin = VALUE_ENVIRONMENT;
+        if (i % 11 != 10)
+            values[i].bytes = secret_borrow(text, strlen(text));
+    }
+    if (contract_check(contract, values, &findings, &err) != 0 ||
+        contract_check_environment(contract, values, entries, sizeof entries / sizeof *entries,
+                                   &findings, &err) != 0)
+        PROMISE(err.text[0] != '\0');
+    check_findings(&findings);
+    free(values);
+}
+
 static void select_and_lint(struct contract *contract, const char *profile)
 {
     AUTO_FINDINGS findings = FINDINGS_INIT;
@@ -29,6 +56,8 @@ static void select_and_lint(struct contract *contract, const char *profile)
         PROMISE(err.text[0] != '\0');
     else if (contract_lint(contract, &findings, &err) != 0)
         PROMISE(err.text[0] != '\0');
+    else if (findings.errors == 0)
+        check_values(contract);
     check_findings(&findings);
 }
 

@@ -270,10 +270,13 @@ static void what_is_still_a_reference_is_unresolved(void **state)
         "vault:secret/acme#x",    " vault:x", "sealed:NAME",
         "ENC[AES256_GCM,data:x]", "${NAME}",  "postgres://${USER}@h/d",
         "a${NAME:-b}c",           "${A:?}",   "$ANSIBLE_VAULT;1.1;AES256",
+        "vault:v1:abc",           "a$(NAME)", "-----BEGIN AGE ENCRYPTED FILE-----\nx",
+        "age-encryption.org/v1",  "op://a/b", "-----BEGIN PGP MESSAGE-----\nx",
     };
     static const char *const fine[] = {"vaults", "env",    "$NAME",     "${",       "${}",
                                        "${a b}", "a}${b",  "file:///x", "${{ x }}", "pa$$word",
-                                       "${A:-b", "${a:b}", "${A:"};
+                                       "${A:-b", "${a:b}", "${A:",      "$(",       "$()",
+                                       "$(a b)", "$(A",    "(A)",       "op:/"};
     for (size_t i = 0; i < ARRAY_LEN(unresolved); i++)
         if (!placeholder_unresolved(unresolved[i], strlen(unresolved[i])))
             fail_msg("'%s' is unresolved", unresolved[i]);

@@ -236,7 +236,7 @@ static void the_example_loads_clean_in_every_profile(void **state)
 
 static void the_whole_example_is_sound(void **state)
 {
-    static const char *const profiles[] = {"prod", "staging"};
+    static const char *const profiles[] = {"prod", "staging", "dev"};
     struct loaded l = load_example("whole-example.json");
 
     (void)state;
