@@ -17,6 +17,8 @@ _Static_assert(CRYPT_KEY_BYTES == crypto_aead_xchacha20poly1305_ietf_KEYBYTES, "
 _Static_assert(CRYPT_KEY_BYTES == crypto_box_SECRETKEYBYTES, "private keys");
 _Static_assert(CRYPT_KEY_BYTES == crypto_box_PUBLICKEYBYTES, "public keys");
 _Static_assert(CRYPT_KEY_BYTES == crypto_box_SEEDBYTES, "what a passphrase makes");
+_Static_assert(CRYPT_KEY_TEXT_BYTES == sodium_base64_ENCODED_LEN(CRYPT_KEY_BYTES, BASE64_FORM),
+               "keys as text");
 _Static_assert(CRYPT_WRAPPED_BYTES == CRYPT_KEY_BYTES + crypto_box_SEALBYTES, "wrapped keys");
 _Static_assert(CRYPT_SALT_BYTES == crypto_pwhash_argon2id_SALTBYTES, "salts");
 _Static_assert(CRYPT_OVERHEAD_BYTES == NONCE_BYTES + MAC_BYTES + CRYPT_PADDING_BYTES, "overhead");
@@ -254,4 +256,10 @@ void crypt_add_base64(struct buf *out, const void *bytes, size_t length)
         return; /* sticks: buf_check */
     (void)sodium_bin2base64(room, with_nul, bytes, length, BASE64_FORM);
     buf_commit(out, with_nul - 1);
+}
+
+void crypt_key_text(const uint8_t key[static CRYPT_KEY_BYTES],
+                    char out[static CRYPT_KEY_TEXT_BYTES])
+{
+    (void)sodium_bin2base64(out, CRYPT_KEY_TEXT_BYTES, key, CRYPT_KEY_BYTES, BASE64_FORM);
 }

@@ -21,7 +21,8 @@
 #include "base/secret.h"
 
 enum {
-    CRYPT_KEY_BYTES = 32, /* of a data key, and of either half of a pair */
+    CRYPT_KEY_BYTES = 32,      /* of a data key, and of either half of a pair */
+    CRYPT_KEY_TEXT_BYTES = 45, /* of a key as base64, its NUL too */
     CRYPT_WRAPPED_BYTES = CRYPT_KEY_BYTES + 48,
     CRYPT_SALT_BYTES = 16,
     CRYPT_TAG_BYTES = 32,
@@ -79,5 +80,8 @@ MUST_USE int crypt_from_base64(const char *text, size_t length, void *out, size_
                                size_t *written);
 /* As it. The caller's BUF is wiped when released. */
 void crypt_add_base64(struct buf *out, const void *bytes, size_t length);
+/* A public key, without memory. */
+void crypt_key_text(const uint8_t key[static CRYPT_KEY_BYTES],
+                    char out[static CRYPT_KEY_TEXT_BYTES]);
 
 #endif

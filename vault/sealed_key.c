@@ -15,6 +15,8 @@
 #define PUBLIC_PREFIX  "agent-public-1:"
 #define PRIVATE_PREFIX "agent-private-1:"
 
+_Static_assert(sizeof PUBLIC_PREFIX + CRYPT_KEY_TEXT_BYTES <= SEALED_PUBLIC_BYTES, "as text");
+
 enum {
     KEY_FILE_MODE = 0600,
     KEY_FOLDER_MODE = 0700,
@@ -28,11 +30,10 @@ enum {
 void sealed_public_text(const uint8_t public_key[static CRYPT_KEY_BYTES],
                         char out[static SEALED_PUBLIC_BYTES])
 {
-    AUTO_BUF text = BUF_INIT(SEALED_PUBLIC_BYTES - 1);
+    char key[CRYPT_KEY_TEXT_BYTES];
 
-    buf_adds(&text, PUBLIC_PREFIX);
-    crypt_add_base64(&text, public_key, CRYPT_KEY_BYTES);
-    (void)snprintf(out, SEALED_PUBLIC_BYTES, "%s", buf_text(&text)); /* no memory: "" */
+    crypt_key_text(public_key, key);
+    (void)snprintf(out, SEALED_PUBLIC_BYTES, PUBLIC_PREFIX "%s", key); /* there is room for it */
 }
 
 int sealed_public_parse(const char *text, uint8_t out[static CRYPT_KEY_BYTES], struct err *err)

@@ -44,7 +44,7 @@ struct vault_kv_mount {
 };
 
 /* All strings are borrowed. NULL and 0 mean unsaid. What the contract calls a source (secret_id,
- * password, token) is env:NAME or file:PATH; role_id, username and mount may be literals too. */
+ * password, token) is env:NAME, file:PATH or sealed:NAME; role_id, username and mount may be literals too. */
 struct vault_settings {
     const char *address;    /* VAULT_ADDR wins over it */
     const char *name_space; /* X-Vault-Namespace; VAULT_NAMESPACE wins */
