@@ -296,7 +296,11 @@ static int fly(struct flight *flight, struct err *err)
 
     while (flight->failure.kind == ERR_NONE && is_needed(flight)) {
         int64_t next_ms = CLOCK_NEVER;
-        if (send_due(flight, &next_ms, err) != 0 || http_wait(http, next_ms, err) != 0)
+        if (send_due(flight, &next_ms, err) != 0)
+            return -1;
+        if (!is_needed(flight)) /* their time was over: there is nothing to wait for */
+            break;
+        if (http_wait(http, next_ms, err) != 0)
             return -1;
         for (struct http_exchange *ended; (ended = http_next_ended(http));) {
             struct call *call = call_of(flight, ended);

@@ -344,6 +344,18 @@ static void the_number_of_retries_can_be_bounded(void **state)
     part(&m);
 }
 
+static void a_time_that_is_over_is_said_at_once(void **state)
+{
+    struct plan plan = {200, 0, "", versioned};
+
+    (void)state;
+    struct meeting m = meet(fails_first, &plan, "secret/data/a", -1);
+    assert_int_equal(m.err.kind, ERR_SOURCE_DOWN);
+    assert_int_equal(atomic_load(&m.counts->requests), 0);
+    assert_text_has(m.err.text, "the time for it was over before its turn");
+    part(&m);
+}
+
 static void nobody_there_is_tried_until_the_deadline(void **state)
 {
     struct vault_read read = {.path = "secret/a"};
@@ -681,6 +693,7 @@ int main(void)
         clean_test(a_retry_after_beyond_the_deadline_ends_it_at_once),
         clean_test(a_sealed_vault_is_said_as_sealed),
         clean_test(the_number_of_retries_can_be_bounded),
+        clean_test(a_time_that_is_over_is_said_at_once),
         clean_test(nobody_there_is_tried_until_the_deadline),
         clean_test(no_redirect_takes_the_token_to_another_origin),
         clean_test(redirects_without_a_usable_place_are_named),
