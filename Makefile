@@ -209,6 +209,11 @@ fuzz: ## each fuzz target for FUZZ_SECONDS (20) with clang's libFuzzer
 asan: ## build with AddressSanitizer and UBSan
 	@$(MAKE) --no-print-directory VARIANT=asan build/asan/agent unit-tests
 
+valgrind: ## the unit tests under valgrind
+	@tests/lib/deps.sh valgrind
+	@$(MAKE) $(JOBS) --no-print-directory VARIANT=debug unit-tests
+	@tests/lib/valgrind.sh
+
 coverage: ## run the tests with coverage; report in build/cover/report
 	@tests/lib/deps.sh test
 	@tests/lib/coverage.sh
@@ -276,4 +281,4 @@ clean: ## remove what was built (not the Python environment)
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' Makefile
 
-.PHONY: all deps unit-tests fuzz-replays fuzzers faults fuzz test demo bench asan coverage lint tidy fmt install uninstall dist deb clean help
+.PHONY: all deps unit-tests fuzz-replays fuzzers faults fuzz test demo bench asan valgrind coverage lint tidy fmt install uninstall dist deb clean help

@@ -2,7 +2,7 @@
 # Install what is needed, and say what: Debian or Ubuntu packages (sudo only for that), and a Python
 # environment in build/venv. Does nothing where everything is there.
 #
-#   deps.sh [test] [lint] [fuzz] [bench]   without a word: the build and the demo
+#   deps.sh [test] [lint] [fuzz] [bench] [valgrind]   without a word: the build and the demo
 set -euo pipefail
 cd "$(dirname "$0")/../.."
 
@@ -22,11 +22,12 @@ for group in "$@"; do
         # Of this one only a file of its source is wanted: SARIF's JSON Schema.
         schema_package='sarif-om==1.0.4'
         ;;
+    valgrind) packages+=(valgrind libcmocka-dev) ;;
     bench) python_test_packages+=('pydantic-settings==2.*') ;;
     lint) packages+=(clang-format clang-tidy cppcheck shellcheck mandoc) ;;
     fuzz) packages+=(clang libclang-rt-14-dev) ;;
     *)
-        echo "deps: there is no group '$group': test, lint, fuzz, bench" >&2
+        echo "deps: there is no group '$group': test, lint, fuzz, bench, valgrind" >&2
         exit 2
         ;;
     esac
