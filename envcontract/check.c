@@ -65,6 +65,8 @@ void check_add_at(struct check *c, enum finding_severity severity, const char *v
         return;
     struct contract_position position = relation_position(c->contract, &arena, node);
 
+    if (!position.pointer)
+        c->findings->no_memory = true;
     findings_addf(c->findings, severity, variable, rule, &position, NULL, "%s", message);
 }
 

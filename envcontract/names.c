@@ -125,9 +125,20 @@ static bool is_named_elsewhere(const struct contract *contract, const char *name
            is_listed(contract->guard.env, name);
 }
 
-static void add_unknown(struct names *n, const char *name)
+/* Where `unknown` stands, for each finding of it. */
+static void add_finding(struct names *n, const char *name, const char *hint, const char *message)
 {
     const struct contract_unknown *unknown = &n->contract->relations->unknown;
+    AUTO_ARENA arena = ARENA_INIT;
+    struct contract_position position = relation_position(n->contract, &arena, unknown->node);
+
+    if (!position.pointer)
+        n->findings->no_memory = true;
+    findings_addf(n->findings, unknown->severity, name, "unknown", &position, hint, "%s", message);
+}
+
+static void add_unknown(struct names *n, const char *name)
+{
     struct message hint = {0};
     const char *nearest = NULL;
 
@@ -142,22 +153,17 @@ static void add_unknown(struct names *n, const char *name)
     }
     if (nearest)
         message_addf(&hint, "Did you mean '%s'?", nearest);
-    AUTO_ARENA arena = ARENA_INIT;
-    struct contract_position position = relation_position(n->contract, &arena, unknown->node);
-    findings_addf(n->findings, unknown->severity, name, "unknown", &position, hint.text,
-                  "set in the environment, and the contract does not know it");
+    add_finding(n, name, hint.text, "set in the environment, and the contract does not know it");
 }
 
 static void say_more_unknown(struct names *n)
 {
-    const struct contract_unknown *unknown = &n->contract->relations->unknown;
+    struct message message = {0};
 
     if (n->unknown_more == 0)
         return;
-    AUTO_ARENA arena = ARENA_INIT;
-    struct contract_position position = relation_position(n->contract, &arena, unknown->node);
-    findings_addf(n->findings, unknown->severity, NULL, "unknown", &position, NULL,
-                  "%zu more names that the contract does not know", n->unknown_more);
+    message_addf(&message, "%zu more names that the contract does not know", n->unknown_more);
+    add_finding(n, NULL, NULL, message.text);
 }
 
 /* ---- aliases -------------------------------------------------------------------------------- */
