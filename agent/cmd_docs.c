@@ -63,7 +63,7 @@ static void pages_release(struct pages *pages)
 /* TO as it is seen from FROM, both absolute and without links: "../versions/a.py". */
 static const char *relative_path(struct arena *arena, const char *from, const char *to)
 {
-    AUTO_BUF out = BUF_INIT(2 * PATH_MAX);
+    AUTO_BUF out = BUF_INIT((size_t)2 * PATH_MAX);
     size_t same = 0;
 
     for (size_t i = 0;; i++) {

@@ -50,7 +50,7 @@ static bool kind_of_word(const char *word, enum docs_kind *out)
 
 static const char *known_profile(const struct contract_document *d, const char *name, size_t length)
 {
-    for (size_t i = 0; i < d->profile_count; i++)
+    for (size_t i = 0; d->profiles && i < d->profile_count; i++)
         if (strlen(d->profiles[i]) == length && memcmp(d->profiles[i], name, length) == 0)
             return d->profiles[i];
     return NULL;
@@ -309,6 +309,8 @@ static int write_blocks(struct docs_look *look, struct docs_block *blocks, size_
     for (size_t i = 0; wanted ? wanted[i] != NULL : i < sections->count; i++) {
         const struct docs_section *section = wanted ? find_section(sections, wanted[i])
                                                     : &sections->list[i];
+        if (!section) /* docs_check said so: such a contract is not rendered */
+            return err_set(err, ERR_DEFECT, "no section '%s'", wanted ? wanted[i] : "");
         if (write_block(look, section, &blocks[*count], err) != 0)
             return err_wrap(err, "section '%s'", section->name);
         ++*count;
@@ -334,16 +336,14 @@ static int render_sections(struct docs_look *look, const struct docs_present *pr
 {
     const struct docs_sections *sections = kinds[look->file->kind].sections;
     const char *known[DOCS_MAX_SECTIONS + 1] = {NULL};
-    struct docs_block blocks[DOCS_MAX_SECTIONS];
+    struct docs_block blocks[DOCS_MAX_SECTIONS] = {{0}};
     struct docs_layout layout = {
         .comments = look->file->kind == DOCS_ENV_EXAMPLE, .known = known, .blocks = blocks};
-    struct docs_example example;
 
     for (size_t i = 0; i < sections->count; i++)
         known[i] = sections->list[i].name;
     if (layout.comments) {
-        docs_choose(look, &example);
-        look->example = &example;
+        docs_choose(look, &look->example);
         if (look->d->no_memory)
             return err_nomem(err);
     }

@@ -24,6 +24,27 @@ enum {
     DOCS_MAX_SECTIONS = 16,        /* of one kind */
 };
 
+/* ---- what an example file says of each variable --------------------------------------------- */
+
+struct docs_choice {
+    const char *text; /* "" for a secret; NULL: nothing can be made up that fits */
+    bool used;        /* the variable is in the file with a value, not as a comment */
+    bool made_up;     /* neither default nor example: it only has the right shape */
+    bool is_default;
+};
+
+/* A group that a variable is in; each variable has a list of them. */
+struct docs_membership {
+    const struct node *group;
+    const struct docs_membership *next;
+};
+
+struct docs_example {
+    struct docs_choice *choices;           /* parallel to contract->variables */
+    struct contract_value *values;         /* the same, for conditions */
+    const struct docs_membership **groups; /* the same; NULL: in none */
+};
+
 /* ---- one document --------------------------------------------------------------------------- */
 
 struct docs_look {
@@ -34,7 +55,7 @@ struct docs_look {
     struct arena arena;   /* for the whole document */
     struct arena scratch; /* for one variable: docs_forget */
     struct buf *out;
-    struct docs_example *example; /* of an example file; NULL in a document */
+    struct docs_example example; /* of an example file; else zero */
 };
 
 /* A section of a kind of documents. WRITE appends lines to look->out; memory that ran out shows in
@@ -135,25 +156,6 @@ void docs_default(struct docs_look *look, const struct docs_view *view, struct d
 void docs_source(struct docs_look *look, const struct docs_view *view, struct docs_words *w);
 
 /* ---- values for an example file (docs_choose.c, docs_value.c) ------------------------------------------ */
-
-struct docs_choice {
-    const char *text; /* "" for a secret; NULL: nothing can be made up that fits */
-    bool used;        /* the variable is in the file with a value, not as a comment */
-    bool made_up;     /* neither default nor example: it only has the right shape */
-    bool is_default;
-};
-
-/* A group that a variable is in; each variable has a list of them. */
-struct docs_membership {
-    const struct node *group;
-    const struct docs_membership *next;
-};
-
-struct docs_example {
-    struct docs_choice *choices;           /* parallel to contract->variables */
-    struct contract_value *values;         /* the same, for conditions */
-    const struct docs_membership **groups; /* the same; NULL: in none */
-};
 
 /* Choose for every variable of the selected profile, such that the file passes the check once its
  * secrets are filled in, as far as conditions and groups can say; in look->arena. */

@@ -260,7 +260,7 @@ void docs_choose(struct docs_look *look, struct docs_example *out)
     struct docs_example e = {
         .choices = arena_new(&look->arena, room, sizeof *e.choices),
         .values = arena_new(&look->arena, room, sizeof *e.values),
-        .groups = arena_new(&look->arena, room, sizeof *e.groups),
+        .groups = arena_new(&look->arena, room, sizeof(void *)),
     };
 
     *out = e;

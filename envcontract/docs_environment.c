@@ -70,28 +70,33 @@ static void write_row(struct docs_look *look, size_t index, enum group group)
     docs_say(&w, "\n");
 }
 
-/* Those of one group that FILE declares. */
-static void write_group(struct docs_look *look, const unsigned char *group_of, enum group group,
-                        size_t file)
+/* "### Secrets", and whose they are: PATH is NULL for the contract's own. */
+static void begin_group(struct docs_look *look, enum group group, const char *path)
 {
     struct docs_words w = {.out = look->out, .style = DOCS_PROSE};
+    size_t folder = strlen(look->d->folder);
+
+    docs_say(&w, look->out->len > 0 ? "\n" : "");
+    buf_addf(look->out, "### %s", groups[group].title);
+    if (path) {
+        bool below = strncmp(path, look->d->folder, folder) == 0 && path[folder] == '/';
+        docs_say(&w, " of ");
+        docs_code(&w, below ? path + folder + 1 : path);
+    }
+    buf_addf(look->out, "\n\n%s\n%s\n", groups[group].head, groups[group].rule);
+}
+
+/* Those of one group that the file number FILE declares. */
+static void write_group(struct docs_look *look, const unsigned char *group_of, enum group group,
+                        size_t file, const char *path)
+{
     bool first = true;
 
     for (size_t i = 0; i < look->d->variable_count && !look->d->no_memory; i++) {
         if (group_of[i] != group || look->d->variables[i]->file != file)
             continue;
-        if (first) {
-            docs_say(&w, look->out->len > 0 ? "\n" : "");
-            buf_addf(look->out, "### %s", groups[group].title);
-            if (file > 0) {
-                const char *path = look->d->files[file].path;
-                size_t folder = strlen(look->d->folder);
-                bool below = strncmp(path, look->d->folder, folder) == 0 && path[folder] == '/';
-                docs_say(&w, " of ");
-                docs_code(&w, below ? path + folder + 1 : path);
-            }
-            buf_addf(look->out, "\n\n%s\n%s\n", groups[group].head, groups[group].rule);
-        }
+        if (first)
+            begin_group(look, group, path);
         first = false;
         write_row(look, i, group);
     }
@@ -111,7 +116,7 @@ static void write_variables(struct docs_look *look)
                                                 : GROUP_SETTINGS;
     for (size_t file = 0; file < look->d->file_count; file++)
         for (enum group group = GROUP_SECRETS; group < GROUP_COUNT; group++)
-            write_group(look, group_of, group, file);
+            write_group(look, group_of, group, file, file == 0 ? NULL : look->d->files[file].path);
     if (look->d->variable_count == 0)
         buf_adds(look->out, "The contract has no variables.\n");
 }

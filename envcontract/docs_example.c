@@ -74,7 +74,7 @@ static void add_shape(struct docs_look *look, const struct docs_view *view, stru
 static void add_groups(const struct docs_look *look, size_t index, struct buf *line)
 {
     struct docs_words w = {.out = line, .style = DOCS_COMMENT};
-    const struct docs_membership *one = look->example->groups[index];
+    const struct docs_membership *one = look->example.groups[index];
 
     for (; one; one = one->next) {
         docs_say(&w, " ");
@@ -106,7 +106,7 @@ static void add_deprecation(const struct docs_view *view, struct buf *out)
 
 static void write_variable(struct docs_look *look, size_t index)
 {
-    const struct docs_choice *choice = &look->example->choices[index];
+    const struct docs_choice *choice = &look->example.choices[index];
     AUTO_BUF line = BUF_INIT(DOCS_TEXT_BYTES);
     struct docs_words w = {.out = &line, .style = DOCS_COMMENT};
     struct docs_view view;
@@ -164,7 +164,7 @@ static void write_those(struct docs_look *look, belongs belong)
     size_t count = 0;
 
     for (size_t i = 0; i < contract->variable_count && !look->d->no_memory; i++) {
-        if (!belong(&contract->variables[i], &look->example->choices[i]))
+        if (!belong(&contract->variables[i], &look->example.choices[i]))
             continue;
         write_variable(look, i);
         count++;
