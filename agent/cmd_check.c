@@ -166,6 +166,20 @@ static int show_for_ci(struct job *job, const struct err *err)
     return code;
 }
 
+/* What the file has wrong is said at its lines, by the error's place too: -1 with ERR_VIOLATION where
+ * that was the error. */
+static int place_in_env_file(struct job *job, struct err *err)
+{
+    enum err_kind kind = err->kind;
+
+    if (env_lines.count == 0 || (kind != ERR_NONE && kind != ERR_VIOLATION))
+        return 0;
+    err_clear(err);
+    if (envfile_place(&env_lines, &job->findings, err) != 0)
+        return -1;
+    return kind == ERR_VIOLATION ? job_refuse_problems(job, kind, env_file, err) : 0;
+}
+
 static int check_command(const struct invocation *call)
 {
     AUTO_JOB job = JOB_INIT(call);
@@ -179,7 +193,7 @@ static int check_command(const struct invocation *call)
         err_clear(&err);
     }
     leave_vault_unused(&job);
-    if (env_lines.count > 0 && envfile_place(&env_lines, &job.findings, &err) != 0)
+    if (place_in_env_file(&job, &err) != 0 && err.kind != ERR_VIOLATION)
         return command_failed(call, &err);
     if (call->common.json || str_eq(check_format, "json"))
         return show_json(&job, &looked, &err);

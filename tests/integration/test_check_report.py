@@ -142,6 +142,7 @@ def test_json_has_the_lines_of_the_file(case: Case) -> None:
     env_file(case)
     said = case.agent("check", "--env-file", ".env", "--json").expect(1).json()
     lines = {each["variable"]: (each["file"], each["line"]) for each in said["problems"]}
+    assert (said["error"]["file"], said["error"]["line"]) == (".env", 2)
     assert lines["PORT"] == (".env", 4) and lines["HOST"] == ("contract.json", 12)
 
 

@@ -129,7 +129,7 @@ def assert_only(found: Sequence[Mapping[str, Any]], rule: str, variable: Optiona
     assert len(found) == 1, found
     assert (found[0]["rule"], found[0].get("variable")) == (rule, variable), found
     assert found[0]["severity"] == ("warning" if rule in WARNINGS else "error"), found
-    assert found[0]["message"] and found[0]["file"].endswith("contract.json"), found
+    assert found[0]["message"] and found[0]["file"].endswith(("contract.json", "app.env")), found
     assert found[0]["line"] > 1 and found[0]["pointer"].startswith("/"), found
 
 
@@ -154,7 +154,7 @@ def test_an_env_file_is_held_against_all_of_them_too(case: Case) -> None:
         canary = case.canaries.new(f"value {index}")
         write_contract(case, {"X": broken.x, **broken.others}, **broken.sections)
         lines = [f"{name}='{value}'" for name, value in environment(broken, canary).items()]
-        case.folder.write("app.env", "\n".join(lines) + "\n")
+        case.folder.write("app.env", "\n".join(["# of a test", *lines]) + "\n")
         result = case.agent("check", "--json", "--env-file", "app.env")
         assert_only(problems(result), broken.rule, broken.variable)
 
