@@ -115,7 +115,8 @@ def test_init_says_what_it_made_and_replaces_nothing(case: Case) -> None:
 def test_values_survive_byte_for_byte_but_for_one_newline(case: Case) -> None:
     store = Sealed(case)
     for name, given, kept in (("A", b"plain", b"plain"), ("B", b"one\n", b"one"), ("C", b"two\n\n", b"two\n"),
-                              ("D", b"", b""), ("E", b" \t\x01\xff\xfe 'q' \"d\" \\ $x\n", b" \t\x01\xff\xfe 'q' \"d\" \\ $x"),
+                              ("D", b"", b""),
+                              ("E", b" \t\x01\xff\xfe 'q' \"d\" \\ $x\n", b" \t\x01\xff\xfe 'q' \"d\" \\ $x"),
                               ("F", b"-----BEGIN\nKEY\n-----END\n", b"-----BEGIN\nKEY\n-----END")):
         store.run("set", name, text=given).expect(0)
         assert store.get(name) == kept
@@ -297,7 +298,8 @@ def test_a_passphrase_opens_it(case: Case) -> None:
     refused(store.set("A", "v"), 4, ["no key file", "office (a passphrase)", "AGENT_SEALED_PASSPHRASE_FILE"])
     store.set("A", "value-of-a", env={"AGENT_SEALED_PASSPHRASE_FILE": "pass"}).expect(0)
     assert store.run("get", "A", "--passphrase-file=pass", reads=True).expect(0).stdout == "value-of-a"
-    assert store.run("get", "A", "--passphrase-fd=0", text=passphrase.encode(), reads=True).expect(0).stdout == "value-of-a"
+    by_descriptor = store.run("get", "A", "--passphrase-fd=0", text=passphrase.encode(), reads=True)
+    assert by_descriptor.expect(0).stdout == "value-of-a"
     refused(store.run("get", "A", "--passphrase-fd=0", text=b"another one"), 4, ["the passphrase is another one"])
     (case.folder / "pass").chmod(0o644)
     refused(store.run("get", "A", "--passphrase-file=pass"), 2, ["can be read by others", "chmod"])
