@@ -111,8 +111,9 @@ static void add_integers(struct json *json, int64_t least, int64_t most)
     json_add_int(json, "maximum", most);
 }
 
-static void add_ports(struct json *json, bool nullable)
+static void add_ports(struct json *json, const struct key *key, bool nullable)
 {
+    (void)key;
     add_type(json, JSON_INTEGER | JSON_ARRAY, nullable);
     add_integers(json, 1, KEY_PORT_MAX);
     json_begin_object(json, "items");
@@ -123,8 +124,9 @@ static void add_ports(struct json *json, bool nullable)
     json_add_int(json, "maxItems", CONTRACT_MAX_LIST);
 }
 
-static void add_query(struct json *json, bool nullable)
+static void add_query(struct json *json, const struct key *key, bool nullable)
 {
+    (void)key;
     add_type(json, JSON_OBJECT, nullable);
     json_begin_object(json, "additionalProperties");
     add_type(json, JSON_BOOLEAN | JSON_STRING | JSON_ARRAY, false);
@@ -135,11 +137,11 @@ static void add_query(struct json *json, bool nullable)
 }
 
 /* LISTS: a list is one of them. */
-static void add_types(struct json *json, bool lists, bool nullable)
+static void add_types(struct json *json, const struct key *key, bool nullable)
 {
     json_begin_array(json, "enum");
     for (int type = 0; type < CONTRACT_TYPE_COUNT; type++)
-        if (lists || type != TYPE_LIST)
+        if (key->kind == KIND_TYPE || type != TYPE_LIST)
             json_add_string(json, NULL, contract_type_name((enum contract_type)type));
     if (nullable)
         json_add_string(json, NULL, NULL);
@@ -161,28 +163,32 @@ static void add_sections(struct json *json, const struct key *key, bool nullable
         json_end_object(json);
 }
 
-static void add_source(struct json *json, bool nullable)
+static void add_source(struct json *json, const struct key *key, bool nullable)
 {
+    (void)key;
     add_type(json, JSON_STRING | JSON_OBJECT, nullable);
     add_reference_to(json, "source");
 }
 
-static void add_length(struct json *json, bool nullable)
+static void add_length(struct json *json, const struct key *key, bool nullable)
 {
+    (void)key;
     add_type(json, JSON_ARRAY, nullable);
     schema_add_members(json, "'prefixItems': [{'type': 'integer', 'minimum': 0}, "
                              "{'type': ['integer', 'null'], 'minimum': 0}], "
                              "'items': false, 'minItems': 2");
 }
 
-static void add_mounts(struct json *json, bool nullable)
+static void add_mounts(struct json *json, const struct key *key, bool nullable)
 {
+    (void)key;
     add_type(json, JSON_OBJECT, nullable);
     schema_add_members(json, "'additionalProperties': {'enum': [1, 2]}");
 }
 
-static void add_demand_or_texts(struct json *json, bool nullable)
+static void add_demand_or_texts(struct json *json, const struct key *key, bool nullable)
 {
+    (void)key;
     add_type(json, JSON_STRING | JSON_ARRAY, nullable);
     json_add_string(json, "pattern", PATTERN_DEMAND);
     add_list(json, JSON_STRING, 1, 1);
@@ -216,103 +222,128 @@ static void add_list_kind(struct json *json, const struct key *key, bool nullabl
     add_list(json, scalars ? JSON_SCALAR : JSON_STRING, !may_be_empty, !scalars);
 }
 
-void schema_add_kind(struct json *json, const struct key *key, bool nullable)
+static void add_text_kind(struct json *json, const struct key *key, bool nullable)
 {
-    switch (key->kind) { /* no default: a new kind has to say what it is here */
-    case KIND_COUNT_OF_KINDS:
-    case KIND_ANY:
-        return;
-    case KIND_TEXT:
-    case KIND_PATTERN:
-    case KIND_TEMPLATE:
-        add_text(json, NULL, nullable);
-        return;
-    case KIND_FREE_TEXT:
+    const char *pattern = key->kind == KIND_DURATION    ? PATTERN_DURATION
+                          : key->kind == KIND_REFERENCE ? PATTERN_REFERENCE
+                          : key->kind == KIND_DEMAND    ? PATTERN_DEMAND
+                          : key->kind == KIND_DATE      ? PATTERN_DATE
+                                                        : NULL;
+
+    if (key->kind == KIND_FREE_TEXT)
         add_type(json, JSON_STRING, nullable);
-        return;
-    case KIND_BOOL:
-        add_type(json, JSON_BOOLEAN, nullable);
-        return;
-    case KIND_COUNT:
-        add_type(json, JSON_INTEGER, nullable);
+    else
+        add_text(json, pattern, nullable);
+}
+
+static void add_plain_kind(struct json *json, const struct key *key, bool nullable)
+{
+    unsigned types = key->kind == KIND_BOOL     ? JSON_BOOLEAN
+                     : key->kind == KIND_COUNT  ? JSON_INTEGER
+                     : key->kind == KIND_SCALAR ? JSON_SCALAR
+                                                : JSON_NUMBER | JSON_STRING;
+
+    add_type(json, types, nullable);
+    if (key->kind == KIND_COUNT)
         add_integers(json, 0, INT32_MAX);
-        return;
-    case KIND_DURATION:
-        add_text(json, PATTERN_DURATION, nullable);
-        return;
-    case KIND_WORD:
+}
+
+static void add_word_kind(struct json *json, const struct key *key, bool nullable)
+{
+    if (key->kind == KIND_WORD) {
         add_words(json, key->words, nullable);
         return;
+    }
+    add_type(json, JSON_ARRAY, nullable);
+    json_begin_object(json, "items");
+    add_words(json, key->words, false);
+    json_end_object(json);
+    json_add_int(json, "maxItems", CONTRACT_MAX_LIST);
+}
+
+static void add_condition(struct json *json, const struct key *key, bool nullable)
+{
+    (void)key;
+    add_type(json, JSON_BOOLEAN | JSON_OBJECT, nullable);
+    add_reference_to(json, "condition");
+}
+
+static void add_version(struct json *json, const struct key *key, bool nullable)
+{
+    (void)key, (void)nullable;
+    json_add_int(json, "const", KEY_VERSION);
+}
+
+typedef void (*kind_writer)(struct json *json, const struct key *key, bool nullable);
+
+/* NULL: anything goes. */
+static kind_writer writer_of(enum key_kind kind)
+{
+    switch (kind) { /* no default: a new kind has to say what it is here */
+    case KIND_COUNT_OF_KINDS:
+    case KIND_ANY:
+        break;
+    case KIND_TEXT:
+    case KIND_FREE_TEXT:
+    case KIND_PATTERN:
+    case KIND_TEMPLATE:
+    case KIND_DURATION:
+    case KIND_REFERENCE:
+    case KIND_DEMAND:
+    case KIND_DATE:
+        return add_text_kind;
+    case KIND_BOOL:
+    case KIND_COUNT:
+    case KIND_SCALAR:
+    case KIND_BOUND:
+        return add_plain_kind;
+    case KIND_WORD:
     case KIND_WORDS:
-        add_type(json, JSON_ARRAY, nullable);
-        json_begin_object(json, "items");
-        add_words(json, key->words, false);
-        json_end_object(json);
-        json_add_int(json, "maxItems", CONTRACT_MAX_LIST);
-        return;
+        return add_word_kind;
     case KIND_TEXTS:
     case KIND_ARGV:
     case KIND_TEXT_OR_TEXTS:
     case KIND_SCALARS:
-        add_list_kind(json, key, nullable);
-        return;
-    case KIND_SCALAR:
-        add_type(json, JSON_SCALAR, nullable);
-        return;
-    case KIND_BOUND:
-        add_type(json, JSON_NUMBER | JSON_STRING, nullable);
-        return;
+        return add_list_kind;
     case KIND_SECTION:
     case KIND_SECTION_MAP:
     case KIND_SECTION_LIST:
     case KIND_URL_RULES:
     case KIND_PATH_RULES:
     case KIND_ITEM_RULES:
-        add_sections(json, key, nullable);
-        return;
-    case KIND_REFERENCE:
-        add_text(json, PATTERN_REFERENCE, nullable);
-        return;
+        return add_sections;
     case KIND_SOURCE:
-        add_source(json, nullable);
-        return;
+        return add_source;
     case KIND_CONDITION:
-        add_type(json, JSON_BOOLEAN | JSON_OBJECT, nullable);
-        add_reference_to(json, "condition");
-        return;
+        return add_condition;
     case KIND_LENGTH:
-        add_length(json, nullable);
-        return;
-    case KIND_DEMAND:
-        add_text(json, PATTERN_DEMAND, nullable);
-        return;
+        return add_length;
     case KIND_DEMAND_OR_TEXTS:
-        add_demand_or_texts(json, nullable);
-        return;
+        return add_demand_or_texts;
     case KIND_PORTS:
-        add_ports(json, nullable);
-        return;
+        return add_ports;
     case KIND_QUERY:
-        add_query(json, nullable);
-        return;
+        return add_query;
     case KIND_MOUNTS:
-        add_mounts(json, nullable);
-        return;
+        return add_mounts;
     case KIND_TYPE:
     case KIND_ITEM_TYPE:
-        add_types(json, key->kind == KIND_TYPE, nullable);
-        return;
-    case KIND_DATE:
-        add_text(json, PATTERN_DATE, nullable);
-        return;
+        return add_types;
     case KIND_TEXTS_MAP:
     case KIND_MATCH:
-        add_members_kind(json, key, nullable);
-        return;
+        return add_members_kind;
     case KIND_VERSION:
-        json_add_int(json, "const", KEY_VERSION);
-        return;
+        return add_version;
     }
+    return NULL;
+}
+
+void schema_add_kind(struct json *json, const struct key *key, bool nullable)
+{
+    kind_writer write = writer_of(key->kind);
+
+    if (write)
+        write(json, key, nullable);
 }
 
 /* ---- definitions ---------------------------------------------------------------------------- */
