@@ -177,9 +177,12 @@ static void read_heredocs(struct shell *s)
 static void read_numbers(struct shell *s)
 {
     const struct drift *d = s->d;
-    const char *close = memmem(d->text + s->at, lex_line_end(d, s->at) - s->at, "))", 2);
+    size_t line_end = s->at < s->numbers_open_until ? s->at : lex_line_end(d, s->at);
+    const char *close = memmem(d->text + s->at, line_end - s->at, "))", 2);
     size_t end = close ? (size_t)(close - d->text) : s->at + 2;
 
+    if (!close && line_end > s->numbers_open_until)
+        s->numbers_open_until = line_end; /* it is not looked for again on this line */
     for (s->at += 2; s->at < end;) {
         size_t length = shell_name_length(d, s->at);
         if (length > 0 && d->text[s->at - 1] != '$')

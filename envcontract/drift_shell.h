@@ -58,6 +58,7 @@ struct shell {
     size_t pending_count;
     struct shell_heredoc heredocs[SHELL_MAX_HEREDOCS];
     size_t heredoc_count;
+    size_t numbers_open_until; /* no (( is closed before that place */
 };
 
 /* ---- drift_words.c -------------------------------------------------------------------------- */
