@@ -302,6 +302,9 @@ def plants() -> Iterator[Tuple[str, Plant, int, str]]:
     yield ("a variable that the environment lacks",
            lambda checkout: checkout.change("dev.env", "SESSION_SECRET=", "SESION_SECRET="), 1,
            "SESSION_SECRET")
+    yield ("a name in the code that the contract does not declare",
+           lambda checkout: checkout.change("app/settings.py", 'get("REDIS_URL")', 'get("REDIS_ULR")'), 1,
+           "REDIS_ULR")
     yield ("a revision whose parent is gone",
            lambda checkout: next(checkout.path.glob("alembic/versions/*_tags.py")).unlink(), 1,
            "27ce8460ab9f")
