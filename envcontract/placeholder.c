@@ -139,10 +139,11 @@ static bool has_shell_reference(const char *bytes, size_t length)
     return false;
 }
 
-/* $(NAME) anywhere: Kubernetes leaves it so where it knows no such variable. */
+/* $(NAME) anywhere: Kubernetes leaves it so where it knows no such variable. In small letters it is
+ * rather a shell's. */
 static bool has_kubernetes_reference(const char *bytes, size_t length)
 {
-    static const char letters[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_";
+    static const char letters[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_";
     const char *end = bytes + length;
     for (const char *at = bytes; (at = memmem(at, (size_t)(end - at), "$(", 2)); at += 2) {
         const char *c = at + 2;

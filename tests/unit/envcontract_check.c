@@ -276,7 +276,7 @@ static void what_is_still_a_reference_is_unresolved(void **state)
     static const char *const fine[] = {"vaults", "env",    "$NAME",     "${",       "${}",
                                        "${a b}", "a}${b",  "file:///x", "${{ x }}", "pa$$word",
                                        "${A:-b", "${a:b}", "${A:",      "$(",       "$()",
-                                       "$(a b)", "$(A",    "(A)",       "op:/"};
+                                       "$(id)",  "$(a b)", "$(A",       "(A)",      "op:/"};
     for (size_t i = 0; i < ARRAY_LEN(unresolved); i++)
         if (!placeholder_unresolved(unresolved[i], strlen(unresolved[i])))
             fail_msg("'%s' is unresolved", unresolved[i]);
