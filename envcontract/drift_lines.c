@@ -171,7 +171,7 @@ static size_t dotenv_value_end(const struct drift *d, size_t at)
 void drift_read_dotenv(struct drift *d)
 {
     for (size_t at = 0; at < d->length;) {
-        size_t start = at + strspn(d->text + at, " \t\r\xef\xbb\xbf"), end = lex_line_end(d, at);
+        size_t start = at + strspn(d->text + at, " \t\r"), end = lex_line_end(d, at);
         if (str_starts(d->text + start, "export "))
             start += strlen("export ");
         size_t length = shell_name_length(d, start), behind = start + length;

@@ -66,7 +66,7 @@ static size_t opening_brace(const struct drift *d, size_t i)
 }
 
 /* The names between the braces at tokens OPEN and CLOSE: each one that begins an entry. */
-static void read_destructured(struct drift *d, size_t open, size_t close)
+static void read_destructured(struct drift *d, size_t open, size_t close, bool is_vites)
 {
     size_t depth = 0;
 
@@ -79,7 +79,8 @@ static void read_destructured(struct drift *d, size_t open, size_t close)
         bool begins = depth == 1 && (i == open || sign == ',');
         if (!begins || i + 1 >= close)
             continue;
-        if (d->tokens[i + 1].kind == TOKEN_NAME || d->tokens[i + 1].kind == TOKEN_STRING)
+        bool is_name = d->tokens[i + 1].kind == TOKEN_NAME || d->tokens[i + 1].kind == TOKEN_STRING;
+        if (is_name && !(is_vites && is_of_vite(d, i + 1)))
             add_token(d, i + 1);
         else if (token_is(d, i + 1, '['))
             drift_add_computed(d, d->tokens[i + 1].start);
@@ -101,7 +102,7 @@ static void read_index(struct drift *d, size_t i, bool is_deleted)
 }
 
 /* `env = process.env`: another name for it. `{A} = process.env`: names of it. EQUALS is the sign. */
-static void read_assignment(struct script_names *names, size_t equals)
+static void read_assignment(struct script_names *names, size_t equals, bool is_vites)
 {
     struct drift *d = names->d;
 
@@ -110,7 +111,7 @@ static void read_assignment(struct script_names *names, size_t equals)
     if (token_is(d, equals - 1, '}')) {
         size_t open = opening_brace(d, equals - 1);
         if (token_is(d, open, '{'))
-            read_destructured(d, open, equals - 1);
+            read_destructured(d, open, equals - 1, is_vites);
     } else if (d->tokens[equals - 1].kind == TOKEN_NAME && names->count < MAX_BOUND &&
                !(equals > 1 && token_is(d, equals - 2, '.'))) {
         names->starts[names->count] = d->tokens[equals - 1].start;
@@ -138,7 +139,7 @@ static void read_env(struct script_names *names, size_t first, size_t end, bool 
                d->tokens[first - 2].kind == TOKEN_STRING) {
         add_token(d, first - 2);
     } else if (first > 0 && token_is(d, first - 1, '=')) {
-        read_assignment(names, first - 1);
+        read_assignment(names, first - 1, is_vites);
     }
 }
 

@@ -3,7 +3,7 @@
  *   $X  ${X}  ${X:-default}  ${X:?}  also in "…", $(…), `…` and here-documents
  *
  * and not what it sets itself: by NAME=, for, read, local, …; a name that it sets later counts when
- * it is asked for in a way that allows for its absence (${X:-…}) or on the way to its own value
+ * it is asked for in a way that allows for its absence (${X:-…}, [ -z "$X" ]) or on the way to its own value
  * (X="$X more"). Comments, '…' and quoted here-documents are text. POSIX gives upper case to the
  * environment: a name with a small letter counts only when it is declared. */
 #include "envcontract/drift_shell.h"
@@ -39,8 +39,8 @@ static void pop(struct shell *s)
 
 /* ---- $ -------------------------------------------------------------------------------------- */
 
-/* ${…} at s->at, its brace: the name, then what is made of it is read as a level of its own. */
-static void read_brace(struct shell *s)
+/* ${…} at s->at, its brace (TESTED: by -z or -n): the name, then what is made of it is read as a level of its own. */
+static void read_brace(struct shell *s, bool tested)
 {
     const struct drift *d = s->d;
     size_t at = s->at + 1;
@@ -53,13 +53,24 @@ static void read_brace(struct shell *s)
         behind += byte_at(s, behind) == ':';
         char form = byte_at(s, behind);
         bool is_asked = form != '\0' && strchr("-=?+", form);
-        shell_reads(s, at, length, is_asked);
+        shell_reads(s, at, length, is_asked || tested);
         if (is_asked && form == '=')
             shell_sets(s, at, length);
         if (mark == '!' && byte_at(s, at + length) == '}')
             drift_add_computed(s->d, at);
     }
     (void)push(s, SHELL_BRACE); /* too deep: its rest is text */
+}
+
+/* Whether the dollar at s->at is what `-z` or `-n` looks at: -z $X, -z "$X". */
+static bool is_tested(const struct shell *s)
+{
+    const char *text = s->d->text;
+    size_t at = s->at;
+
+    at -= at > 0 && text[at - 1] == '"';
+    return at >= 3 && text[at - 1] == ' ' && (text[at - 2] == 'z' || text[at - 2] == 'n') &&
+           text[at - 3] == '-';
 }
 
 /* What follows a dollar, which s->at is at. */
@@ -69,11 +80,12 @@ static void read_dollar(struct shell *s)
     size_t length = shell_name_length(s->d, s->at + 1);
 
     if (length > 0) {
-        shell_reads(s, s->at + 1, length, false);
+        shell_reads(s, s->at + 1, length, is_tested(s));
         s->at += 1 + length;
     } else if (next == '{') {
+        bool tested = is_tested(s);
         s->at++;
-        read_brace(s);
+        read_brace(s, tested);
     } else if (next == '(' && byte_at(s, s->at + 2) == '(') {
         (void)push(s, SHELL_NUMBERS); /* too deep: text */
         s->at += 3;

@@ -114,9 +114,11 @@ static void say_what_is_not_known(struct drift *d)
 void drift_read_text(struct drift *d, drift_reader *reader, const char *path, const char *text,
                      size_t length)
 {
+    size_t mark = length >= 3 && memcmp(text, "\xef\xbb\xbf", 3) == 0 ? 3 : 0; /* of UTF-8 */
+
     d->file = path;
-    d->text = text;
-    d->length = length;
+    d->text = text + mark;
+    d->length = length - mark;
     d->line_start = 0;
     d->line_at = 1;
     d->computed = 0;

@@ -68,6 +68,7 @@ static void python_reads_by_every_name_of_the_environment(void **state)
     (void)state;
     static const struct sample samples[] = {
         {"import os\nos.environ['A']\nos.environ.get(\"B\", 'x')\nos.getenv('C')\n", "A B C"},
+        {"\xef\xbb\xbfimport os\nos.environ['A']\n", "A"},
         {"import os, sys\nx = os.environ.pop('A') or os.environ.setdefault('B', '1')\n", "A B"},
         {"import sys, os as o\no.environ['A']; o.getenv('B')\n", "A B"},
         {"import os.path\nos.environ['A']\n", "A"},
@@ -165,6 +166,7 @@ static void script_reads_by_every_name_of_the_environment(void **state)
          "A B C D E"},
         {"const {A, B: b, C = 'x', 'D': d, ...rest} = process.env;", "A B C D"},
         {"const {\n  A, // one\n  B = {x: 1},\n} = process.env as Env", "A B"},
+        {"const {VITE_A, MODE} = import.meta.env", "VITE_A"},
         {"import.meta.env.VITE_A; import.meta.env.MODE; import.meta.env.PROD", "VITE_A"},
         {"const env = process.env;\nenv.A; env['B']; x.env.C", "A B"},
         {"import { env as e } from 'node:process'\ne.A", "A"},
@@ -206,6 +208,9 @@ static void shell_reads_what_it_does_not_set(void **state)
         {"PORT=${PORT:-8000}\necho $PORT\n", "PORT"},
         {"A=\"$A more\"; echo $A; B=$(echo $B); C=`echo $C`\n", "A B C"},
         {": \"${A:=1}\"; echo $A\n", "A"},
+        {"[ -z \"$A\" ] && A=1; [[ -n ${B} ]] || B=2; if test -z $C; then C=3; fi; [ $D = 1 ]; "
+         "D=1\n",
+         "A B C"},
         {"f() { local X=1; echo $X $Y; }\nY=2\n", ""},
         {"export A B=1; echo $A $B\n", "A"},
         {"IFS=: read -r A B; while read -r C; do echo $A $B $C; done\n", ""},
