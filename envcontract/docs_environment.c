@@ -249,6 +249,14 @@ static bool reads_from(struct docs_look *look, size_t profile, enum ref_kind kin
     return found;
 }
 
+static void need_store(struct docs_look *look, struct needs *n, size_t profile)
+{
+    need(look, n, profile, "AGENT_SEALED_KEY_FILE",
+         "the key of the sealed store; without it `agent/sealed.key` in the user's settings");
+    need(look, n, profile, "AGENT_SEALED",
+         "not needed; the sealed store, where it is not `sealed.json` beside the contract");
+}
+
 /* The variable that chooses the profile. */
 static void need_profile(struct docs_look *look, struct needs *n)
 {
@@ -281,6 +289,8 @@ static void write_bootstrap(struct docs_look *look)
              "working folder");
         if (reads_from(look, i, REF_VAULT))
             need_vault(look, &n, i, vault);
+        if (reads_from(look, i, REF_SEALED))
+            need_store(look, &n, i);
     }
     docs_say(&w,
              "What has to be there before anything can be fetched. `agent run` keeps Vault's own "
