@@ -1,11 +1,14 @@
 """`agent check --drift`: the contract against the code and files around it, and against a real OpenBao."""
 from __future__ import annotations
 
+import ast
+import os
 import re
 import shutil
 import urllib.error
 import urllib.request
-from typing import Any, Dict, List, Mapping, Optional, Tuple
+from pathlib import Path
+from typing import Any, Dict, List, Mapping, Optional, Set, Tuple
 
 from tests.lib.agent import Result
 from tests.lib.case import ACME, Case, lacks
@@ -152,6 +155,66 @@ def test_text_ends_with_what_was_looked_at(case: Case) -> None:
     Project(case).contract({"A": TEXT})
     result = case.agent("check", "--env-only", "--drift", "code").expect(0)
     assert result.stdout == "contract.json: 1 variable declared, 1 file read\n", result.stdout
+
+
+def names_by_ast(text: bytes) -> Set[str]:
+    """The names that Python's own parser finds in code: read from os.environ, by whatever name, or by getenv."""
+    tree = ast.parse(text)
+    called = {"environ": set(), "getenv": set()}  # type: Dict[str, Set[str]]
+    for node in ast.walk(tree):
+        if isinstance(node, ast.ImportFrom) and node.module == "os":
+            for alias in node.names:
+                called.get(alias.name, set()).add(alias.asname or alias.name)
+        if isinstance(node, ast.Assign) and isinstance(node.value, ast.Attribute) and \
+                ast.unparse(node.value) == "os.environ":
+            called["environ"] |= {ast.unparse(target) for target in node.targets}
+
+    def means(node: ast.AST, what: str) -> bool:
+        if isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name):
+            return node.value.id == "os" and node.attr in (what, what + "b")
+        return isinstance(node, ast.Name) and node.id in called[what]
+
+    found: Set[Any] = set()
+    for node in ast.walk(tree):
+        key: Optional[ast.AST] = None
+        if isinstance(node, ast.Subscript) and isinstance(node.ctx, ast.Load) and means(node.value, "environ"):
+            key = node.slice
+        elif isinstance(node, ast.Call) and node.args:
+            function = node.func
+            if means(function, "getenv") or (
+                    isinstance(function, ast.Attribute) and function.attr in ("get", "pop", "setdefault")
+                    and means(function.value, "environ")):
+                key = node.args[0]
+        elif isinstance(node, ast.Compare) and isinstance(node.ops[0], (ast.In, ast.NotIn)) and \
+                means(node.comparators[0], "environ"):
+            key = node.left
+        if isinstance(key, ast.Constant):
+            found.add(key.value.decode() if isinstance(key.value, bytes) else key.value)
+    return {name for name in found if isinstance(name, str) and re.fullmatch(r"[A-Za-z_]\w*", name, re.ASCII)}
+
+
+def test_python_is_read_as_its_own_parser_reads_it(case: Case) -> None:
+    library = Path(os.__file__).parent
+    expected: Set[str] = set()
+    sources = [path for path in sorted(library.rglob("*.py"))
+               if not {"test", "site-packages"} & set(path.relative_to(library).parts)]
+    for number, source in enumerate(sources):
+        text = source.read_bytes()
+        if (b"environ" not in text and b"getenv" not in text) or len(text) > 100000:
+            continue
+        try:
+            expected |= names_by_ast(text)
+        except (SyntaxError, ValueError):
+            continue  # the library's tests have files that are wrong on purpose
+        (case.folder / "code").mkdir(exist_ok=True)
+        (case.folder / "code" / f"{number}.py").write_bytes(text)
+    Project(case).contract({})
+    found = {p[0] for p in problems(drift(case, "--env-only").expect(1)) if p[1] == "unknown"}
+    assert len(expected) > 30 and found <= expected, found - expected
+    case.say(f"{len(expected)} names, of which {len(found)} are nobody's")
+    Project(case).contract({name: TEXT for name in expected - found})
+    unused = {p[0] for p in problems(drift(case, "--env-only").expect(1)) if p[1] == "drift"}
+    assert not (expected - found) & unused, unused
 
 
 def test_the_example_has_no_drift(case: Case) -> None:
