@@ -291,20 +291,31 @@ static void say_unused(struct drift *d, size_t computed)
 
 /* ---- both ----------------------------------------------------------------------------------- */
 
+/* What the walk had to say, behind what is said of the contract. */
+static void say_notes(struct drift *d, const struct findings *notes)
+{
+    for (size_t i = 0; i < notes->count; i++)
+        findings_add(d->findings, &notes->list[i]);
+    d->no_memory = d->no_memory || notes->no_memory;
+    if (d->warnings > DRIFT_MAX_SHOWN)
+        findings_addf(d->findings, FINDING_WARNING, NULL, "drift", NULL, NULL,
+                      "%zu more warnings about files", d->warnings - DRIFT_MAX_SHOWN);
+}
+
 int drift_look(struct contract *contract, const char *const *folders, struct findings *findings,
                struct drift_counts *out, struct err *err)
 {
+    AUTO_FINDINGS notes = FINDINGS_INIT;
     AUTO_DRIFT d = {0};
 
-    if (drift_begin(&d, contract, findings, err) != 0)
+    if (drift_begin(&d, contract, &notes, err) != 0)
         return -1;
     for (const char *const *folder = folders; *folder; folder++)
         if (drift_walk(&d, *folder, err) != 0)
             return -1;
-    if (d.warnings > DRIFT_MAX_SHOWN)
-        findings_addf(findings, FINDING_WARNING, NULL, "drift", NULL, NULL,
-                      "%zu more warnings about files", d.warnings - DRIFT_MAX_SHOWN);
+    d.findings = findings;
     say_unused(&d, d.all_computed);
+    say_notes(&d, &notes);
     say_used(&d);
     findings_sort(findings);
     if (d.no_memory || d.document->no_memory)

@@ -63,9 +63,11 @@ static void a_name_that_is_read_must_be_declared(void **state)
     struct site s;
 
     site_begin(&s, "{'contract': 1, 'vars': {'PORT': {}, 'HOST': {}}}");
-    add_file(&s, "a.py", "import os\nos.environ['PORT']\nos.environ['PROT']\nos.environ['PROT']\n");
+    add_file(
+        &s, "a.py",
+        "import os\nos.environ['PORT']\nos.environ['PROT']\nos.environ['PROT']\nos.environ[x]\n");
     assert_int_equal(look(&s), 0);
-    assert_findings(&s, "HOST drift warning; PROT unknown error");
+    assert_findings(&s, "HOST drift warning; PROT unknown error; - drift warning");
     const struct finding *f = find_finding(&s.l, "does not declare it");
     assert_text_has(f->message, "is read here (and 1 more time)");
     assert_text_has(f->hint, "'PORT'");
