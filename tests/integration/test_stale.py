@@ -147,3 +147,16 @@ def test_leased_credentials_are_kept_by_what_leaves_them_alive(case: Case) -> No
     got = away.there("fetch").expect(0).stdout
     assert away.away("fetch").expect(0).stdout == got
     bao.request("PUT", f"sys/leases/revoke-prefix/{engine}")
+
+
+def test_explain_says_which_value_is_a_copy_and_how_old(case: Case) -> None:
+    away = Away(case)
+    away.there("fetch").expect(0)
+    fresh = away.there("fetch", "--explain", "--json").expect(0).json()["variables"][0]
+    assert (fresh["origin"], fresh["stale_age_s"]) == ("source", None), fresh
+    one = away.away("fetch", "--explain", "--json").expect(0).json()["variables"][0]
+    assert one["name"] == "V" and one["stale_age_s"] is not None and one["stale_age_s"] < 600, one
+    text = away.away("fetch", "--explain").expect(0)
+    assert not lacks(text.stdout, ["V", "stale copy", f"vault:{away.mount}/app#v"]), text
+    for said in (text.stdout, text.stderr):
+        assert away.value not in said
