@@ -96,7 +96,7 @@ def test_what_the_record_says_is_what_the_migrations_do(case: Case) -> None:
     gone = of("drop_rate_limit_hits")[0]
     assert (gone["destructive"], gone["reversible"], gone["lock"]) == ("yes", "no", "ACCESS EXCLUSIVE")
     label = of("paused_subscriptions")[0]
-    assert label["operation"] == "add_enum_value" and label["reversible"] == "no"
+    assert label["operation"] == "add_enum_value" and label["reversible"] == "yes"
     assert of("merge_subscriptions_and_tasks") == []
     assert [row["lock"] for row in of("teams")[:1]] == [""]
 

@@ -22,5 +22,20 @@ def upgrade() -> None:
 
 
 def downgrade() -> None:
-    # PostgreSQL cannot take a label away. It stays, and nothing uses it.
-    pass
+    # PostgreSQL cannot take a label away: a type without it takes the place of this one. An
+    # organisation that has the plan stops it here, which is right: somebody has to decide first.
+    op.execute("DROP VIEW org_overview")
+    op.execute("ALTER TYPE org_plan RENAME TO org_plan_with_enterprise")
+    op.execute("CREATE TYPE org_plan AS ENUM ('free', 'team', 'business')")
+    op.execute("ALTER TABLE orgs ALTER plan DROP DEFAULT, "
+               "ALTER plan TYPE org_plan USING plan::text::org_plan, "
+               "ALTER plan SET DEFAULT 'free'")
+    op.execute("DROP TYPE org_plan_with_enterprise")
+    op.execute("""
+        CREATE VIEW org_overview AS
+        SELECT o.id, o.slug, o.plan,
+               (SELECT count(*) FROM memberships m WHERE m.org_id = o.id) AS members,
+               (SELECT count(*) FROM projects p
+                 WHERE p.org_id = o.id AND p.archived_at IS NULL) AS open_projects
+          FROM orgs o
+    """)

@@ -20,5 +20,11 @@ def upgrade() -> None:
 
 
 def downgrade() -> None:
-    # PostgreSQL cannot take a label away. It stays, and nothing uses it.
-    pass
+    # PostgreSQL cannot take a label away: a type without it takes the place of this one. A paused
+    # subscription stops it here.
+    op.execute("ALTER TYPE subscription_status RENAME TO subscription_status_with_paused")
+    op.execute("CREATE TYPE subscription_status AS ENUM ('trialing', 'active', 'past_due', 'cancelled')")
+    op.execute("ALTER TABLE subscriptions ALTER status DROP DEFAULT, "
+               "ALTER status TYPE subscription_status USING status::text::subscription_status, "
+               "ALTER status SET DEFAULT 'trialing'")
+    op.execute("DROP TYPE subscription_status_with_paused")
