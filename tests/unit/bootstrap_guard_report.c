@@ -291,8 +291,9 @@ static void json_has_the_fields_of_the_specification(void **state)
     AUTO_BUF out = BUF_INIT(SAMPLE_OUTPUT_BYTES);
     say("different", "json", &out);
     const char *text = buf_text(&out);
-    assert_text_has(text, "{\"equal\":false,\"strict\":false,\"paths\":{\"a\":{\"ok\":true,\"ran\":true,"
-                          "\"duration_ms\":2300,\"error\":null,\"output\":null},\"b\":{");
+    assert_text_has(text,
+                    "{\"equal\":false,\"strict\":false,\"paths\":{\"a\":{\"ok\":true,\"ran\":true,"
+                    "\"duration_ms\":2300,\"error\":null,\"output\":null},\"b\":{");
     assert_text_has(text, "\"differences\":[{\"kind\":\"column\",\"class\":\"semantic\",\"object\":"
                           "\"public.orders.total\",\"a\":\"numeric(10,2) not null\",\"b\":"
                           "\"numeric(12,2) not null\",\"revision\":\"8d3f0c51\","
