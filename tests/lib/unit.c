@@ -7,6 +7,7 @@
 #include <stddef.h>
 #include <stdint.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 void assert_text_has(const char *text, const char *part)
@@ -33,4 +34,10 @@ const char *ignored_signals(void)
         fail_msg("/proc/self/status has no SigIgn");
     (void)fclose(status);
     return line;
+}
+
+void skip_under_valgrind(void)
+{
+    if (getenv("AGENT_UNDER_VALGRIND"))
+        skip();
 }

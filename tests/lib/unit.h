@@ -13,6 +13,9 @@
 void assert_text_has(const char *text, const char *part);
 void assert_text_lacks(const char *text, const char *part);
 
+/* Skip a test that measures memory where valgrind would be what is measured (tests/lib/valgrind.sh). */
+void skip_under_valgrind(void);
+
 /* "SigIgn:\t...\n" of this process: whoever started the tests may have had signals ignored (a shell does
  * for what it puts into the background). Valid until the next call. */
 const char *ignored_signals(void);

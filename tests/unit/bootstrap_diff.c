@@ -380,6 +380,7 @@ enum { MAX_KIB = 64 * 1024 };
 static void a_thousand_tables_fit_into_64_mib(void **state)
 {
     (void)state;
+    skip_under_valgrind();
     struct err err = ERR_INIT;
     AUTO_CATALOG a = CATALOG_INIT, b = CATALOG_INIT;
     struct differences d = {0};

@@ -476,6 +476,7 @@ static void positions_count_characters(void **state)
 static void big_data_costs_little_more_than_its_size(void **state)
 {
     (void)state;
+    skip_under_valgrind();
     enum { SIZE = 50 * 1000 * 1000 };
     static const char row[] = "INSERT INTO t VALUES (1);\n";
     pid_t child = fork();
