@@ -11,6 +11,7 @@ from tests.lib.case import Case
 from tests.lib.cutter import DOWN, UP, Cutter
 from tests.lib.postgres import server_user
 from tests.lib.processes import Program, free_port, listening, plain_environment, wait_until
+from tests.lib.project import URL_VARIABLE
 from tests.lib.servers import quote_name
 
 LONG = bool(os.environ.get("AGENT_LONG"))
@@ -251,3 +252,17 @@ def test_verify_says_why_it_can_print_no_schema(case: Case) -> None:
                              password=project.database.owner.password)
     done = case.agent("verify", "--schema", env={**project.env, "DATABASE_URL": url})
     assert done.code != 0 and "nosuch" in done.stderr and done.stdout == "", done
+
+
+def test_what_a_command_said_ahead_of_its_turn_is_shown_without_secrets(case: Case) -> None:
+    project = Guarded(case, own_server(case))
+    token = case.canaries.new("token")
+    project.folder.write("emit.sh", 'echo "token $TOKEN" >&2\necho "CREATE TABLE t (i nosuchtype);"\n')
+    project.database_contract(
+        {"emit": ["sh", "emit.sh"]}, migrate=UPGRADE, env=["TOKEN"],
+        variables={"SERVER_URL": {**URL_VARIABLE, "expose": "agent"},
+                   "TOKEN": {"secret": True, "source": "env"}},
+        sections={"guard": {"server": "SERVER_URL"}})
+    path = project.report(1, TOKEN=token)["paths"]["b"]
+    assert "nosuchtype" in path["error"], path
+    assert "emit.sh" in path["output"] and "token ***" in path["output"], path
