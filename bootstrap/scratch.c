@@ -146,11 +146,13 @@ int scratch_connect(const struct scratch *scratch, const char *name, int64_t dea
 
 /* ---- what earlier runs left -------------------------------------------------------------------------- */
 
-/* Scratch databases whose run nobody holds the lock of. The number is in the name. */
+/* Scratch databases whose run nobody holds the lock of. The number is in the name. One that was being
+ * made when its run was killed has no comment yet. */
 static const char leftovers_sql[] =
     "SELECT d.datname FROM pg_catalog.pg_database d\n"
     "WHERE d.datname ~ '^" NAME_PREFIX "[0-9a-f]{8}_[a-z]+$'\n"
-    " AND pg_catalog.shobj_description(d.oid, 'pg_database') LIKE '" SCRATCH_COMMENT_PREFIX "%%'\n"
+    " AND COALESCE(pg_catalog.shobj_description(d.oid, 'pg_database'),\n"
+    "  '" SCRATCH_COMMENT_PREFIX "') LIKE '" SCRATCH_COMMENT_PREFIX "%%'\n"
     " AND NOT EXISTS (SELECT FROM pg_catalog.pg_locks l WHERE l.locktype = 'advisory'\n"
     "  AND l.classid = %d AND l.objid::pg_catalog.int8 =\n"
     "   ('x' || pg_catalog.substr(d.datname, 13, 8))::pg_catalog.bit(32)::pg_catalog.int8)\n"
