@@ -64,6 +64,14 @@ _FETCH = (
     "that held a secret is wiped.")
 _START = (
     "A few page faults more than the floor; seen where the machine is busy (see the CPU column).")
+_GUARD = (
+    "Bound by the processors: six starts of Python in all and a server, twice the work of the slower "
+    "path's commands (the CPU column), on two cores; whatever else runs takes from the second one, "
+    "which those commands do not need.")
+_CATALOG = (
+    "The server's own work: most of it is pg_get_constraintdef, pg_get_indexdef and format_type for "
+    "each object, on one processor; the load of the machine is in it as it is.")
+_AUDIT = "Nearly all of it is the offline command itself (the CPU column)."
 
 # By the key of a row; printed only while its target is in fact missed.
 NOTES: Dict[str, str] = {
@@ -72,5 +80,6 @@ NOTES: Dict[str, str] = {
     "bootstrap-100-0": _CONSTANT, "bootstrap-1000-0": _CONSTANT,
     "bootstrap-100-20": _ROUND_TRIPS, "bootstrap-1000-20": _ROUND_TRIPS,
     "herd-0": _HERD, "herd-20": _HERD,
+    "guard": _GUARD, "catalog": _CATALOG, "audit": _AUDIT,
     "cpu-100": _CPU, "cpu-1000": _CPU,
 }
