@@ -281,6 +281,10 @@ static int in_transaction(struct run *run, struct db **db, enum outcome *outcome
         return lock_rollback(run, *db, err) == 0 ? command_migrate(run, db, outcome, err) : -1;
     if (go && turn.had)
         return make(run, db, &look, outcome, err);
+    if (go && lock_learn_holder(run, *db, err) != 0) {
+        lock_leave(run, *db);
+        return commit_try_again(run, db_is_lost(*db), outcome, err);
+    }
     lock_leave(run, *db);
     if (go) {
         lock_say_busy(run, &turn);

@@ -183,6 +183,9 @@ MUST_USE int lock_begin(struct run *run, struct db *db, struct turn *turn, struc
 /* The lock and another look, in that transaction, where it was not tried for. */
 MUST_USE int lock_try(struct run *run, struct db *db, struct turn *turn, struct look *look,
                       struct err *err);
+/* Ask who has the lock, when waiting takes long or little time is left: the views that know it cost
+ * more than all else in a poll. */
+MUST_USE int lock_learn_holder(struct run *run, struct db *db, struct err *err);
 /* Whether somebody has the lock: a poll, with next to no work for the server. */
 MUST_USE int lock_probe(struct run *run, struct db *db, bool *held, struct err *err);
 /* The same lock for the session (create.command, migrate), and a look. */

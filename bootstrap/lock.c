@@ -226,13 +226,11 @@ int lock_session(struct run *run, struct db *db, struct turn *turn, struct look 
     return turn->had ? 0 : ask_for_holder(run, db, turn->holder, err);
 }
 
-/* Asked for when waiting takes long, or when little time is left: the views that know it cost more
- * than all else in a poll. */
-static int learn_holder(struct run *run, struct db *db, struct err *err)
+int lock_learn_holder(struct run *run, struct db *db, struct err *err)
 {
-    int64_t now = clock_now_ms(), share = (run->lock_deadline_ms - run->busy_since_ms) / 4;
-    int64_t patience = share < HOLDER_ASKED_MS ? share : HOLDER_ASKED_MS;
-    if (now - run->busy_since_ms < patience || now < run->ask_holder_ms)
+    int64_t now = clock_now_ms(), since = run->busy_since_ms ? run->busy_since_ms : now;
+    bool may_be_the_last_try = run->lock_deadline_ms - now < HOLDER_ASKED_MS;
+    if (!may_be_the_last_try && (now - since < HOLDER_ASKED_MS || now < run->ask_holder_ms))
         return 0;
     run->ask_holder_ms = now + HOLDER_AGAIN_MS;
     return ask_for_holder(run, db, run->holder, err);
@@ -257,7 +255,7 @@ int lock_probe(struct run *run, struct db *db, bool *held, struct err *err)
         read_turn(&results.list[0], &turn);
     db_results_free(&results);
     *held = turn.tried && !turn.had;
-    return *held ? learn_holder(run, db, err) : 0;
+    return *held ? lock_learn_holder(run, db, err) : 0;
 }
 
 void lock_say_busy(struct run *run, const struct turn *turn)
