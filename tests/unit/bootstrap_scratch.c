@@ -105,6 +105,27 @@ static const char *made(struct scratch *scratch, const char *what, const char *t
     return name;
 }
 
+/* How many databases were found to be left over. Folders of ephemeral servers may be, too: anybody's
+ * on this machine. */
+static size_t databases_left(const struct scratch *scratch)
+{
+    size_t count = 0;
+
+    for (size_t i = 0; i < scratch->leftovers.count; i++)
+        count += strncmp(scratch->leftovers.list[i], "database ", strlen("database ")) == 0;
+    return count;
+}
+
+/* The first of them. */
+static const char *database_left(const struct scratch *scratch)
+{
+    for (size_t i = 0; i < scratch->leftovers.count; i++) {
+        if (strncmp(scratch->leftovers.list[i], "database ", strlen("database ")) == 0)
+            return scratch->leftovers.list[i];
+    }
+    return "none";
+}
+
 static void a_scratch_database_is_empty_marked_and_dropped_at_the_end(void **state)
 {
     struct given g = given(false);
@@ -125,7 +146,7 @@ static void a_scratch_database_is_empty_marked_and_dropped_at_the_end(void **sta
     closed(&scratch);
 
     struct scratch later = opened(&g);
-    assert_int_equal(later.leftovers.count, 0);
+    assert_int_equal(databases_left(&later), 0);
     const char *own = made(&later, "a", NULL);
     ask(&later, own, "SELECT count(*) FROM pg_database WHERE datname LIKE 'agent\\_guard\\_%'",
         text, sizeof(text));
@@ -171,15 +192,15 @@ static void what_a_killed_run_left_is_found_and_what_is_in_use_is_not(void **sta
     (void)state;
     (void)snprintf(name, sizeof(name), "%s", made(&killed, "b", NULL));
     struct scratch beside = opened(&g);
-    assert_int_equal(beside.leftovers.count, 0);
+    assert_int_equal(databases_left(&beside), 0);
     closed(&beside);
     names_release(&killed.databases); /* as if nobody came to drop them */
     closed(&killed);
 
     struct scratch later = opened(&g);
     (void)snprintf(text, sizeof(text), "database '%s'", name);
-    assert_int_equal(later.leftovers.count, 1);
-    assert_string_equal(later.leftovers.list[0], text);
+    assert_int_equal(databases_left(&later), 1);
+    assert_string_equal(database_left(&later), text);
     closed(&later);
     (void)snprintf(text, sizeof(text), "DROP DATABASE %s", name);
     pg_sql(pg, "postgres", text);
