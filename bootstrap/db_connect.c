@@ -63,37 +63,6 @@ int db_library_open(struct err *err)
     return 0;
 }
 
-/* ---- the environment, without PG* while libpq reads it ------------------------------------------- */
-
-struct hidden_environment {
-    char **ours, **shown;
-};
-
-static int environment_hide(struct hidden_environment *hidden, struct err *err)
-{
-    size_t count = 0, kept = 0;
-    while (environ && environ[count])
-        count++;
-    char **shown = mem_new(count + 1, sizeof(*shown));
-    if (!shown)
-        return err_nomem(err);
-    for (size_t i = 0; i < count; i++)
-        if (!str_starts(environ[i], "PG"))
-            shown[kept++] = environ[i];
-    *hidden = (struct hidden_environment){.ours = environ, .shown = shown};
-    environ = shown;
-    return 0;
-}
-
-static void environment_show(struct hidden_environment *hidden)
-{
-    if (!hidden->shown)
-        return;
-    environ = hidden->ours;
-    free(hidden->shown);
-    *hidden = (struct hidden_environment){0};
-}
-
 /* ---- one attempt at one address ------------------------------------------------------------------ */
 
 struct attempt {
@@ -215,10 +184,10 @@ static int attempt_timed_out(const struct attempt *a, struct err *err)
 int db_start(struct db *db, const struct db_params *params, struct err *err)
 {
     struct hidden_environment hidden = {0};
-    if (environment_hide(&hidden, err) != 0)
+    if (db_environment_hide(&hidden, err) != 0)
         return -1;
     db->conn = pq.PQconnectStartParams(params->keywords, params->values, 0);
-    environment_show(&hidden);
+    db_environment_show(&hidden);
     if (!db->conn)
         return err_nomem(err);
     /* Only the verbose form has the SQLSTATE of a connection that fails. */
@@ -231,10 +200,10 @@ int db_start(struct db *db, const struct db_params *params, struct err *err)
 int db_poll(struct db *db, PostgresPollingStatusType *wanted, struct err *err)
 {
     struct hidden_environment hidden = {0};
-    if (environment_hide(&hidden, err) != 0)
+    if (db_environment_hide(&hidden, err) != 0)
         return -1;
     *wanted = pq.PQconnectPoll(db->conn);
-    environment_show(&hidden);
+    db_environment_show(&hidden);
     return 0;
 }
 

@@ -222,3 +222,30 @@ int db_params_build(const struct db_target *target, const char *host, const char
     params = DB_PARAMS_INIT; /* moved */
     return 0;
 }
+
+/* ---- the environment, without PG* while libpq reads it ------------------------------------------- */
+
+int db_environment_hide(struct hidden_environment *hidden, struct err *err)
+{
+    size_t count = 0, kept = 0;
+    while (environ && environ[count])
+        count++;
+    char **shown = mem_new(count + 1, sizeof(*shown));
+    if (!shown)
+        return err_nomem(err);
+    for (size_t i = 0; i < count; i++)
+        if (!str_starts(environ[i], "PG"))
+            shown[kept++] = environ[i];
+    *hidden = (struct hidden_environment){.ours = environ, .shown = shown};
+    environ = shown;
+    return 0;
+}
+
+void db_environment_show(struct hidden_environment *hidden)
+{
+    if (!hidden->shown)
+        return;
+    environ = hidden->ours;
+    free(hidden->shown);
+    *hidden = (struct hidden_environment){0};
+}

@@ -23,4 +23,12 @@ MUST_USE int db_params_build(const struct db_target *target, const char *host, c
 /* The value of KEYWORD, or NULL; for tests and messages. */
 const char *db_params_get(const struct db_params *params, const char *keyword);
 
+/* The process's environment without PG*: libpq reads it while a connection is made, and addresses come
+ * from the URL alone. Not for two threads at once. Showing it again is safe after a failure, too. */
+struct hidden_environment {
+    char **ours, **shown;
+};
+MUST_USE int db_environment_hide(struct hidden_environment *hidden, struct err *err);
+void db_environment_show(struct hidden_environment *hidden);
+
 #endif
