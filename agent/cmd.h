@@ -41,7 +41,8 @@ struct invocation {
 
 struct command {
     const char *name, *arguments, *summary;
-    const char *details; /* a paragraph for `agent help NAME` */
+    const char *first_words; /* what its first word may be, "a|b|c"; NULL: anything */
+    const char *details;     /* a paragraph for `agent help NAME` */
     const struct opt *options;
     int (*run)(const struct invocation *call); /* returns the exit code */
 };

@@ -11,9 +11,10 @@ static void add_option_words(const struct opt *table, struct buf *out)
     }
 }
 
-static void add_choices(const struct opt *o, struct buf *out)
+/* "a|b|c" as words. */
+static void add_choices(const char *choices, struct buf *out)
 {
-    for (const char *c = o->choices; c && *c; c++)
+    for (const char *c = choices; c && *c; c++)
         buf_addc(out, *c == '|' ? ' ' : *c);
 }
 
@@ -47,7 +48,7 @@ static void bash_choices(const struct opt *table, const char *command, struct bu
             continue;
         }
         buf_adds(out, ") words='");
-        add_choices(o, out);
+        add_choices(o->choices, out);
         buf_adds(out, "' ;;\n");
     }
 }
@@ -94,8 +95,7 @@ static void write_bash(struct buf *out)
         buf_addf(out, "        %s) words='", (*c)->name);
         if (*c == &command_help)
             add_command_names(out);
-        if (*c == &command_completion)
-            buf_adds(out, " bash zsh fish");
+        add_choices((*c)->first_words, out);
         add_option_words((*c)->options, out);
         add_option_words(common_options_table, out);
         buf_adds(out, "' ;;\n");
@@ -142,7 +142,7 @@ static void zsh_option(const struct opt *o, const char *name, const char *joint,
     buf_addc(out, ']');
     if (o->kind == OPT_CHOICE) {
         buf_addf(out, ":%s:(", o->argument);
-        add_choices(o, out);
+        add_choices(o->choices, out);
         buf_addc(out, ')');
     } else if (o->argument) {
         buf_addf(out, ":%s:%s", o->argument, str_eq(o->argument, "FILE") ? "_files" : " ");
@@ -185,8 +185,11 @@ static void write_zsh(struct buf *out)
             buf_adds(out, " \\\n            '*::command:_normal'");
         if (*c == &command_graph)
             buf_adds(out, " \\\n            '1:path:_files'");
-        if (*c == &command_completion)
-            buf_adds(out, " \\\n            '1:shell:(bash zsh fish)'");
+        if ((*c)->first_words) {
+            buf_adds(out, " \\\n            '1:word:(");
+            add_choices((*c)->first_words, out);
+            buf_adds(out, ")'");
+        }
         if (*c == &command_help) {
             buf_adds(out, " \\\n            '1:command:(");
             add_command_names(out);
@@ -210,7 +213,7 @@ static void fish_options(const struct opt *table, const char *command, struct bu
             buf_adds(out, str_eq(o->argument, "FILE") ? " -r -F" : " -x");
         if (o->kind == OPT_CHOICE) {
             buf_adds(out, " -a '");
-            add_choices(o, out);
+            add_choices(o->choices, out);
             buf_addc(out, '\'');
         }
         buf_adds(out, " -d ");
@@ -228,14 +231,17 @@ static void write_fish(struct buf *out)
         str_add_shell(out, (*c)->summary, strlen((*c)->summary));
         buf_addc(out, '\n');
         fish_options((*c)->options, (*c)->name, out);
+        if ((*c)->first_words) {
+            buf_addf(out, "complete -c agent -n '__fish_seen_subcommand_from %s' -a '", (*c)->name);
+            add_choices((*c)->first_words, out);
+            buf_adds(out, "'\n");
+        }
     }
     fish_options(common_options_table, NULL, out);
-    buf_adds(out,
-             "complete -c agent -n '__fish_seen_subcommand_from completion' -a 'bash zsh fish'\n"
-             "complete -c agent -n '__fish_seen_subcommand_from graph' -F\n"
-             "complete -c agent -n '__fish_seen_subcommand_from run' -a "
-             "'(__fish_complete_subcommand)'\n"
-             "complete -c agent -n '__fish_seen_subcommand_from help' -a '");
+    buf_adds(out, "complete -c agent -n '__fish_seen_subcommand_from graph' -F\n"
+                  "complete -c agent -n '__fish_seen_subcommand_from run' -a "
+                  "'(__fish_complete_subcommand)'\n"
+                  "complete -c agent -n '__fish_seen_subcommand_from help' -a '");
     add_command_names(out);
     buf_adds(out, "'\n");
 }
@@ -267,6 +273,7 @@ static const struct opt no_options[] = {{0}};
 const struct command command_completion = {
     .name = "completion",
     .arguments = "bash|zsh|fish",
+    .first_words = "bash|zsh|fish",
     .summary = "completion for a shell, to be sourced",
     .options = no_options,
     .run = completion_run,

@@ -233,6 +233,7 @@ static int seal_command(const struct invocation *call)
 
 const struct command command_seal = {
     .name = "seal",
+    .first_words = "init|set|get|list|rm|rekey|export",
     .arguments = "init | set NAME | get NAME | list | rm NAME... | rekey | export",
     .summary = "the sealed store: secrets in a file that can be committed",
     .details =

@@ -274,6 +274,10 @@ def test_bash_completes(case: Case) -> None:
     assert complete(case, "agent fetch -o con") == ["contract.json"]
     assert complete(case, "agent check --profile ") == []
     assert complete(case, "agent completion ")[:3] == ["bash", "zsh", "fish"]
+    assert complete(case, "agent seal re") == ["rekey"]
+    arguments = case.agent("help", "seal").expect(0).stdout.splitlines()[0]
+    operations = [part.split()[0] for part in arguments[len("agent seal "):].split(" | ")]
+    assert complete(case, "agent seal ")[:len(operations)] == operations
     assert complete(case, "agent help gr") == ["graph"]
     assert complete(case, "agent graph con") == ["contract.json"]
     assert complete(case, "agent run -- --") == []
