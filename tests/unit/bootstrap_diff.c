@@ -416,6 +416,30 @@ static void a_thousand_tables_fit_into_64_mib(void **state)
     differences_release(&d);
 }
 
+/* Adopting compares with a throwaway server, whose version may be another one. */
+static void another_server_version_is_said(void **state)
+{
+    (void)state;
+    struct err err = ERR_INIT;
+    AUTO_CATALOG a = CATALOG_INIT, b = CATALOG_INIT;
+    struct differences d = {0};
+    char line[256];
+    make("versions", "CREATE TABLE t (a int)");
+    read_catalog("versions", &a);
+    read_catalog("versions", &b);
+    assert_text_has(a.context, "PostgreSQL ");
+    const char *rest = strchr(strstr(a.context, "PostgreSQL ") + strlen("PostgreSQL "), '\n');
+    (void)snprintf(line, sizeof(line), "PostgreSQL 9.9%s", rest ? rest : "");
+    b.context = line;
+    if (catalog_compare(&a, &b, &(struct compare_options){0}, &d, &err) != 0)
+        fail_msg("%s", err.text);
+    assert_int_equal(d.count, 1);
+    assert_int_equal(d.list[0].class_, DIFFERENCE_COSMETIC); /* no reason to fail by itself */
+    assert_string_equal(d.list[0].object, "server and settings");
+    assert_text_has(d.list[0].b, "PostgreSQL 9.9");
+    differences_release(&d);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -430,6 +454,7 @@ int main(void)
         cmocka_unit_test(a_difference_names_the_revision_that_touched_it_last),
         cmocka_unit_test(what_is_not_compared_is_counted),
         cmocka_unit_test(another_version_of_an_extension_is_textual),
+        cmocka_unit_test(another_server_version_is_said),
         cmocka_unit_test(a_comparison_without_memory_is_a_named_error),
         cmocka_unit_test(settings_of_the_database_are_told_without_the_values_of_an_application),
     };
