@@ -263,10 +263,19 @@ static const char *match_one(const char *pattern, unsigned char c)
 
 bool str_glob(const char *pattern, const char *text, size_t length)
 {
+    uint64_t enough = UINT64_MAX;
+
+    return str_glob_within(pattern, text, length, &enough);
+}
+
+bool str_glob_within(const char *pattern, const char *text, size_t length, uint64_t *steps_left)
+{
     const char *behind_star = NULL;
     size_t at = 0, star_ends = 0; /* where in the text the last `*` ends, for now */
 
     while (at < length) {
+        if (*steps_left == 0 || --*steps_left == 0)
+            return false;
         if (*pattern == '*') {
             behind_star = ++pattern;
             star_ends = at;

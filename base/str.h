@@ -31,6 +31,9 @@ MUST_USE int str_to_go_bool(const char *text, bool *out);
  * that is not closed stands for itself. No backtracking beyond the last `*`: the time is at most the
  * product of both lengths, for any pattern. */
 bool str_glob(const char *pattern, const char *text, size_t length);
+/* The same in at most *STEPS_LEFT steps, which are taken off it. Where they run out it is 0, and the
+ * answer false, which says nothing. */
+bool str_glob_within(const char *pattern, const char *text, size_t length, uint64_t *steps_left);
 
 /* Damerau-Levenshtein nearest of NAMES (NULL-terminated), or NULL when none is near enough to be
  * worth proposing (more than a third of NAME's letters would have to change). Upper and lower case

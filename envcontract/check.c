@@ -4,6 +4,7 @@
 #include "base/str.h"
 #include "base/url.h"
 #include "envcontract/check.h"
+#include "envcontract/document.h"
 
 enum { EXPIRY_NOTICE_DAYS = 14 };
 
@@ -278,6 +279,16 @@ static void check_release(struct check *c)
     pattern_cache_release(&c->patterns);
 }
 
+static void check_conditions_ended(struct check *c)
+{
+    if (c->contract->document && c->contract->document->condition_steps_left == 0)
+        findings_addf(c->findings, FINDING_ERROR, NULL, "contract", NULL,
+                      "Give conditions fewer globs with '*', or shorter values.",
+                      "conditions take more than %llu steps on these values: what hangs on those "
+                      "beyond them was not looked at",
+                      CONDITION_MAX_STEPS);
+}
+
 int contract_check(const struct contract *contract, const struct contract_value *values,
                    struct findings *findings, struct err *err)
 {
@@ -287,6 +298,8 @@ int contract_check(const struct contract *contract, const struct contract_value 
                       .findings = findings,
                       .today = date_today(),
                       .steps_left = CHECK_MAX_STEPS};
+    if (contract->document)
+        contract->document->condition_steps_left = CONDITION_MAX_STEPS;
     for (size_t i = 0; i < contract->variable_count; i++)
         check_value(&c, &contract->variables[i], &values[i]);
     check_distinct(&c);
@@ -296,6 +309,7 @@ int contract_check(const struct contract *contract, const struct contract_value 
         check_fences(&c);
         check_authority(&c);
     }
+    check_conditions_ended(&c);
     say_more(&c);
     findings_sort(findings);
     return findings_check(findings, err);

@@ -186,13 +186,17 @@ static enum truth truth_of(bool holds)
     return holds ? TRUTH_YES : TRUTH_NO;
 }
 
-static bool matches(const char *const *globs, const char *text, size_t length)
+static enum truth matches(const struct contract *contract, const char *const *globs,
+                          const char *text, size_t length)
 {
+    uint64_t enough = UINT64_MAX; /* of a model that was put together by hand */
+    uint64_t *steps_left = contract->document ? &contract->document->condition_steps_left : &enough;
+
     for (; *globs; globs++) {
-        if (str_glob(*globs, text, length))
-            return true;
+        if (str_glob_within(*globs, text, length, steps_left))
+            return TRUTH_YES;
     }
-    return false;
+    return *steps_left > 0 ? TRUTH_NO : TRUTH_UNKNOWN;
 }
 
 enum truth value_is_there(const struct contract_variable *variable,
@@ -228,8 +232,9 @@ static enum truth test_value(const struct contract_condition *condition,
         return truth_of(set);
     if (condition->kind == CONDITION_UNSET)
         return truth_of(!set);
-    return truth_of(set && matches(condition->globs, secret_reveal(&value->bytes),
-                                   secret_length(&value->bytes)));
+    return set ? matches(contract, condition->globs, secret_reveal(&value->bytes),
+                         secret_length(&value->bytes))
+               : TRUTH_NO;
 }
 
 /* ALL is no when one is, yes when all are; ANY the other way round. */
@@ -264,8 +269,9 @@ enum truth condition_holds(const struct contract_condition *condition,
             return TRUTH_UNKNOWN;
         return truth_of(inner == TRUTH_NO);
     case CONDITION_PROFILE:
-        return truth_of(contract->profile &&
-                        matches(condition->globs, contract->profile, strlen(contract->profile)));
+        return contract->profile ? matches(contract, condition->globs, contract->profile,
+                                           strlen(contract->profile))
+                                 : TRUTH_NO;
     case CONDITION_SET:
     case CONDITION_UNSET:
     case CONDITION_MATCHES:

@@ -83,6 +83,7 @@ struct contract_document {
     struct document_file files[1 + CONTRACT_MAX_INCLUDES];
     size_t file_count;
     size_t bytes_left, values_left, nearest_left, patterns_left, looks_left, source_bytes_left;
+    uint64_t condition_steps_left; /* of holding values against conditions' globs, in one pass */
     size_t problems, warnings;
     struct findings *findings; /* the caller's, while a call runs */
     const char *looking_at;    /* the variable on whose behalf a node of `base` is looked at */

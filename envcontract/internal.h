@@ -143,6 +143,10 @@ unsigned contract_type_constraints(enum contract_type type); /* contract_constra
 
 enum truth { TRUTH_NO, TRUTH_YES, TRUTH_UNKNOWN };
 
+/* Steps of conditions' globs over values in one pass (contract_check), half a second of them: honest
+ * ones take some ten for each condition. What is beyond them is unknown, and an error. */
+#define CONDITION_MAX_STEPS (100ULL * 1000 * 1000)
+
 /* VALUES are parallel to contract->variables. Unknown where it hangs on a variable that was not
  * resolved. The profile is contract->profile. */
 enum truth condition_holds(const struct contract_condition *condition,

@@ -109,6 +109,7 @@ int contract_select(struct contract *contract, const char *wanted, const char *f
     arena_release(&d->selected);
     d->findings = findings;
     d->source_bytes_left = CONTRACT_MAX_SOURCE_BYTES;
+    d->condition_steps_left = CONDITION_MAX_STEPS;
     contract->profile = profile;
     contract->profile_is_strict = false;
     for (const char *const *strict = d->strict_profiles; profile && strict && *strict; strict++)

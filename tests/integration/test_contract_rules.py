@@ -325,3 +325,12 @@ def test_a_hundred_thousand_names_are_looked_up_and_compared(case: Case) -> None
     found = [one["rule"] for one in problems(result)]
     assert found.count("distinct") == 1000 and found.count("unknown") == 1001, found[:10]
     assert "9000 more of groups, rules, fences" in result.stdout
+
+
+def test_conditions_that_would_take_for_ever_are_an_error(case: Case) -> None:
+    variables = ", ".join(f'"V{index}": {{"required": {{"A": "*{index}*aaaaaaab"}}}}' for index in range(20_000))
+    case.folder.write("contract.json", '{"contract": 1, "vars": {"A": {}, ' + variables + "}}")
+    case.folder.write("app.env", "A=" + "1234567890" + "a" * (2 * MIB) + "\n")
+    result = case.make_agent("release").run("check", "--json", "--env-file", "app.env").expect(1)
+    found = [one["message"] for one in problems(result) if one["rule"] == "contract"]
+    assert len(found) == 1 and "conditions take more than 100000000 steps" in found[0], found

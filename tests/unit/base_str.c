@@ -275,6 +275,19 @@ static void globs_match_the_whole_text(void **state)
     assert_false(str_glob("a", "a\0", 2));
 }
 
+static void a_glob_stops_where_its_steps_end(void **state)
+{
+    uint64_t steps = 100;
+
+    (void)state;
+    assert_true(str_glob_within("a*c", "abbbc", 5, &steps));
+    assert_in_range(steps, 80, 99);
+    steps = 3;
+    assert_false(str_glob_within("a*c", "abbbc", 5, &steps));
+    assert_int_equal(steps, 0);
+    assert_false(str_glob_within("*", "a", 1, &steps)); /* none left is none left */
+}
+
 static void a_glob_of_many_stars_does_not_explode(void **state)
 {
     (void)state;
@@ -373,6 +386,7 @@ int main(void)
         cmocka_unit_test(go_durations_are_read_as_vault_reads_them),
         cmocka_unit_test(go_booleans_are_the_twelve_words),
         cmocka_unit_test(globs_match_the_whole_text),
+        cmocka_unit_test(a_glob_stops_where_its_steps_end),
         cmocka_unit_test(a_glob_of_many_stars_does_not_explode),
         cmocka_unit_test(every_byte_matches_itself_when_quoted),
         cmocka_unit_test(the_nearest_name_is_proposed_when_it_is_near),
