@@ -334,3 +334,9 @@ def test_conditions_that_would_take_for_ever_are_an_error(case: Case) -> None:
     result = case.make_agent("release").run("check", "--json", "--env-file", "app.env").expect(1)
     found = [one["message"] for one in problems(result) if one["rule"] == "contract"]
     assert len(found) == 1 and "conditions take more than 100000000 steps" in found[0], found
+
+
+def test_env_only_names_the_variable_that_it_looked_for(case: Case) -> None:
+    write_contract(case, {"X": {"source": "env:OTHER"}})
+    found = problems(case.agent("check", "--json", "--env-only").expect(1))
+    assert [one["message"] for one in found] == ["not set in the environment (as OTHER)"], found

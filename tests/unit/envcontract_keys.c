@@ -71,6 +71,27 @@ static void a_key_of_another_kind_says_what_it_takes(void **state)
         {TOP("'project': 1"), 1, 40, "/project", "'project' takes a string, not a number", NULL},
         {TOP("'project': ''"), 1, 40, "/project", "'project' is empty", NULL},
         {TOP("'project': null"), 1, 40, "/project", "'project' takes a string, not null", NULL},
+        {TOP("'vault': {'timeout': 10}"), 1, 50, "/vault/timeout",
+         "'timeout' takes a duration such as \"30s\", not a number", NULL},
+        {TOP("'vault': {'timeout': '10'}"), 1, 50, "/vault/timeout", "'timeout' is not a duration",
+         "500ms, 30s"},
+        {TOP("'vault': {'kv': {'secret': 3}}"), 1, 56, "/vault/kv/secret", "is 1 or 2", NULL},
+        {TOP("'vault': {'retries': 1.5}"), 1, 50, "/vault/retries",
+         "'retries' takes a whole number from 0, not a number", NULL},
+        {TOP("'run': {'unset': 'A'}"), 1, 46, "/run/unset", "'unset' takes a list of strings",
+         NULL},
+        {TOP("'guard': {'jobs': 'two'}"), 1, 47, "/guard/jobs", "'jobs' takes a whole number",
+         NULL},
+        {TOP("'files': [1]"), 1, 39, "/files/0", "'files' is an object, not a number", NULL},
+    };
+
+    (void)state;
+    assert_all_wrong(list, ARRAY_LEN(list));
+}
+
+static void a_variables_key_of_another_kind_says_what_it_takes(void **state)
+{
+    static const struct wrong list[] = {
         {V("'secret': 'yes'"), 1, 42, "/vars/A/secret",
          "'secret' takes true or false, not a string", NULL},
         {V("'type': 'strin'"), 1, 40, "/vars/A/type", "'strin' is not known as a type",
@@ -112,18 +133,6 @@ static void a_key_of_another_kind_says_what_it_takes(void **state)
          "'dir' takes true or false", NULL},
         {V("'profiles': {'x': {}}"), 1, 45, "/vars/A/profiles/x", "in a contract without 'profile'",
          NULL},
-        {TOP("'vault': {'timeout': 10}"), 1, 50, "/vault/timeout",
-         "'timeout' takes a duration such as \"30s\", not a number", NULL},
-        {TOP("'vault': {'timeout': '10'}"), 1, 50, "/vault/timeout", "'timeout' is not a duration",
-         "500ms, 30s"},
-        {TOP("'vault': {'kv': {'secret': 3}}"), 1, 56, "/vault/kv/secret", "is 1 or 2", NULL},
-        {TOP("'vault': {'retries': 1.5}"), 1, 50, "/vault/retries",
-         "'retries' takes a whole number from 0, not a number", NULL},
-        {TOP("'run': {'unset': 'A'}"), 1, 46, "/run/unset", "'unset' takes a list of strings",
-         NULL},
-        {TOP("'guard': {'jobs': 'two'}"), 1, 47, "/guard/jobs", "'jobs' takes a whole number",
-         NULL},
-        {TOP("'files': [1]"), 1, 39, "/files/0", "'files' is an object, not a number", NULL},
     };
 
     (void)state;
@@ -193,6 +202,7 @@ int main(void)
         cmocka_unit_test(unknown_keys_get_the_nearest_known_one),
         cmocka_unit_test(what_is_specified_and_not_built_says_so),
         cmocka_unit_test(a_key_of_another_kind_says_what_it_takes),
+        cmocka_unit_test(a_variables_key_of_another_kind_says_what_it_takes),
         cmocka_unit_test(all_problems_come_at_once_in_the_order_of_the_file),
         cmocka_unit_test(beyond_a_thousand_problems_one_says_that_there_are_more),
         cmocka_unit_test(a_pointer_that_is_too_long_names_a_parent),
