@@ -448,7 +448,9 @@ def test_without_its_secrets_a_start_touches_no_database(case: Case) -> None:
 
 def test_a_server_that_dies_leaves_all_or_nothing(case: Case) -> None:
     """Its backend is killed, it stops at once, it is killed: while the DDL runs, and while it commits."""
-    server = case.server_of_its_own(options={"fsync": "on", "full_page_writes": "on"})
+    # What the test itself commits has to outlive the server's death too: the empty schema above all.
+    server = case.server_of_its_own(
+        options={"fsync": "on", "full_page_writes": "on", "synchronous_commit": "on"})
     site = Site(case, server=server)
     schema = (case.folder / "schema.sql").read_text()
     first, last = "SELECT pg_sleep(2);\n" + schema, schema + "SELECT pg_sleep(2);\n"
