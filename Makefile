@@ -70,13 +70,14 @@ ALL_CFLAGS = -std=c17 $(CPPFLAGS) $(PKG_CFLAGS) $(WARNINGS) $(if $(WERROR),-Werr
 ALL_LDFLAGS = $(LINK_HARDENING) $(filter -fsanitize=% --coverage,$(MODE)) $(LDFLAGS)
 
 # ---- the house: one library a folder, a folder links only what lies below it ------------------
-FOLDERS  := base vault envcontract migrations bootstrap agent
+FOLDERS  := base vault envcontract migrations bootstrap rotate agent
 BELOW_base        :=
 BELOW_vault       := base
 BELOW_envcontract := base
 BELOW_migrations  := base
 BELOW_bootstrap   := migrations base
-BELOW_agent       := bootstrap migrations envcontract vault base
+BELOW_rotate      := bootstrap migrations vault base
+BELOW_agent       := rotate bootstrap migrations envcontract vault base
 
 sources   = $(sort $(wildcard $(1)/*.c))
 objects   = $(patsubst %.c,$(O)/%.o,$(filter-out agent/main.c,$(call sources,$(1))))

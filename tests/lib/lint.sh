@@ -14,13 +14,15 @@ declare -A below=(
     [envcontract]='envcontract base'
     [migrations]='migrations base'
     [bootstrap]='bootstrap migrations base'
-    [agent]='agent bootstrap migrations envcontract vault base'
+    [rotate]='rotate bootstrap migrations vault base'
+    [agent]='agent rotate bootstrap migrations envcontract vault base'
 )
 declare -A front=(
-    [vault]='vault.h source.h sealed.h stale.h'
+    [vault]='vault.h source.h sealed.h stale.h document.h write.h engine.h'
     [envcontract]='contract.h drift.h'
     [migrations]='graph.h sql.h audit.h'
     [bootstrap]='db.h bootstrap.h guard.h'
+    [rotate]='rotate.h'
 )
 has_word() { case " $1 " in *" $2 "*) return 0 ;; esac; return 1; }
 
