@@ -51,6 +51,7 @@ enum rotate_event {
 };
 
 enum rotate_action {
+    ACT_NONE,   /* no such cell */
     ACT_STEP,   /* do the step of the next state */
     ACT_END,    /* stop here; the next state is what stays recorded */
     ACT_REFUSE, /* what is wanted can't be had here: nothing is changed */
@@ -244,5 +245,10 @@ struct program {
 /* *exit_code is what it said; *output (may be NULL) its stdout. -1: not started, killed, too much. */
 MUST_USE int program_run(struct rotation *r, const struct program *program, int *exit_code,
                          struct secret *output, struct err *err);
+
+/* The JSON object that hooks and test commands read: version, name, step, id, profile, attempt, config,
+ * and "current" and "pending" (the record's "former" and "fields") where they are wanted, else {}. */
+MUST_USE int program_input(struct rotation *r, const char *step, bool current, bool pending,
+                           struct secret *out, struct err *err);
 
 #endif
