@@ -180,6 +180,40 @@ MUST_USE int contract_select(struct contract *contract, const char *wanted,
  * without `rotate`). Findings only. */
 MUST_USE int contract_lint(struct contract *contract, struct findings *findings, struct err *err);
 
+/* What is run, or signalled, when a rotated value is current. */
+struct contract_after {
+    const char *const *command; /* argv, NULL-terminated; or NULL */
+    const char *signal;         /* "HUP", or NULL */
+    const char *pidfile;
+};
+
+/* A variable's `rotate`. NULL and 0: unsaid. Lists are NULL-terminated. */
+struct contract_rotation {
+    const char *strategy; /* "none" is none */
+    int64_t every_ms, grace_ms, timeout_ms;
+    const char *const *hook, *const *env, *const *depends_on, *const *logins, *const *steps,
+        *const *test_command;
+    const char *const *mirrors; /* references, substituted */
+    const struct contract_after *after;
+    size_t after_count;
+    const char *owner, *login, *admin;
+    bool plain_password;
+    const char *mount, *role, *connection;
+    size_t bytes, length, keep;
+    const char *as, *alphabet;
+    const char *config;    /* JSON text, or NULL */
+    const char *records;   /* the contract's, as a path: "secret/acme/.agent/NAME"; or NULL */
+    const char *separator; /* the variable's own, of a list; or NULL */
+    bool value_is_url;     /* the variable's type is one of URLs */
+};
+
+/* How VARIABLE is rotated in the selected profile; NULL: the contract says nothing. Built when it is
+ * asked for, so that a start does not pay for it; it lives until the next contract_select. Errors:
+ * ERR_RESOURCE, ERR_CONTRACT (a config that is too long). */
+MUST_USE int contract_rotation_of(struct contract *contract,
+                                  const struct contract_variable *variable,
+                                  const struct contract_rotation **out, struct err *err);
+
 /* How a URL of VARIABLE begins ("postgresql+psycopg"): its compose says it, or url.scheme where that
  * allows one only. NULL: neither does. */
 const char *contract_url_scheme(struct contract *contract,
