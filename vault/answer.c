@@ -129,7 +129,7 @@ static void redirect_error(const struct vault *v, const struct call *call, struc
 static void add_hints(const struct vault *v, const struct call *call, bool is_vault,
                       const char *text, struct err *err)
 {
-    if (!is_vault && call->status == 400 && !v->config.tls)
+    if (!is_vault && call->status == 400 && !v->config.nodes[call->node].tls)
         (void)err_hint(err, "The server may want TLS: is the address https://?");
     else if (!is_vault)
         (void)err_hint(err, "These are not Vault's words: does something else listen there?");
@@ -178,7 +178,7 @@ int answer_error(struct vault *v, struct call *call, const char *tried, struct e
         buf_addf(&tries, " (%u attempts)", call->attempts);
     *err = cause;
     err->http_status = call->status;
-    (void)err_wrap(err, "%s '%s' at '%s'%s", tried, call->path, v->config.address,
+    (void)err_wrap(err, "%s '%s' at '%s'%s", tried, call->path, v->config.nodes[call->node].address,
                    buf_text(&tries));
     if (call->status == 0 && v->config.address_is_default)
         (void)err_hint(err, "No address was named, this is the usual one: set VAULT_ADDR or the "

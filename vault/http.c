@@ -6,6 +6,7 @@
  * for a compressed answer (a few bytes could unfold into gigabytes), and takes no proxy that the
  * configuration does not name. What it holds is wiped when it frees it. */
 #include <string.h>
+#include <strings.h>
 
 #include "base/library.h"
 #include "base/mem.h"
@@ -22,17 +23,19 @@ enum {
     OLDEST_CURL = 0x075500, /* 7.85: CURLOPT_PROTOCOLS_STR */
     SLOW_BYTES_PER_S = 64,  /* an answer that trickles is given up, */
     SLOW_S = 30,            /* after this long, where a request may last longer at all */
+    CONNECT_MS = 3000,      /* to a node, when there is another one */
     POLL_MS = 1000,
     MS_PER_S = 1000,
     HEADER_LINE_BYTES = VAULT_HEADER_VALUE_MAX_BYTES + 64,
 };
 
-#define USER_AGENT "agent/" AGENT_VERSION
+#define INDEX_HEADER "X-Vault-Index:"
+#define USER_AGENT   "agent/" AGENT_VERSION
 
 struct http {
     const struct vault_config *config;
     CURLM *multi;
-    struct curl_slist *connect_to; /* one line, with a tls_server_name */
+    struct curl_slist *connect_to[VAULT_NODES_MAX]; /* one line each, with a tls_server_name */
     struct http_exchange *first_ended, **last_ended;
 };
 
@@ -103,8 +106,8 @@ void http_free(struct http *http)
         return;
     if (http->multi)
         (void)http_curl.multi_cleanup(http->multi); /* only says that the handle was no handle */
-    if (http_curl.ready)
-        http_curl.slist_free_all(http->connect_to);
+    for (size_t i = 0; http_curl.ready && i < VAULT_NODES_MAX; i++)
+        http_curl.slist_free_all(http->connect_to[i]);
     free(http);
 }
 
@@ -120,12 +123,27 @@ static size_t take_body(char *bytes, size_t size, size_t count, void *transfer_p
     return answer->too_long || answer->no_memory ? 0 : length;
 }
 
-static size_t count_header(char *bytes, size_t size, size_t count, void *transfer_pointer)
+/* How far the server is. A line that is too long to be sent back is no use. */
+static void take_index(struct http_exchange *exchange, const char *line, size_t length)
+{
+    size_t name = strlen(INDEX_HEADER);
+
+    if (length <= name || strncasecmp(line, INDEX_HEADER, name) != 0)
+        return;
+    const char *value = line + name;
+    length -= name;
+    str_trim(&value, &length);
+    if (length == 0 || length > VAULT_HEADER_VALUE_MAX_BYTES || exchange->index_now)
+        return;
+    exchange->index_now = mem_dup_n(value, length); /* without memory: as if it had not said it */
+}
+
+static size_t take_header(char *bytes, size_t size, size_t count, void *transfer_pointer)
 {
     struct http_transfer *transfer = transfer_pointer;
     size_t length = size * count;
 
-    (void)bytes;
+    take_index(transfer->exchange, bytes, length);
     transfer->header_bytes += length; /* of all 1xx answers together, too */
     transfer->too_many_headers = transfer->header_bytes > VAULT_HEADER_MAX_BYTES;
     return transfer->too_many_headers ? 0 : length;
@@ -204,13 +222,16 @@ static void set_route(struct options *o, const struct http_exchange *exchange,
         set_tls(o, config);
     else
         set_long(o, CURLOPT_HTTP_VERSION, (long)CURL_HTTP_VERSION_1_1);
+    const struct vault_node *node = exchange->node;
+    bool near = node && node->loopback && !node->connect_to;
+    bool through = secret_is_set(&config->proxy) && !(near && config->proxy_is_usual);
     /* An empty one is none; without it curl would read http_proxy. */
-    set_text(o, CURLOPT_PROXY, secret_is_set(&config->proxy) ? secret_reveal(&config->proxy) : "");
+    set_text(o, CURLOPT_PROXY, through ? secret_reveal(&config->proxy) : "");
     set_text(o, CURLOPT_NOPROXY, config->no_proxy ? config->no_proxy : "");
-    if (exchange->elsewhere)
+    if (!node)
         return;
-    if (config->socket_path)
-        set_text(o, CURLOPT_UNIX_SOCKET_PATH, config->socket_path);
+    if (node->socket_path)
+        set_text(o, CURLOPT_UNIX_SOCKET_PATH, node->socket_path);
     if (connect_to)
         set_pointer(o, CURLOPT_CONNECT_TO, connect_to);
 }
@@ -223,6 +244,8 @@ static void set_limits(struct options *o, const struct http_exchange *exchange,
     if (left > config->timeout_ms)
         left = config->timeout_ms;
     set_long(o, CURLOPT_TIMEOUT_MS, left > 0 ? (long)left : 1L); /* 0 is no limit */
+    if (config->node_count > 1)
+        set_long(o, CURLOPT_CONNECTTIMEOUT_MS, (long)CONNECT_MS);
     if (!exchange->patient) {
         set_long(o, CURLOPT_LOW_SPEED_LIMIT, (long)SLOW_BYTES_PER_S);
         set_long(o, CURLOPT_LOW_SPEED_TIME, (long)SLOW_S);
@@ -254,7 +277,7 @@ static void set_request(struct options *o, struct http_transfer *transfer)
     if (o->failed == CURLE_OK)
         o->failed = http_curl.easy_setopt(o->easy, CURLOPT_WRITEFUNCTION, take_body);
     if (o->failed == CURLE_OK)
-        o->failed = http_curl.easy_setopt(o->easy, CURLOPT_HEADERFUNCTION, count_header);
+        o->failed = http_curl.easy_setopt(o->easy, CURLOPT_HEADERFUNCTION, take_header);
 }
 
 static int add_line(struct curl_slist **list, const char *name, const char *value)
@@ -281,12 +304,17 @@ static int add_headers(struct http_transfer *transfer, const struct vault_config
         return -1;
     if (exchange->token && add_line(list, "X-Vault-Token: ", secret_reveal(exchange->token)) != 0)
         return -1;
+    if (exchange->index && add_line(list, INDEX_HEADER " ", exchange->index) != 0)
+        return -1;
+    if (exchange->from_leader &&
+        add_line(list, "X-Vault-Inconsistent: ", "forward-active-node") != 0)
+        return -1;
     if (config->name_space && add_line(list, "X-Vault-Namespace: ", config->name_space) != 0)
         return -1;
     if (exchange->body && add_line(list, "Content-Type: ", "application/json") != 0)
         return -1;
-    if (config->host_header && !exchange->elsewhere)
-        return add_line(list, "Host: ", config->host_header);
+    if (exchange->node && exchange->node->host_header)
+        return add_line(list, "Host: ", exchange->node->host_header);
     return 0;
 }
 
@@ -300,19 +328,34 @@ static void transfer_free(struct http_transfer *transfer)
     free(transfer);
 }
 
+/* Where curl is to connect to, when that is not what the URL says; kept for the node's next request. */
+static int prepare_route(struct http *http, const struct http_exchange *exchange,
+                         struct curl_slist **out)
+{
+    const struct vault_node *node = exchange->node;
+
+    if (!node || !node->connect_to)
+        return 0;
+    struct curl_slist **list = &http->connect_to[node - http->config->nodes];
+    if (!*list && add_line(list, "", node->connect_to) != 0)
+        return -1;
+    *out = *list;
+    return 0;
+}
+
 static int begin(struct http *http, struct http_transfer *transfer, struct err *err)
 {
     struct http_exchange *exchange = transfer->exchange;
     struct options options = {.easy = transfer->easy};
     const struct vault_config *config = http->config;
+    struct curl_slist *connect_to = NULL;
 
     if (!transfer->easy || add_headers(transfer, config) != 0)
         return err_nomem(err);
-    if (config->connect_to && !exchange->elsewhere && !http->connect_to &&
-        add_line(&http->connect_to, "", config->connect_to) != 0)
+    if (prepare_route(http, exchange, &connect_to) != 0)
         return err_nomem(err);
     set_request(&options, transfer);
-    set_route(&options, exchange, config, http->connect_to);
+    set_route(&options, exchange, config, connect_to);
     set_limits(&options, exchange, config);
     if (options.failed != CURLE_OK)
         return err_set(err, ERR_RESOURCE, "prepare a request: libcurl says: %s",
@@ -453,7 +496,8 @@ void http_exchange_release(struct http *http, struct http_exchange *exchange)
     }
     buf_release(&exchange->answer);
     free(exchange->location);
-    exchange->location = NULL;
+    free(exchange->index_now);
+    exchange->location = exchange->index_now = NULL;
     exchange->status = 0;
     exchange->retry_after_ms = 0;
     err_clear(&exchange->err);

@@ -1,6 +1,7 @@
 /* vault/internal.h: what the files of this folder share. It never leaves the folder.
  *
- *   settings.c  contract and environment -> struct vault_config
+ *   settings.c  contract and environment -> struct vault_config (settings.h),
+ *               with settings_node.c: its nodes
  *   http.c      one exchange over libcurl; many of them in flight (the only curl code),
  *               with http_failure.c: why one ended without an answer
  *   flight.c    calls: exchanges with retries, rate, one redirect and a deadline
@@ -35,6 +36,7 @@ enum {
     VAULT_HEADER_VALUE_MAX_BYTES = 4 * 1024, /* a token, a namespace */
     VAULT_PATH_MAX_BYTES = 4 * 1024,         /* of a request, encoded */
     VAULT_ADDRESS_MAX_BYTES = 4 * 1024,
+    VAULT_NODES_MAX = 16,
     VAULT_FILE_MAX_BYTES = 1024 * 1024, /* a token's, a secret id's */
     VAULT_TIMEOUT_MS = 10 * 1000,
     VAULT_DEADLINE_MS = 60 * 1000,
@@ -42,21 +44,31 @@ enum {
 
 /* ---- settings.c ----------------------------------------------------------------------------- */
 
+/* One place where Vault is spoken to: a node of a cluster, what stands before all of them, or an
+ * agent of Vault's on this machine. */
+struct vault_node {
+    const char *address;     /* as it was said, for messages */
+    const char *base_url;    /* "https://vault:8200/prefix": no slash at the end */
+    const char *socket_path; /* of unix://, else NULL */
+    bool tls, loopback;
+    const char *host_header, *connect_to; /* with a tls_server_name: curl's two halves of it */
+};
+
 /* What the settings and the environment come to. Strings are its own, in the arena. */
 struct vault_config {
     struct arena strings;
-    const char *address;     /* for messages */
+    struct vault_node nodes[VAULT_NODES_MAX]; /* one at least */
+    size_t node_count;
     bool address_is_default; /* nobody said one */
-    const char *base_url;    /* "https://vault:8200/prefix": no slash at the end */
-    const char *socket_path; /* of unix://, else NULL */
-    bool tls;
-    const char *host_header, *connect_to; /* with a tls_server_name: curl's two halves of it */
+    bool is_agent;           /* it is VAULT_AGENT_ADDR's, which logs in by itself */
+    bool tls;                /* one of them has it */
     const char *name_space;
     const char *ca_cert, *ca_path, *ca_bytes; /* at most one of them */
     const char *client_cert, *client_key;
     struct secret client_cert_bytes, client_key_bytes;
     bool skip_verify;
     struct secret proxy; /* its URL may hold a password */
+    bool proxy_is_usual; /* https_proxy: not for nodes on this machine */
     const char *no_proxy;
     bool no_redirects;
     const char *const *redirect_hosts;
@@ -92,15 +104,18 @@ struct http_exchange {
     /* asked; borrowed until the exchange ends */
     const char *method; /* "GET", "POST" */
     const char *url;
-    bool elsewhere;             /* the URL is of another origin than the configuration's */
-    const struct secret *token; /* NULL: none */
-    const struct secret *body;  /* JSON; NULL: none */
-    bool patient;               /* the server may think for long: no minimum speed */
+    const struct vault_node *node; /* whose URL it is; NULL: of an origin that is none of them */
+    const struct secret *token;    /* NULL: none */
+    const char *index;             /* the server is at least as far as this, or says so; or NULL */
+    bool from_leader;              /* a standby that is behind shall ask the leader instead */
+    const struct secret *body;     /* JSON; NULL: none */
+    bool patient;                  /* the server may think for long: no minimum speed */
     int64_t deadline_ms;
     /* answered */
     int status; /* 0: no answer, see err */
     struct buf answer;
     char *location;         /* where a 3xx points, absolute; NULL: it says nothing usable */
+    char *index_now;        /* how far the server was; NULL: it does not say */
     int64_t retry_after_ms; /* 0: not said */
     struct err err;         /* status 0: why. ERR_SOURCE_DOWN alone is worth trying again */
     /* http.c's own */
@@ -146,10 +161,16 @@ struct call {
     enum call_state state;
     int status;      /* of the last answer; 0: none, see exchange.err */
     int64_t sent_ms; /* when the answered attempt started */
+    size_t node;     /* of the configuration's: where the last attempt went, or the next one goes */
     struct http_exchange exchange;
     /* flight.c's own */
     char *url;
-    unsigned attempts;
+    unsigned attempts;    /* requests sent */
+    unsigned rounds;      /* delays behind it: each node was asked in each of them */
+    unsigned nodes_asked; /* since the last delay */
+    unsigned faults;      /* answers of 500 */
+    unsigned behind;      /* answers of a standby that was behind */
+    unsigned index_age;   /* of the vault, when the last attempt started */
     bool redirected;
     int64_t due_ms;
     struct backoff backoff;
@@ -318,7 +339,11 @@ struct vault {
     int64_t token_expires_ms;
     struct known_mount *mounts;
     size_t mount_count, mount_capacity;
-    char **warnings; /* that were logged */
+    size_t node;                         /* of the configuration's: where requests go now */
+    bool node_was_left[VAULT_NODES_MAX]; /* that was said */
+    char *index;                         /* X-Vault-Index of the newest answer, or NULL */
+    unsigned index_age;                  /* how many there were */
+    char **warnings;                     /* that were logged */
     size_t warning_count, warning_capacity;
     double rate_tokens;
     int64_t rate_filled_ms;

@@ -9,7 +9,8 @@
 static void fail_with(struct reading *r, const struct call *call, const struct err *cause)
 {
     r->read->err = *cause;
-    (void)err_wrap(&r->read->err, "read '%s' at '%s'", call->path, r->all->v->config.address);
+    (void)err_wrap(&r->read->err, "read '%s' at '%s'", call->path,
+                   r->all->v->config.nodes[call->node].address);
 }
 
 static bool is_versioned(const json_t *json)

@@ -425,7 +425,7 @@ static int check_token(struct outlines *all, int64_t deadline_ms, struct err *er
     (void)err_set(err, ERR_SOURCE_DENIED,
                   "look at '%s' at '%s': the token has expired, was revoked, or is none of this "
                   "Vault: it may not look itself up either",
-                  all->list[0].outline->path, all->v->config.address);
+                  all->list[0].outline->path, vault_address(all->v));
     return err_hint(err, "Get a new token, or let agent log in (vault.auth).");
 }
 

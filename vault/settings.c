@@ -3,7 +3,7 @@
  * The variables mean what they mean to Vault's and OpenBao's own command line: BAO_X wins over
  * VAULT_X when it is there, even when it is empty, and an empty one is as good as none; booleans and
  * durations are Go's. Source: api/env.go and api/client.go of OpenBao, and measurements. */
-#include "vault/internal.h"
+#include "vault/settings.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -13,11 +13,8 @@
 
 #include "base/file.h"
 #include "base/str.h"
-#include "base/url.h"
 
 enum { NAME_BYTES = 64 };
-
-#define DEFAULT_ADDRESS "https://127.0.0.1:8200"
 
 const char *vault_environment(const char *suffix, const char **name)
 {
@@ -36,14 +33,7 @@ const char *vault_environment(const char *suffix, const char **name)
     return NULL;
 }
 
-/* Everything while it is read. */
-struct reading {
-    const struct vault_settings *settings;
-    struct vault_config *config;
-    struct err *err;
-};
-
-static int keep(struct reading *r, const char **to, const char *text)
+int settings_keep(struct settings_reading *r, const char **to, const char *text)
 {
     if (!text)
         return 0;
@@ -54,7 +44,7 @@ static int keep(struct reading *r, const char **to, const char *text)
     return 0;
 }
 
-static int read_bool(const char *suffix, bool *out, struct err *err)
+int settings_read_bool(const char *suffix, bool *out, struct err *err)
 {
     const char *name, *text = vault_environment(suffix, &name);
 
@@ -67,152 +57,21 @@ static int read_bool(const char *suffix, bool *out, struct err *err)
     return 0;
 }
 
-/* ---- the address ---------------------------------------------------------------------------- */
-
-/* Where the address came from, for messages and for the kind of error. */
-struct origin_of_text {
-    const char *name;
-    enum err_kind kind;
-};
-
-static int plain_http(struct reading *r, const struct url *url, const struct origin_of_text *from)
-{
-    if (url_host_is_loopback(url))
-        return 0;
-    if (!r->settings->allow_http) {
-        (void)err_set(
-            r->err, from->kind,
-            "%s is plain http to another machine: tokens and secrets would be readable on "
-            "the way",
-            from->name);
-        return err_hint(r->err, "Use https://, or allow it with \"allow_http\": true in the "
-                                "contract's vault section.");
-    }
-    log_line(LOG_WARN,
-             "Vault is spoken to in plain http: tokens and secrets are readable on the way",
-             "address", r->config->address, NULL);
-    return 0;
-}
-
-static int unix_address(struct reading *r, const char *text, const struct origin_of_text *from)
-{
-    const char *path = text + strlen("unix://");
-
-    if (path[0] != '/')
-        return err_set(r->err, from->kind, "%s has no absolute path of a socket behind unix://",
-                       from->name);
-    r->config->base_url = "http://localhost";
-    return keep(r, &r->config->socket_path, path);
-}
-
-static int parse_address(struct reading *r, const char *text, const struct origin_of_text *from)
-{
-    struct url url;
-    size_t length = strlen(text);
-
-    if (length > VAULT_ADDRESS_MAX_BYTES)
-        return err_set(r->err, from->kind, "%s is longer than %d bytes", from->name,
-                       VAULT_ADDRESS_MAX_BYTES);
-    if (str_starts(text, "unix://"))
-        return unix_address(r, text, from);
-    if (url_parse(text, length, &url, from->kind, r->err) != 0) {
-        (void)err_wrap(r->err, "%s", from->name);
-        return err_hint(r->err, "It looks like https://vault.example:8200.");
-    }
-    r->config->tls = url_scheme_is(&url, "https");
-    if (!r->config->tls && !url_scheme_is(&url, "http"))
-        return err_set(r->err, from->kind, "%s has to start with https://, http:// or unix://",
-                       from->name);
-    if (url.user.start || url.password.start || url.query.start || url.fragment.start)
-        return err_set(r->err, from->kind, "%s has a user name, a query or a fragment in it",
-                       from->name);
-    if (url.host.length == 0 || memchr(url.host.start, '%', url.host.length))
-        return err_set(r->err, from->kind, "%s has no usable host in it", from->name);
-    while (length > 0 && text[length - 1] == '/')
-        length--;
-    char *base = arena_dup_n(&r->config->strings, text, length);
-    if (!base)
-        return err_nomem(r->err);
-    r->config->base_url = base;
-    return r->config->tls ? 0 : plain_http(r, &url, from);
-}
-
-/* Names of hosts with SRV records are not looked up: better said than reached somewhere else. */
-static int refuse_srv(struct reading *r)
-{
-    bool wanted = false;
-    struct url url;
-
-    if (read_bool("SRV_LOOKUP", &wanted, r->err) != 0)
-        return -1;
-    if (!wanted || r->config->socket_path)
-        return 0;
-    if (url_parse(r->config->base_url, strlen(r->config->base_url), &url, ERR_USAGE, r->err) != 0)
-        return -1;
-    if (url.port.length > 0)
-        return 0; /* Vault's own client ignores it then, too */
-    return err_set(r->err, ERR_USAGE,
-                   "VAULT_SRV_LOOKUP is not in this version: name Vault's host and port");
-}
-
-static int read_address(struct reading *r)
-{
-    struct origin_of_text from = {.kind = ERR_USAGE};
-    const char *text = vault_environment("AGENT_ADDR", &from.name);
-
-    if (!text)
-        text = vault_environment("ADDR", &from.name);
-    if (!text && r->settings->address) {
-        text = r->settings->address;
-        from = (struct origin_of_text){"the contract's vault.address", ERR_CONTRACT};
-    }
-    if (!text || !*text) {
-        text = DEFAULT_ADDRESS;
-        from.name = "the default address";
-        r->config->address_is_default = true;
-    }
-    if (keep(r, &r->config->address, text) != 0)
-        return -1;
-    return parse_address(r, r->config->address, &from) != 0 || refuse_srv(r) != 0 ? -1 : 0;
-}
-
-static int compare_spans(const struct url_span *a, const struct url_span *b)
-{
-    return a->length == b->length &&
-           (a->length == 0 || strncasecmp(a->start, b->start, a->length) == 0);
-}
-
-bool vault_same_origin(const char *a, const char *b)
-{
-    struct err ignored;
-    struct url ua, ub;
-
-    if (url_parse(a, strlen(a), &ua, ERR_USAGE, &ignored) != 0 ||
-        url_parse(b, strlen(b), &ub, ERR_USAGE, &ignored) != 0)
-        return false;
-    const char *usual = url_scheme_is(&ua, "https") ? "443" : "80";
-    if (ua.port.length == 0)
-        ua.port = (struct url_span){usual, strlen(usual)};
-    if (ub.port.length == 0)
-        ub.port = (struct url_span){usual, strlen(usual)};
-    return compare_spans(&ua.scheme, &ub.scheme) && compare_spans(&ua.host, &ub.host) &&
-           compare_spans(&ua.port, &ub.port);
-}
-
 /* ---- TLS ------------------------------------------------------------------------------------ */
 
 /* A path of the contract starts at its folder, one of the environment at the working directory. */
-static int keep_path(struct reading *r, const char **to, const char *path, bool of_contract)
+static int keep_path(struct settings_reading *r, const char **to, const char *path,
+                     bool of_contract)
 {
     if (!path)
         return 0;
     AUTO_FREE char *joined = file_join(of_contract ? r->config->folder : "", path);
     if (!joined)
         return err_nomem(r->err);
-    return keep(r, to, joined);
+    return settings_keep(r, to, joined);
 }
 
-static int must_be_readable(struct reading *r, const char *path, const char *what)
+static int must_be_readable(struct settings_reading *r, const char *path, const char *what)
 {
     if (!path || access(path, R_OK) == 0)
         return 0;
@@ -221,7 +80,7 @@ static int must_be_readable(struct reading *r, const char *path, const char *wha
 }
 
 /* The environment's file beats its bytes, these its folder; any of them beats the contract's. */
-static int read_authorities(struct reading *r)
+static int read_authorities(struct settings_reading *r)
 {
     struct vault_config *config = r->config;
     const char *file = vault_environment("CACERT", NULL);
@@ -232,7 +91,7 @@ static int read_authorities(struct reading *r)
     if (file)
         result = keep_path(r, &config->ca_cert, file, false);
     else if (bytes)
-        result = keep(r, &config->ca_bytes, bytes);
+        result = settings_keep(r, &config->ca_bytes, bytes);
     else if (folder)
         result = keep_path(r, &config->ca_path, folder, false);
     else if (r->settings->ca_cert)
@@ -246,17 +105,17 @@ static int read_authorities(struct reading *r)
     return must_be_readable(r, config->ca_path, "the folder of certificate authorities");
 }
 
-static int keep_secret(struct reading *r, struct secret *to, const char *text)
+static int keep_secret(struct settings_reading *r, struct secret *to, const char *text)
 {
     return text ? secret_set(to, text, strlen(text), r->err) : 0;
 }
 
-static int read_client_certificate(struct reading *r)
+static int read_client_certificate(struct settings_reading *r)
 {
     struct vault_config *config = r->config;
 
-    if (keep(r, &config->client_cert, vault_environment("CLIENT_CERT", NULL)) != 0 ||
-        keep(r, &config->client_key, vault_environment("CLIENT_KEY", NULL)) != 0)
+    if (settings_keep(r, &config->client_cert, vault_environment("CLIENT_CERT", NULL)) != 0 ||
+        settings_keep(r, &config->client_key, vault_environment("CLIENT_KEY", NULL)) != 0)
         return -1;
     if (!config->client_cert && keep_secret(r, &config->client_cert_bytes,
                                             vault_environment("CLIENT_CERT_BYTES", NULL)) != 0)
@@ -275,39 +134,7 @@ static int read_client_certificate(struct reading *r)
     return must_be_readable(r, config->client_key, "the client's key");
 }
 
-/* curl takes the name to ask for and to check from the URL: so the URL gets that name, and the
- * address is what is connected to and what the Host header says. */
-static int set_server_name(struct reading *r, const char *name)
-{
-    struct vault_config *config = r->config;
-    struct url url;
-
-    if (!name || !config->tls)
-        return 0;
-    for (const char *c = name; *c; c++)
-        if (!strchr("-._", *c) && !isalnum((unsigned char)*c))
-            return err_set(r->err, ERR_USAGE, "the TLS server name is not the name of a host");
-    const char *base = config->base_url;
-    if (url_parse(base, strlen(base), &url, ERR_USAGE, r->err) != 0)
-        return -1;
-    bool six = memchr(url.host.start, ':', url.host.length) != NULL;
-    int host_length = (int)url.host.length, port_length = (int)url.port.length;
-    const char *port = port_length ? url.port.start : "443";
-    if (!port_length)
-        port_length = (int)strlen("443");
-    struct arena *strings = &config->strings;
-    config->host_header = arena_printf(strings, "%s%.*s%s:%.*s", six ? "[" : "", host_length,
-                                       url.host.start, six ? "]" : "", port_length, port);
-    config->connect_to = arena_printf(strings, "%s:%.*s:%s", name, port_length, port,
-                                      config->host_header ? config->host_header : "");
-    config->base_url = arena_printf(strings, "https://%s:%.*s%.*s", name, port_length, port,
-                                    (int)url.path.length, url.path.start ? url.path.start : "");
-    if (!config->host_header || !config->connect_to || !config->base_url)
-        return err_nomem(r->err);
-    return 0;
-}
-
-static int read_tls(struct reading *r)
+static int read_tls(struct settings_reading *r)
 {
     struct vault_config *config = r->config;
 
@@ -316,9 +143,9 @@ static int read_tls(struct reading *r)
     if (read_authorities(r) != 0 || read_client_certificate(r) != 0)
         return -1;
     const char *name = vault_environment("TLS_SERVER_NAME", NULL);
-    if (set_server_name(r, name ? name : r->settings->tls_server_name) != 0)
+    if (settings_name_servers(r, name ? name : r->settings->tls_server_name) != 0)
         return -1;
-    if (read_bool("SKIP_VERIFY", &config->skip_verify, r->err) != 0)
+    if (settings_read_bool("SKIP_VERIFY", &config->skip_verify, r->err) != 0)
         return -1;
     if (!config->skip_verify)
         return 0;
@@ -330,7 +157,7 @@ static int read_tls(struct reading *r)
     log_line(LOG_WARN,
              "Vault's certificate is not verified (VAULT_SKIP_VERIFY): anybody on the way "
              "can read and change what it says",
-             "address", config->address, NULL);
+             "address", config->nodes[0].address, NULL);
     return 0;
 }
 
@@ -348,18 +175,28 @@ static const char *first_of(const char *const *names, const char **name)
     return NULL;
 }
 
+/* A proxy of the environment that everybody uses is not for what runs on this machine. */
+static bool all_are_near(const struct vault_config *config)
+{
+    for (size_t i = 0; i < config->node_count; i++)
+        if (config->nodes[i].connect_to || !config->nodes[i].loopback)
+            return false;
+    return true;
+}
+
 /* http_proxy is never used: a proxy of plain http sees the token. */
-static int read_proxy(struct reading *r)
+static int read_proxy(struct settings_reading *r)
 {
     static const char *const usual[] = {"https_proxy", "HTTPS_PROXY", NULL};
     static const char *const exceptions[] = {"no_proxy", "NO_PROXY", NULL};
     const char *name, *text = vault_environment("PROXY_ADDR", &name);
     struct vault_config *config = r->config;
-    struct url url;
 
     if (!text)
         text = vault_environment("HTTP_PROXY", &name);
-    if (text && !config->tls) {
+    for (size_t i = 0; text && i < config->node_count; i++) {
+        if (config->nodes[i].tls)
+            continue;
         (void)err_set(r->err, ERR_USAGE,
                       "%s is set and Vault's address is not https: the proxy would see the token",
                       name);
@@ -368,19 +205,17 @@ static int read_proxy(struct reading *r)
     if (!config->tls)
         return 0;
     if (!text) {
-        const char *base = config->base_url;
-        if (url_parse(base, strlen(base), &url, ERR_USAGE, r->err) != 0)
-            return -1;
-        text = config->connect_to || !url_host_is_loopback(&url) ? first_of(usual, &name) : NULL;
+        text = all_are_near(config) ? NULL : first_of(usual, &name);
+        config->proxy_is_usual = text != NULL;
         const char *unused;
-        if (text && keep(r, &config->no_proxy, first_of(exceptions, &unused)) != 0)
+        if (text && settings_keep(r, &config->no_proxy, first_of(exceptions, &unused)) != 0)
             return -1;
     }
     return keep_secret(r, &config->proxy, text);
 }
 
 /* "10" or "10:20": requests a second, and how many may come at once (the rate, rounded). */
-static int read_rate(struct reading *r)
+static int read_rate(struct settings_reading *r)
 {
     const char *name, *text = vault_environment("RATE_LIMIT", &name);
 
@@ -405,7 +240,7 @@ static int read_rate(struct reading *r)
     return 0;
 }
 
-static int read_limits(struct reading *r)
+static int read_limits(struct settings_reading *r)
 {
     const struct vault_settings *settings = r->settings;
     struct vault_config *config = r->config;
@@ -424,12 +259,12 @@ static int read_limits(struct reading *r)
             return err_set(r->err, ERR_USAGE, "%s is not a number of retries", name);
         config->retries = (int)retries;
     }
-    if (read_bool("DISABLE_REDIRECTS", &config->no_redirects, r->err) != 0)
+    if (settings_read_bool("DISABLE_REDIRECTS", &config->no_redirects, r->err) != 0)
         return -1;
     return read_rate(r);
 }
 
-static int read_namespace(struct reading *r)
+static int read_namespace(struct settings_reading *r)
 {
     const char *name, *text = vault_environment("NAMESPACE", &name);
 
@@ -449,7 +284,7 @@ static int read_namespace(struct reading *r)
     return 0;
 }
 
-static int keep_login(struct reading *r)
+static int keep_login(struct settings_reading *r)
 {
     const struct vault_settings *s = r->settings;
     struct vault_config *c = r->config;
@@ -459,11 +294,13 @@ static int keep_login(struct reading *r)
     c->redirect_hosts = s->redirect_hosts;
     c->kv_mounts = s->kv_mounts;
     c->kv_mount_count = s->kv_mount_count;
-    return keep(r, &c->auth_mount, s->auth_mount) != 0 || keep(r, &c->role_id, s->role_id) != 0 ||
-                   keep(r, &c->secret_id, s->secret_id) != 0 ||
-                   keep(r, &c->username, s->username) != 0 ||
-                   keep(r, &c->password, s->password) != 0 || keep(r, &c->token, s->token) != 0 ||
-                   keep(r, &c->token_file, s->token_file) != 0
+    return settings_keep(r, &c->auth_mount, s->auth_mount) != 0 ||
+                   settings_keep(r, &c->role_id, s->role_id) != 0 ||
+                   settings_keep(r, &c->secret_id, s->secret_id) != 0 ||
+                   settings_keep(r, &c->username, s->username) != 0 ||
+                   settings_keep(r, &c->password, s->password) != 0 ||
+                   settings_keep(r, &c->token, s->token) != 0 ||
+                   settings_keep(r, &c->token_file, s->token_file) != 0
                ? -1
                : 0;
 }
@@ -472,10 +309,10 @@ int vault_config_read(const struct vault_settings *settings, struct vault_config
                       struct err *err)
 {
     struct vault_config config = {.strings = ARENA_INIT};
-    struct reading r = {settings, &config, err};
+    struct settings_reading r = {settings, &config, err};
 
-    if (keep(&r, &config.folder, settings->folder ? settings->folder : "") != 0 ||
-        read_address(&r) != 0 || read_namespace(&r) != 0 || read_tls(&r) != 0 ||
+    if (settings_keep(&r, &config.folder, settings->folder ? settings->folder : "") != 0 ||
+        settings_read_nodes(&r) != 0 || read_namespace(&r) != 0 || read_tls(&r) != 0 ||
         read_proxy(&r) != 0 || read_limits(&r) != 0 || keep_login(&r) != 0) {
         vault_config_release(&config);
         return -1;

@@ -35,13 +35,14 @@ void vault_free(struct vault *v)
     for (size_t i = 0; i < v->warning_count; i++)
         free(v->warnings[i]);
     free(v->warnings);
+    free(v->index);
     vault_config_release(&v->config);
     free(v);
 }
 
 const char *vault_address(const struct vault *v)
 {
-    return v->config.address;
+    return v->config.nodes[v->node].address;
 }
 
 /* ---- reading -------------------------------------------------------------------------------- */

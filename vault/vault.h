@@ -46,8 +46,9 @@ struct vault_kv_mount {
 /* All strings are borrowed. NULL and 0 mean unsaid. What the contract calls a source (secret_id,
  * password, token) is env:NAME, file:PATH or sealed:NAME; role_id, username and mount may be literals too. */
 struct vault_settings {
-    const char *address;    /* VAULT_ADDR wins over it */
-    const char *name_space; /* X-Vault-Namespace; VAULT_NAMESPACE wins */
+    const char *address;          /* VAULT_ADDR wins over it and over the next */
+    const char *const *addresses; /* more nodes of the same Vault, NULL-terminated, or NULL */
+    const char *name_space;       /* X-Vault-Namespace; VAULT_NAMESPACE wins */
     enum vault_auth_method method;
     const char *auth_mount, *role_id, *secret_id, *username, *password, *token;
     const char *token_file; /* --token-file: wins over every other token */
@@ -159,7 +160,7 @@ void vault_identity(const struct vault *v, struct vault_identity *out);
 enum { VAULT_REVOKE_MS = 2000 };
 MUST_USE int vault_revoke_own_token(struct vault *v, struct err *err);
 
-const char *vault_address(const struct vault *v);
+const char *vault_address(const struct vault *v); /* of the node that is spoken to now */
 void vault_free(struct vault *v);
 
 #endif

@@ -41,7 +41,7 @@ static void assert_address(const struct vault_settings *settings, const char *ex
     struct vault_config config;
 
     read_fine(settings, &config);
-    assert_string_equal(config.base_url, expected);
+    assert_string_equal(config.nodes[0].base_url, expected);
     vault_config_release(&config);
 }
 
@@ -112,8 +112,8 @@ static void a_socket_is_spoken_to_as_localhost(void **state)
 
     (void)state;
     read_fine(&settings, &config);
-    assert_string_equal(config.base_url, "http://localhost");
-    assert_string_equal(config.socket_path, "/run/vault.sock");
+    assert_string_equal(config.nodes[0].base_url, "http://localhost");
+    assert_string_equal(config.nodes[0].socket_path, "/run/vault.sock");
     vault_config_release(&config);
 }
 
@@ -276,12 +276,12 @@ static void a_server_name_goes_into_the_url_and_the_address_into_the_connection(
 
     (void)state;
     read_fine(&settings, &config);
-    assert_string_equal(config.base_url, "https://vault.internal:8200/x");
-    assert_string_equal(config.connect_to, "vault.internal:8200:10.0.0.1:8200");
-    assert_string_equal(config.host_header, "10.0.0.1:8200");
+    assert_string_equal(config.nodes[0].base_url, "https://vault.internal:8200/x");
+    assert_string_equal(config.nodes[0].connect_to, "vault.internal:8200:10.0.0.1:8200");
+    assert_string_equal(config.nodes[0].host_header, "10.0.0.1:8200");
     vault_config_release(&config);
     read_fine(&six, &config);
-    assert_string_equal(config.connect_to, "v:443:[::1]:443");
+    assert_string_equal(config.nodes[0].connect_to, "v:443:[::1]:443");
     vault_config_release(&config);
     setenv("VAULT_TLS_SERVER_NAME", "bad name\r\nX: y", 1);
     assert_text_has(read_refused(&settings).text, "server name");
