@@ -36,7 +36,7 @@ struct block {
     size_t size;
     uint64_t mark;
     struct block *next; /* free ones: the next by address */
-    size_t length;      /* live ones: of the value, its NUL not counted */
+    size_t length;      /* live ones: what was asked for */
 };
 
 struct slab {
@@ -174,28 +174,48 @@ static void give_back(struct block *block)
     }
 }
 
+/* A live block for LENGTH bytes; what stands in it is anything. NULL: see err. */
+static struct block *take(size_t length, struct err *err)
+{
+    if (slab_open(err) != 0)
+        return NULL;
+    size_t size = round_up(sizeof(struct block) + length, ALIGNMENT);
+    struct block *block = take_free(size);
+    if (!block)
+        block = take_top(size, err);
+    if (!block)
+        return NULL;
+    block->mark = LIVE_BLOCK;
+    block->next = NULL;
+    block->length = length;
+    return block;
+}
+
 int secret_set(struct secret *out, const char *bytes, size_t length, struct err *err)
 {
     if (length > SECRET_MAX_BYTES)
         return err_set(err, ERR_RESOURCE, "a secret of %zu bytes is longer than %d bytes", length,
                        SECRET_MAX_BYTES);
-    if (slab_open(err) != 0)
-        return -1;
-    size_t size = round_up(sizeof(struct block) + length + 1, ALIGNMENT);
-    struct block *block = take_free(size);
-    if (!block)
-        block = take_top(size, err);
+    struct block *block = take(length + 1, err);
     if (!block)
         return -1;
-    block->mark = LIVE_BLOCK;
-    block->next = NULL;
-    block->length = length;
     char *to = (char *)(block + 1);
     if (length > 0)
         memcpy(to, bytes, length);
     to[length] = '\0';
     *out = (struct secret){to, length, true};
     return 0;
+}
+
+void *secret_table_new(size_t bytes, struct err *err)
+{
+    if (bytes > SECRET_TABLE_MAX_BYTES) {
+        (void)err_set(err, ERR_RESOURCE, "a table of %zu bytes for secrets is longer than %d bytes",
+                      bytes, SECRET_TABLE_MAX_BYTES);
+        return NULL;
+    }
+    struct block *block = take(bytes, err);
+    return block ? memset(block + 1, 0, bytes) : NULL;
 }
 
 struct secret secret_borrow(const char *bytes, size_t length)
@@ -233,21 +253,32 @@ static bool is_in_slab(const char *bytes)
     return slab && slab->ready && at > start && at < start + slab->top;
 }
 
+/* BYTES are what take() gave for LENGTH. */
+static void release(const void *bytes, size_t length)
+{
+    uintptr_t at = (uintptr_t)bytes - sizeof(struct block);
+    struct block *block = (void *)at;
+    if (block->mark != LIVE_BLOCK || block->length != length) {
+        /* Going on would hand one secret's bytes to another's owner. */
+        (void)fprintf(stderr, "error a secret was released twice (a defect in agent)\n");
+        abort();
+    }
+    sodium_memzero(block + 1, block->size - sizeof(*block));
+    block->length = 0;
+    give_back(block);
+}
+
 void secret_release(struct secret *s)
 {
-    if (s->private_owned && is_in_slab(s->private_bytes)) {
-        uintptr_t at = (uintptr_t)s->private_bytes - sizeof(struct block);
-        struct block *block = (void *)at;
-        if (block->mark != LIVE_BLOCK || block->length != s->private_length) {
-            /* Going on would hand one secret's bytes to another's owner. */
-            (void)fprintf(stderr, "error a secret was released twice (a defect in agent)\n");
-            abort();
-        }
-        sodium_memzero(block + 1, block->size - sizeof(*block));
-        block->length = 0;
-        give_back(block);
-    }
+    if (s->private_owned && is_in_slab(s->private_bytes))
+        release(s->private_bytes, s->private_length + 1);
     *s = SECRET_INIT;
+}
+
+void secret_table_free(void *table, size_t bytes)
+{
+    if (table && is_in_slab(table))
+        release(table, bytes);
 }
 
 bool secret_slab_is_locked(void)

@@ -21,6 +21,7 @@
 enum {
     SECRET_MAX_BYTES = 1024 * 1024,       /* one value */
     SECRET_SLAB_BYTES = 64 * 1024 * 1024, /* address space; pages are locked as they are used */
+    SECRET_TABLE_MAX_BYTES = 32 * 1024 * 1024,
 };
 
 struct secret {
@@ -41,6 +42,11 @@ const char *secret_reveal(const struct secret *s); /* NUL-terminated, NULL when 
 /* Constant time for one length. Not set equals not set only. */
 bool secret_equal(const struct secret *a, const struct secret *b);
 void secret_release(struct secret *s); /* wiped; SECRET_INIT afterwards */
+
+/* BYTES zeroed bytes of the slab, to be written to: for what is made of secrets, and for what they pass
+ * through. Aligned for any type. NULL: ERR_RESOURCE. It is given back, wiped, with its size; NULL is fine. */
+MUST_USE void *secret_table_new(size_t bytes, struct err *err);
+void secret_table_free(void *table, size_t bytes);
 
 /* fork() for a worker that goes on with this process's secrets: in the child the slab is as it was, and
  * locked again. -1: errno. An ordinary fork() finds it wiped. */

@@ -322,6 +322,35 @@ static void a_refused_lock_is_warned_of_once_and_the_values_still_work(void **st
     assert_text_lacks(text, CANARY);
 }
 
+/* ---- tables ------------------------------------------------------------------------------------ */
+
+static void a_table_is_zeroed_aligned_and_wiped(void **state)
+{
+    (void)state;
+    struct err err = ERR_INIT;
+    enum { TABLE_BYTES = 5000 };
+    for (int turn = 0; turn < 2; turn++) {
+        char *table = secret_table_new(TABLE_BYTES, &err);
+        assert_non_null(table);
+        assert_int_equal((uintptr_t)table % 16, 0);
+        for (size_t i = 0; i < TABLE_BYTES; i++)
+            assert_int_equal(table[i], 0);
+        memset(table, 'x', TABLE_BYTES);
+        secret_table_free(table, TABLE_BYTES);
+        for (size_t i = 64; i < TABLE_BYTES; i++) /* behind what a free block says of itself */
+            assert_int_equal(table[i], 0);
+    }
+    secret_table_free(NULL, 1);
+}
+
+static void a_table_that_is_too_large_is_refused(void **state)
+{
+    (void)state;
+    struct err err = ERR_INIT;
+    assert_null(secret_table_new(SECRET_TABLE_MAX_BYTES + 1, &err));
+    assert_int_equal(err.kind, ERR_RESOURCE);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -338,6 +367,8 @@ int main(void)
         cmocka_unit_test(a_forked_child_sees_none_of_it_and_has_a_slab_of_its_own),
         cmocka_unit_test(two_owners_are_a_defect_that_ends_the_process),
         cmocka_unit_test(a_refused_lock_is_warned_of_once_and_the_values_still_work),
+        cmocka_unit_test(a_table_is_zeroed_aligned_and_wiped),
+        cmocka_unit_test(a_table_that_is_too_large_is_refused),
         cmocka_unit_test(a_full_slab_says_so_and_works_again_after_a_release),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
