@@ -76,6 +76,31 @@ static void scrub(struct buf *text, const struct secret *secret)
     buf_move(text, &clean);
 }
 
+static bool has_words(const struct http_exchange *exchange, const char *words)
+{
+    return memmem(buf_text(&exchange->answer), exchange->answer.len, words, strlen(words)) != NULL;
+}
+
+bool answer_says_no_effect(const struct call *call)
+{
+    const struct http_exchange *exchange = &call->exchange;
+
+    switch (exchange->status) {
+    case 0:
+        return !exchange->sent;
+    case 500: /* a node that found nobody to hand it on to */
+        return has_words(exchange, "active cluster node not found") ||
+               has_words(exchange, "node not active");
+    case 501: /* it has no data yet */
+    case 530: /* it was removed from its cluster */
+        return true;
+    case 503: /* a proxy's, or one about something behind Vault, says nothing of the kind */
+        return has_words(exchange, "Vault is sealed");
+    default:
+        return exchange->status < 500;
+    }
+}
+
 /* The first line of a body that is not Vault's JSON, for a proxy's or another server's words. */
 static void add_foreign(const struct buf *answer, struct buf *out)
 {

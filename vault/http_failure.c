@@ -78,6 +78,10 @@ void http_failure_describe(const struct http_transfer *transfer, CURLcode code, 
         (void)err_nomem(err);
         return;
     }
+    if (code == CURLE_ABORTED_BY_CALLBACK) { /* it was to be sent for a second time */
+        (void)err_set(err, ERR_SOURCE_DOWN, "the connection ended before there was an answer");
+        return;
+    }
     if (code == CURLE_SSL_CONNECT_ERROR || (code == CURLE_RECV_ERROR && strstr(text, "SSL"))) {
         (void)tls_failure(text, err);
         return;

@@ -16,6 +16,13 @@
  *   distinct.c  each secret asked for once, in whatever spelling
  *   lease.c     leases, the identity's end, revoking it
  *   vault.c     what others see
+ *   document.c  JSON objects of texts (document.h)
+ *   ask.c       one request and its answer, for what is written and made
+ *   write.c     KV version 2 is written (write.h),
+ *               with write_patch.c: some fields of a secret; write_metadata.c: beside it;
+ *               span.c: JSON as it was written; capability.c: what a policy has to allow
+ *   engine.c    the database engine and its leases (engine.h),
+ *               with engine_token.c: tokens; engine_approle.c: secret ids
  *   source.c    references of every kind
  *               with source_command.c: what a command puts out
  *   sealed*.c   the sealed store (sealed_store.h) */
@@ -29,6 +36,7 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/ref.h"
+#include "vault/document.h"
 #include "vault/sealed.h"
 #include "vault/vault.h"
 
@@ -102,16 +110,19 @@ struct http; /* a set of kept connections to one server */
 /* One request and its answer. */
 struct http_exchange {
     /* asked; borrowed until the exchange ends */
-    const char *method; /* "GET", "POST" */
+    const char *method; /* "GET", "POST", "PATCH", "DELETE" */
     const char *url;
     const struct vault_node *node; /* whose URL it is; NULL: of an origin that is none of them */
     const struct secret *token;    /* NULL: none */
     const char *index;             /* the server is at least as far as this, or says so; or NULL */
     bool from_leader;              /* a standby that is behind shall ask the leader instead */
     const struct secret *body;     /* JSON; NULL: none */
+    bool is_patch;                 /* the body is a merge patch (RFC 7396) */
     bool patient;                  /* the server may think for long: no minimum speed */
+    bool once;                     /* libcurl does not send it again by itself either */
     int64_t deadline_ms;
     /* answered */
+    bool sent;  /* some of it may have reached the server */
     int status; /* 0: no answer, see err */
     struct buf answer;
     char *location;         /* where a 3xx points, absolute; NULL: it says nothing usable */
@@ -153,7 +164,9 @@ struct call {
     bool anonymous;            /* goes without the token */
     const struct secret *body; /* borrowed */
     const struct secret *sent; /* what of it a server may repeat in an error, or NULL */
-    bool patient;
+    const struct secret *as;   /* the token that it goes with in place of ours, borrowed, or NULL */
+    bool is_patch, patient;
+    bool once;     /* it changes something: again only where it is known to have had no effect */
     bool optional; /* the flight does not wait for it */
     void (*done)(struct flight *flight, struct call *call);
     void *owner;
@@ -218,6 +231,10 @@ MUST_USE int vault_json_fields(const json_t *object, const char *what, struct va
                                size_t *count, struct err *err);
 void vault_fields_free(struct vault_field *fields, size_t count);
 
+/* "2026-11-25T18:20:05.123456789Z" as nanoseconds since 1970; 0: it is none, or from before. */
+int64_t vault_json_time_ns(const json_t *text);
+int64_t vault_json_time(const json_t *text); /* the same in seconds */
+
 /* Seconds in member NAME as ms; 0 when it is not there, no number or out of reason. */
 int64_t vault_json_seconds(const json_t *object, const char *name);
 
@@ -229,11 +246,21 @@ struct vault_member {
 MUST_USE int vault_json_body(const struct vault_member *members, size_t count, struct secret *out,
                              struct err *err);
 
+/* ---- document.c ----------------------------------------------------------------------------- */
+
+/* document_parse's second half: OBJECT's members. With KNOWN_ONLY as document_parse_known. */
+MUST_USE int document_from_json(json_t *object, const char *what, enum err_kind kind,
+                                bool known_only, struct document *out, struct err *err);
+
 /* ---- answer.c ------------------------------------------------------------------------------- */
 
 /* What CALL ended with, as an error: "read 'PATH' at 'ADDRESS': answered 403: permission denied".
  * TRIED is "read", "log in at". Always returns -1. */
 int answer_error(struct vault *v, struct call *call, const char *tried, struct err *err);
+
+/* Whether what CALL ended with, no 2xx, says that it changed nothing: it was never sent, or Vault
+ * refused it before it acted on it. */
+bool answer_says_no_effect(const struct call *call);
 
 /* Log each of warnings[] that was not logged before. */
 void answer_warnings(struct vault *v, const char *path, const json_t *json);
@@ -251,6 +278,11 @@ size_t path_segments(const char *path);
 /* PATH with "data/" behind its first MOUNT_LENGTH bytes and a slash, encoded; unless it stands there
  * already. MOUNT_LENGTH 0: as it is. */
 MUST_USE int path_request(const char *path, size_t mount_length, char **out, struct err *err);
+
+/* PATH with WORD ("data", "metadata") behind its first MOUNT_LENGTH bytes, in place of "data" if that
+ * stands there; not encoded. */
+MUST_USE int path_beside(const char *path, size_t mount_length, const char *word, struct buf *out,
+                         struct err *err);
 
 /* Whether PATH lies in the mount whose name has LENGTH bytes. */
 bool path_is_below(const char *path, const char *mount, size_t length);

@@ -10,6 +10,7 @@
 #include <stdalign.h>
 #include <stddef.h>
 #include <string.h>
+#include <time.h>
 
 #include "base/mem.h"
 #include "base/str.h"
@@ -25,6 +26,8 @@ enum {
 };
 
 #define SECONDS_MAX (INT64_C(100) * 365 * 24 * 3600)
+
+#define NS_PER_S INT64_C(1000000000)
 
 #define EXACT_MAX (INT64_C(1) << 53)
 
@@ -160,6 +163,9 @@ int vault_json_parse(struct buf *body, const char *what, json_t **out, struct er
     json_t *json = load(body, &error, &starved);
     if (starved)
         return err_nomem(err);
+    if (!json && json_error_code(&error) == json_error_duplicate_key)
+        return err_set(err, ERR_SOURCE_DATA, "%s has a name twice in one object, before byte %d",
+                       what, error.position);
     if (!json)
         return err_set(err, ERR_SOURCE_DATA, "%s is not JSON from byte %d on (it has %zu bytes)",
                        what, error.position, body->len);
@@ -299,6 +305,43 @@ int vault_json_fields(const json_t *object, const char *what, struct vault_field
     *fields = list;
     *count = made;
     return 0;
+}
+
+/* The digits of TEXT as a part of a second, in nanoseconds; *END is behind them. */
+static int64_t fraction_ns(const char *text, const char **end)
+{
+    int64_t ns = 0, unit = NS_PER_S / 10;
+
+    for (; *text >= '0' && *text <= '9'; text++, unit /= 10)
+        ns += (*text - '0') * unit;
+    *end = text;
+    return ns;
+}
+
+int64_t vault_json_time_ns(const json_t *text)
+{
+    struct tm tm = {0};
+    const char *string = json_string_value(text);
+    const char *end = string ? strptime(string, "%Y-%m-%dT%H:%M:%S", &tm) : NULL;
+    int64_t ns = 0, offset_s = 0, hours = 0, minutes = 0;
+
+    if (end && *end == '.')
+        ns = fraction_ns(end + 1, &end);
+    if (end && (*end == '+' || *end == '-')) {
+        if (strlen(end) != strlen("+00:00") || str_to_int64(end + 1, 2, &hours) != 0 ||
+            str_to_int64(end + 4, 2, &minutes) != 0)
+            return 0;
+        offset_s = (hours * 60 + minutes) * 60 * (*end == '-' ? -1 : 1);
+    } else if (!end || !str_eq(end, "Z")) {
+        return 0;
+    }
+    int64_t seconds = timegm(&tm) - offset_s;
+    return seconds > 0 && seconds < INT64_MAX / NS_PER_S ? seconds * NS_PER_S + ns : 0;
+}
+
+int64_t vault_json_time(const json_t *text)
+{
+    return vault_json_time_ns(text) / NS_PER_S;
 }
 
 int64_t vault_json_seconds(const json_t *object, const char *name)

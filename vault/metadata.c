@@ -6,7 +6,6 @@
  * makes a log-in (database/creds/ROLE) is never read: its role is looked at. Sources: HTTP API, "KV
  * v2: Read secret subkeys, Read secret metadata", "Database: Read role, Read static role". */
 #include <string.h>
-#include <time.h>
 
 #include "base/mem.h"
 #include "base/str.h"
@@ -28,31 +27,6 @@ struct outlines {
     struct looking *list;
     size_t count;
 };
-
-/* ---- times ---------------------------------------------------------------------------------- */
-
-/* "2026-11-25T18:20:05.123456789Z" as Unix seconds; 0: it is none. */
-static int64_t parse_time(const char *text)
-{
-    struct tm tm = {0};
-    const char *end = text ? strptime(text, "%Y-%m-%dT%H:%M:%S", &tm) : NULL;
-
-    if (!end)
-        return 0;
-    if (*end == '.')
-        end += 1 + strspn(end + 1, "0123456789");
-    int64_t offset_s = 0;
-    if (*end == '+' || *end == '-') {
-        int64_t hours = 0, minutes = 0;
-        if (strlen(end) != strlen("+00:00") || str_to_int64(end + 1, 2, &hours) != 0 ||
-            str_to_int64(end + 4, 2, &minutes) != 0)
-            return 0;
-        offset_s = (hours * 60 + minutes) * 60 * (*end == '-' ? -1 : 1);
-    } else if (!str_eq(end, "Z")) {
-        return 0;
-    }
-    return timegm(&tm) - offset_s;
-}
 
 /* ---- what came back ------------------------------------------------------------------------- */
 
@@ -94,13 +68,13 @@ static int keep_members(json_t *object, bool texts, struct vault_outline_pair **
 /* `created_time`, `deletion_time`, `destroyed`, `custom_metadata`, as both kinds of answer have it. */
 static int take_version(struct vault_outline *o, json_t *version, json_t *custom)
 {
-    const char *deleted = json_string_value(json_object_get(version, "deletion_time"));
+    int64_t deleted_at = vault_json_time(json_object_get(version, "deletion_time"));
 
-    o->written_at = parse_time(json_string_value(json_object_get(version, "created_time")));
+    o->written_at = vault_json_time(json_object_get(version, "created_time"));
     o->state = VAULT_OUTLINE_THERE;
     if (json_is_true(json_object_get(version, "destroyed")))
         o->state = VAULT_OUTLINE_DESTROYED;
-    else if (deleted && *deleted && parse_time(deleted) <= clock_unix_seconds())
+    else if (deleted_at > 0 && deleted_at <= clock_unix_seconds())
         o->state = VAULT_OUTLINE_DELETED;
     if (o->customs || !json_is_object(custom))
         return 0;
@@ -145,7 +119,7 @@ static int take_metadata(struct vault_outline *o, json_t *data)
 static void take_role(struct vault_outline *o, json_t *data)
 {
     o->state = VAULT_OUTLINE_THERE;
-    o->written_at = parse_time(json_string_value(json_object_get(data, "last_vault_rotation")));
+    o->written_at = vault_json_time(json_object_get(data, "last_vault_rotation"));
 }
 
 /* The answer's data, or NULL; the whole of it is in *JSON. */
@@ -209,15 +183,10 @@ static void metadata_done(struct flight *flight, struct call *call)
 /* PATH with WORD behind its first MOUNT_LENGTH bytes, in place of "data" if that stands there. */
 static char *path_with(const char *path, size_t mount_length, const char *word, struct err *err)
 {
-    const char *rest = path + mount_length;
     AUTO_BUF text = BUF_INIT(VAULT_PATH_MAX_BYTES);
     AUTO_BUF encoded = BUF_INIT(VAULT_PATH_MAX_BYTES);
 
-    if (str_starts(rest, "/data/"))
-        rest += strlen("/data");
-    buf_add(&text, path, mount_length);
-    buf_addf(&text, "/%s%s", word, rest);
-    if (buf_check(&text, ERR_CONTRACT, "the path of a request", err) != 0 ||
+    if (path_beside(path, mount_length, word, &text, err) != 0 ||
         path_encode(buf_text(&text), &encoded, err) != 0)
         return NULL;
     char *taken = buf_take(&encoded);
@@ -480,7 +449,7 @@ int64_t vault_outline_rotated_at(const struct vault_outline *o, const char *vari
             !str_eq(custom->name + strlen("agent."), variable) || !custom->text)
             continue;
         AUTO_JSON record = json_loads(custom->text, 0, &ignored);
-        return parse_time(json_string_value(json_object_get(record, "at")));
+        return vault_json_time(json_object_get(record, "at"));
     }
     return 0;
 }

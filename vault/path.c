@@ -120,3 +120,15 @@ int path_request(const char *path, size_t mount_length, char **out, struct err *
     *out = text;
     return 0;
 }
+
+int path_beside(const char *path, size_t mount_length, const char *word, struct buf *out,
+                struct err *err)
+{
+    const char *rest = path + mount_length;
+
+    if (str_starts(rest, "/data/"))
+        rest += strlen("/data");
+    buf_add(out, path, mount_length);
+    buf_addf(out, "/%s%s", word, rest);
+    return buf_check(out, ERR_CONTRACT, "the path of a request", err);
+}
