@@ -129,6 +129,7 @@ EXTRA_bootstrap_turns  := pg site proxy
 EXTRA_bootstrap_catalog := pg
 EXTRA_bootstrap_diff   := pg
 EXTRA_bootstrap_db     := pg pg_script
+EXTRA_bootstrap_db_password := pg
 EXTRA_bootstrap_memory := pg
 EXTRA_bootstrap_planted := pg
 EXTRA_bootstrap_scratch := pg

@@ -146,7 +146,7 @@ static int fail_said(struct exchange *x, struct db_said *said, size_t position)
 {
     if (x->has_failed)
         return -1;
-    db_said_hide(said, &x->db->password);
+    db_said_hide_all(said, x->db);
     bool lost = db_is_lost(x->db);
     enum err_kind kind = lost                ? ERR_DB_DOWN
                          : said->sqlstate[0] ? db_kind(said->sqlstate)

@@ -1,5 +1,5 @@
-/* bootstrap/db.h: one PostgreSQL connection; libpq is called by db.c, db_connect.c, db_beside.c and
- * db_result.c alone.
+/* bootstrap/db.h: one PostgreSQL connection; libpq is called by db.c, db_connect.c, db_beside.c,
+ * db_result.c and db_password.c alone.
  *
  * Connections are made by keyword arrays (a URL's parse errors quote pieces of it), with every
  * address part explicit, so that no PG* variable, service file or pgpass decides where we go; the
@@ -151,6 +151,17 @@ const char *db_cell(const struct db_rows *rows, size_t row, size_t column); /* "
 void db_add_identifier(struct buf *out, const char *name);
 void db_add_literal(struct buf *out, const char *text);
 void db_add_literal_n(struct buf *out, const char *text, size_t length);
+
+/* ---- passwords ---------------------------------------------------------------------------------- */
+
+/* What ALTER ROLE ... PASSWORD takes in place of PASSWORD: its SCRAM-SHA-256 verifier, made here with
+ * a salt of its own, without a round trip. *out is the caller's. Errors: ERR_RESOURCE. */
+MUST_USE int db_password_verifier(struct db *db, const char *user, const struct secret *password,
+                                  struct secret *out, struct err *err);
+
+/* From now on TEXT (copied; the last four such) is *** in errors and notices of this connection: a
+ * server or its triggers may repeat a statement that it was in. */
+MUST_USE int db_hide(struct db *db, const struct secret *text, struct err *err);
 
 /* The condition's name of a SQLSTATE ("too_many_connections"), or NULL. */
 const char *db_condition(const char *sqlstate);

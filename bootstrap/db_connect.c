@@ -424,6 +424,7 @@ void db_close(struct db *db)
     if (db->conn)
         pq.PQfinish(db->conn);
     secret_release(&db->password);
+    db_hide_release(db);
     free(db->address);
     free(db->host);
     free(db->port);

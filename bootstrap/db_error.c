@@ -248,6 +248,19 @@ static void hide_in(char *part, const char *password, size_t length)
     }
 }
 
+/* A text that was cut may end within the password. */
+static void hide_cut(char *part, const char *password, size_t length)
+{
+    size_t end = strlen(part);
+    if (end + 1 < DB_SAID_BYTES)
+        return;
+    for (size_t n = length - 1; n >= DB_REDACT_LEAST; n--)
+        if (memcmp(part + end - n, password, n) == 0) {
+            memcpy(part + end - n, "***", sizeof("***"));
+            return;
+        }
+}
+
 void db_said_hide(struct db_said *said, const struct secret *password)
 {
     size_t length = secret_length(password);
@@ -255,8 +268,10 @@ void db_said_hide(struct db_said *said, const struct secret *password)
         return;
     const char *bytes = secret_reveal(password);
     char *parts[] = {said->primary, said->detail, said->hint, said->context};
-    for (size_t i = 0; i < ARRAY_LEN(parts); i++)
+    for (size_t i = 0; i < ARRAY_LEN(parts); i++) {
+        hide_cut(parts[i], bytes, length < DB_SAID_BYTES ? length : DB_SAID_BYTES - 1);
         hide_in(parts[i], bytes, length);
+    }
 }
 
 int db_said_errno(const struct db_said *said)

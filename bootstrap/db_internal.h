@@ -1,8 +1,8 @@
 /* bootstrap/db_internal.h: what the files of db.h share.
  *
- * libpq is called by four files: db_connect.c, db.c (statements), db_beside.c (a second connection)
- * and db_result.c (what is in a PGresult); one file of all would be far beyond 500 lines. They share
- * the table of functions below.
+ * libpq is called by five files: db_connect.c, db.c (statements), db_beside.c (a second connection),
+ * db_result.c (what is in a PGresult) and db_password.c (verifiers); one file of all would be far
+ * beyond 500 lines. They share the table of functions below.
  * db_target.c, db_params.c, db_resolve.c and db_error.c never call it. */
 #ifndef BOOTSTRAP_DB_INTERNAL_H
 #define BOOTSTRAP_DB_INTERNAL_H
@@ -55,7 +55,8 @@
     X(PQputCopyData)        \
     X(PQputCopyEnd)         \
     X(PQgetCopyData)        \
-    X(PQfreemem)
+    X(PQfreemem)            \
+    X(PQencryptPasswordConn)
 
 struct pq_library {
 #define X(function) __typeof__(function) *function;
@@ -75,11 +76,14 @@ enum {
     DB_LIBPQ_LEAST = 130000,   /* channel_binding came with 13 */
     DB_GATHER_BYTES = 64 * 1024 * 1024, /* of one result of db_query_one */
     DB_REDACT_LEAST = 4,                /* shorter passwords would take words apart */
+    DB_HIDDEN = 4,                      /* texts of db_hide, the last ones */
 };
 
 struct db {
     PGconn *conn;
-    struct secret password;    /* a copy, so that a server that echoes it is not believed */
+    struct secret password;          /* a copy, so that a server that echoes it is not believed */
+    struct secret hidden[DB_HIDDEN]; /* db_hide: a ring */
+    size_t hidden_next;
     char *host, *port, *place; /* place: db_target_describe of the host that we reached */
     char *address;             /* of that host, as hostaddr; "" for a socket */
     struct db_beside *beside;  /* a second connection in the making, or NULL */
@@ -104,6 +108,10 @@ void db_said_from_text(struct db_said *said, const char *text);
 
 /* Replace PASSWORD by *** in every part. */
 void db_said_hide(struct db_said *said, const struct secret *password);
+
+/* The same for the connection's password and what db_hide was told (db_password.c). */
+void db_said_hide_all(struct db_said *said, const struct db *db);
+void db_hide_release(struct db *db);
 
 /* errno behind a text of libpq ("Connection refused"), or 0. libpq keeps no errno. */
 int db_said_errno(const struct db_said *said);

@@ -180,7 +180,7 @@ void db_notice(void *argument, const PGresult *notice)
         return;
     }
     db_said_from_result(&said, notice);
-    db_said_hide(&said, &db->password);
+    db_said_hide_all(&said, db);
     const char *severity = pq.PQresultErrorField(notice, PG_DIAG_SEVERITY_NONLOCALIZED);
     log_line(severity && str_eq(severity, "WARNING") ? LOG_WARN : LOG_INFO,
              said.primary[0] ? said.primary : "the server sent a notice without text", "from",

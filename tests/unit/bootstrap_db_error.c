@@ -113,6 +113,20 @@ static void a_password_is_hidden_in_every_part(void **state)
     assert_string_equal(said.context, "a ***");
 }
 
+static void a_password_that_a_text_was_cut_in_is_hidden(void **state)
+{
+    (void)state;
+    struct db_said said = {0};
+    char text[DB_SAID_BYTES];
+    struct secret password = secret_borrow("hunter22", 8);
+    memset(text, 'x', sizeof(text));
+    memcpy(text + sizeof(text) - 6, "hunter", 6);
+    db_said_part(said.detail, text, sizeof(text));
+    db_said_hide(&said, &password);
+    assert_text_lacks(said.detail, "hunt");
+    assert_string_equal(said.detail + strlen(said.detail) - 4, "x***");
+}
+
 static void an_error_says_all_it_can(void **state)
 {
     (void)state;
@@ -151,6 +165,7 @@ int main(void)
         cmocka_unit_test(a_text_longer_than_its_room_is_cut),
         cmocka_unit_test(errors_of_the_system_are_known_by_their_words),
         cmocka_unit_test(a_password_is_hidden_in_every_part),
+        cmocka_unit_test(a_password_that_a_text_was_cut_in_is_hidden),
         cmocka_unit_test(an_error_says_all_it_can),
         cmocka_unit_test(conditions_have_their_names),
     };
