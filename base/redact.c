@@ -114,6 +114,19 @@ int redact_register(const struct secret *value, struct err *err)
     return insert_err_form(secret_reveal(value), secret_length(value), err);
 }
 
+int redact_register_copy(const struct secret *value, struct err *err)
+{
+    AUTO_SECRET copy = SECRET_INIT;
+
+    if (!secret_is_set(value) || secret_length(value) < REDACT_MIN_BYTES || is_known(value))
+        return 0;
+    if (secret_set(&copy, secret_reveal(value), secret_length(value), err) != 0)
+        return -1;
+    struct secret kept = copy;
+    copy = SECRET_INIT; /* the table may have it from here on, also when a form failed */
+    return redact_register(&kept, err);
+}
+
 /* The length of the longest form that starts at BYTES, or 0. */
 static size_t match(const char *bytes, size_t length)
 {

@@ -14,6 +14,9 @@ enum { REDACT_MIN_BYTES = 6 };
 /* Remember VALUE (borrowed: it must outlive the process's output). -1: no memory. */
 MUST_USE int redact_register(const struct secret *value, struct err *err);
 
+/* The same for one that ends before the output does: a copy is kept, to the end of the process. */
+MUST_USE int redact_register_copy(const struct secret *value, struct err *err);
+
 /* Append BYTES to OUT with every registered value replaced by ***. */
 void redact_add(struct buf *out, const char *bytes, size_t length);
 

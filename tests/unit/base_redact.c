@@ -110,6 +110,20 @@ static void bytes_behind_a_nul_are_looked_at(void **state)
     assert_memory_equal(out.data, "\0***\0", 5);
 }
 
+static void a_value_that_ends_is_replaced_for_good(void **state)
+{
+    (void)state;
+    struct err err = ERR_INIT;
+    struct secret ends = SECRET_INIT;
+    assert_int_equal(secret_set(&ends, "canary-that-ends", 16, &err), 0);
+    assert_int_equal(redact_register_copy(&ends, &err), 0);
+    secret_release(&ends);
+    AUTO_SECRET other = SECRET_INIT; /* has its bytes now */
+    assert_int_equal(secret_set(&other, "something else..", 16, &err), 0);
+    assert_redacted("<canary-that-ends>", "<***>");
+    assert_redacted("<something else..>", "<something else..>");
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -121,6 +135,7 @@ int main(void)
         cmocka_unit_test(nothing_of_two_that_overlap_is_left),
         cmocka_unit_test(short_and_unset_values_are_not_registered),
         cmocka_unit_test(bytes_behind_a_nul_are_looked_at),
+        cmocka_unit_test(a_value_that_ends_is_replaced_for_good),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
