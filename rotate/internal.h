@@ -70,9 +70,10 @@ struct machine_move machine_move(enum rotate_step state, enum rotate_event event
 /* ---- record.c ----------------------------------------------------------------------------------- */
 
 /* An open rotation. DATA has the members of the specification: id, variable, strategy, step, started,
- * by, reason, base_version, the groups "fields" (what is to be current, by the names of the store) and
- * "former"; and ours: format, "marks" (propagate: "after.0", "mirrors.1"), "state" (a strategy's own:
- * which login, an accessor, soak_until, set_at ...). Strategies read and write the groups. */
+ * by, reason, base_version, the groups "fields" (what is to be current, by the names of the store)
+ * and "former" (the same fields as they were, where there were any); and ours: format, "runner" and
+ * "sequence" (whose write, and which of its), the groups "marks" (propagate: "after.0", "mirrors.1")
+ * and "state" (a strategy's own: which login, an accessor; ours: soak_until, set_at). */
 struct record {
     struct document data;
     unsigned version; /* of it in the store, for the next check-and-set; 0: not written yet */
@@ -81,7 +82,7 @@ struct record {
 #define RECORD_INIT ((struct record){0})
 void record_release(struct record *record);
 
-/* A new one for SPEC: id, variable, strategy, started, by, reason; step ROTATE_STAGE. */
+/* A new one for SPEC: id, variable, strategy, started, by, reason, runner; step ROTATE_STAGE. */
 MUST_USE int record_begin(const struct rotate_spec *spec, const struct rotate_context *context,
                           struct record *out, struct err *err);
 
@@ -91,6 +92,14 @@ MUST_USE int record_check(const struct rotate_spec *spec, const char *place,
                           const struct document *data, struct err *err);
 
 const char *record_id(const struct record *record);
+int64_t record_started(const struct record *record); /* Unix seconds; 0: not readable */
+/* Another runner goes on with it. */
+MUST_USE int record_take_over(struct record *record, const struct rotate_context *context,
+                              struct err *err);
+/* Number the next write of this runner. */
+MUST_USE int record_next_write(struct record *record, struct err *err);
+/* Whether both are the same write of the same runner. */
+bool record_same_write(const struct document *a, const struct document *b);
 enum rotate_step record_step(const struct record *record);
 MUST_USE int record_set_step(struct record *record, enum rotate_step step, struct err *err);
 
@@ -131,8 +140,10 @@ struct store {
     /* {"at", "id", "by"} as `agent.<NAME>`, and a receipt. */
     int (*note_done)(struct rotation *r, const struct rotate_receipt *receipt, struct err *err);
     int (*history)(struct rotation *r, struct rotate_receipt **out, size_t *count, struct err *err);
-    /* For --status alone: when it was rotated or created, without a value. */
-    int (*look)(struct rotation *r, struct rotate_status *out, struct err *err);
+    /* For --status: of COUNT secrets of this store at once, when they were rotated or created, without
+     * a value, and what is open. What can't be told of one is in its OUT->err. */
+    int (*look)(const struct rotate_spec *const *specs, struct rotate_status *const *out,
+                size_t count, const struct rotate_context *context, struct err *err);
     /* For --dry-run: what Vault's policy has to allow, and whether it does. */
     int (*plan)(struct rotation *r, struct buf *out, bool *ready, struct err *err);
     /* "'secret/acme/prod/db.pending/DATABASE_URL' at 'https://…'", for messages */
@@ -152,9 +163,13 @@ struct rotation {
     struct record record;
     struct document current; /* the place's fields, read just before (group NULL) */
     unsigned current_version;
-    bool resumed;     /* the step may have been done already: probe */
-    unsigned attempt; /* of this step, from 1 */
-    struct db *admin; /* login.c: kept over the steps */
+    bool resumed;       /* the step may have been done already: probe */
+    unsigned attempt;   /* of this step, from 1 */
+    struct db *admin;   /* login.c: kept over the steps */
+    bool ours;          /* the record's last write was this runner's */
+    bool is_init;       /* the first value may be made */
+    int64_t set_ms;     /* when set was done, here; 0: not here */
+    struct err failure; /* for what it goes back, or goes on with warnings; ERR_NONE: nothing */
     void *store_private, *private;
     struct rotate_result *result;
 };
@@ -202,9 +217,32 @@ const struct strategy *strategy_of(enum rotate_strategy kind);
 /* Write the record as it is now (check-and-set), reading back our id where the reply was lost. */
 MUST_USE int engine_keep_record(struct rotation *r, struct err *err);
 
+/* The step that follows STEP when it was done, past those that have nothing to do here. */
+enum rotate_step engine_step_behind(const struct rotation *r, enum rotate_step step);
+
 /* A line for people, and for the result: something is left, the ending is WITH_WARNINGS. */
 void engine_warn(struct rotation *r, const char *format, ...) PRINTF(2, 3);
 void engine_say(struct rotation *r, const char *format, ...) PRINTF(2, 3);
+
+/* ---- engine_steps.c ----------------------------------------------------------------------------- */
+
+/* Do STEP once. EVENT_DONE or EVENT_WAITING, else err says why not. */
+enum rotate_event step_do(struct rotation *r, enum rotate_step step, struct err *err);
+
+/* Whether there is nothing to do in STEP here. */
+bool step_is_empty(const struct rotation *r, enum rotate_step step);
+
+/* What an error means for the machine. */
+enum rotate_event step_event(const struct err *err);
+
+/* Whether the record's "fields" are current; also what is there is in r->current. */
+MUST_USE int step_is_promoted(struct rotation *r, bool *promoted, struct err *err);
+
+/* ---- propagate.c -------------------------------------------------------------------------------- */
+
+/* Do what of `after` and `mirrors` has no mark yet, with the record's GROUP; each gets its own mark,
+ * recorded at once. -1: some failed (the text names each), all were tried. */
+MUST_USE int propagate_all(struct rotation *r, const char *group, struct err *err);
 
 /* ---- login.c, surgery.c ------------------------------------------------------------------------- */
 

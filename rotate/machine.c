@@ -8,22 +8,11 @@
 
 /* ---- words ---------------------------------------------------------------------------------- */
 
-static const char *const step_words[] = {
-#define X(name, word) [name] = word,
-    ROTATE_STEPS(X)
-#undef X
-};
-
 static const char *const event_words[] = {
 #define X(name, word) [name] = word,
     ROTATE_EVENTS(X)
 #undef X
 };
-
-const char *rotate_step_word(enum rotate_step step)
-{
-    return step_words[step];
-}
 
 /* ---- the table ------------------------------------------------------------------------------ */
 
@@ -210,13 +199,13 @@ static void write_move(struct buf *out, enum rotate_step state, enum rotate_even
 
     if (!is_cell(move))
         return;
-    buf_addf(out, "  %-10s %-9s ", step_words[state], event_words[event]);
+    buf_addf(out, "  %-10s %-9s ", rotate_step_word(state), event_words[event]);
     if (move->action == ACT_STEP)
-        buf_addf(out, "-> %s", step_words[move->next]);
+        buf_addf(out, "-> %s", rotate_step_word(move->next));
     else
         buf_addf(out, "%s", move->action == ACT_END ? "ends" : "refused");
     if (move->action == ACT_END && move->next != ROTATE_IDLE)
-        buf_addf(out, " at %s", step_words[move->next]);
+        buf_addf(out, " at %s", rotate_step_word(move->next));
     if (move->why)
         buf_addf(out, " (%s)", move->why);
     buf_addc(out, '\n');
@@ -228,7 +217,7 @@ void rotate_machine_write(struct buf *out)
              "Every secret is rotated by one machine. What is recorded is the step that is to be\n"
              "done; each can be repeated, and finds out itself whether it was done before.\n\n");
     for (size_t i = 0; i < ARRAY_LEN(effects); i++)
-        buf_addf(out, "  %-10s %s\n", step_words[effects[i].step], effects[i].effect);
+        buf_addf(out, "  %-10s %s\n", rotate_step_word(effects[i].step), effects[i].effect);
     buf_adds(out, "\nstate      event     what follows\n");
     for (int state = 0; state < ROTATE_STEP_COUNT; state++)
         for (int event = 0; event < EVENT_COUNT; event++)
