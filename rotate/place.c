@@ -6,6 +6,13 @@ const char *place_field(const struct rotate_spec *spec)
     return spec->place.value_field ? spec->place.value_field : spec->place.password_field;
 }
 
+int place_load(struct rotation *r, struct err *err)
+{
+    if (r->current.count > 0)
+        return 0;
+    return r->store->read_current(r, &r->current, &r->current_version, err);
+}
+
 const struct secret *place_current(const struct rotation *r, const char *name)
 {
     return document_get(&r->current, NULL, name);

@@ -11,7 +11,10 @@
  * place has none. */
 const char *place_field(const struct rotate_spec *spec);
 
-/* The field NAME as it is now; NULL: there is none. */
+/* Read the place, where that was not done yet in this run: a resumed step begins with nothing. */
+MUST_USE int place_load(struct rotation *r, struct err *err);
+
+/* The field NAME as it was read; NULL: there is none. */
 const struct secret *place_current(const struct rotation *r, const char *name);
 
 /* Let NAME become VALUE at promote, and its present value the former one. */

@@ -68,9 +68,14 @@ static int list_former(const struct rotation *r, const struct secret *former,
     return secret_set(out, buf_text(&text), text.len, err);
 }
 
-/* What is former now is published as <NAME>_PREVIOUS. After a rollback it is what it was before; where
- * there was nothing, the value that was withdrawn, since something may have been signed with it. */
-static int stage_previous(struct rotation *r, const struct secret *generated, struct err *err)
+static int previous_name(const struct rotation *r, struct buf *out, struct err *err)
+{
+    buf_addf(out, "%s" PREVIOUS_SUFFIX, r->spec->variable);
+    return buf_check(out, ERR_CONTRACT, "the field of former values", err);
+}
+
+/* What is former now is published as <NAME>_PREVIOUS. */
+static int stage_previous(struct rotation *r, struct err *err)
 {
     AUTO_BUF name = BUF_INIT(NAME_MAX_BYTES);
     const struct secret *former = place_current(r, place_field(r->spec));
@@ -78,15 +83,12 @@ static int stage_previous(struct rotation *r, const struct secret *generated, st
 
     if (!former || secret_length(former) == 0) /* it is the first one */
         return 0;
-    buf_addf(&name, "%s" PREVIOUS_SUFFIX, r->spec->variable);
-    if (buf_check(&name, ERR_CONTRACT, "the field of former values", err) != 0)
+    if (previous_name(r, &name, err) != 0)
         return -1;
     const struct secret *earlier = place_current(r, buf_text(&name));
-    if (list_former(r, former, earlier, &list, err) != 0 ||
-        place_stage(r, buf_text(&name), &list, err) != 0)
+    if (list_former(r, former, earlier, &list, err) != 0)
         return -1;
-    return earlier ? 0
-                   : document_set(&r->record.data, PLACE_FORMER, buf_text(&name), generated, err);
+    return place_stage(r, buf_text(&name), &list, err);
 }
 
 static int random_stage(struct rotation *r, struct err *err)
@@ -95,7 +97,7 @@ static int random_stage(struct rotation *r, struct err *err)
 
     if (generate_value(r->spec, &value, err) != 0 || place_stage_generated(r, &value, err) != 0)
         return -1;
-    return r->spec->keep > 0 ? stage_previous(r, &value, err) : 0;
+    return r->spec->keep > 0 ? stage_previous(r, err) : 0;
 }
 
 static int random_retire(struct rotation *r, struct err *err)
@@ -128,12 +130,20 @@ static int random_plan(struct rotation *r, struct buf *out, bool *ready, struct 
     return 0;
 }
 
-/* Behind promote the former needs nothing to work again. */
+/* The former needs nothing to work again. What was published beside it becomes what it was before; where
+ * there was nothing, the value that is withdrawn now, since something may have been signed with it. */
 static int random_rollback(struct rotation *r, struct err *err)
 {
-    (void)r;
-    (void)err;
-    return 0;
+    AUTO_BUF name = BUF_INIT(NAME_MAX_BYTES);
+    const struct secret *withdrawn = record_field(&r->record, place_field(r->spec));
+
+    if (previous_name(r, &name, err) != 0)
+        return -1;
+    if (!withdrawn || !record_field(&r->record, buf_text(&name)) ||
+        record_former(&r->record, buf_text(&name)))
+        return 0;
+    struct secret value = *withdrawn; /* setting may move what that points at */
+    return document_set(&r->record.data, PLACE_FORMER, buf_text(&name), &value, err);
 }
 
 const struct strategy strategy_random = {
