@@ -285,6 +285,14 @@ static int hook_test(struct rotation *r, struct err *err)
     return call(r, TEST, &answer, err);
 }
 
+/* It was published: what the provider does when it knows that. */
+static int hook_promoted(struct rotation *r, struct err *err)
+{
+    AUTO_ANSWER answer = ANSWER_INIT;
+
+    return call(r, PROMOTED, &answer, err);
+}
+
 static int hook_retire(struct rotation *r, struct err *err)
 {
     AUTO_ANSWER answer = ANSWER_INIT;
@@ -331,6 +339,7 @@ const struct strategy strategy_hook = {
     .set = hook_set,
     .test = hook_test,
     .restore = hook_rollback,
+    .promoted = hook_promoted,
     .retire = hook_retire,
     .rollback = hook_rollback,
     .plan = hook_plan,

@@ -148,6 +148,7 @@ struct store {
     int (*plan)(struct rotation *r, struct buf *out, bool *ready, struct err *err);
     /* "'secret/acme/prod/db.pending/DATABASE_URL' at 'https://…'", for messages */
     void (*describe_record)(struct rotation *r, struct buf *out);
+    void (*release)(struct rotation *r); /* r->store_private; may be NULL */
 };
 extern const struct store store_kv, store_sealed;
 const struct store *store_of(const struct rotate_spec *spec);
@@ -196,6 +197,8 @@ struct strategy {
     int (*test)(struct rotation *r, struct err *err);
     /* Before promote: give back what set took away (abort, a failed test). */
     int (*restore)(struct rotation *r, struct err *err);
+    /* First thing of propagate, once: it was published. NULL: nobody has to know. */
+    int (*promoted)(struct rotation *r, struct err *err);
     /* The former stops working, and is proven to. ERR_VIOLATION: it is left; the text says what. */
     int (*retire)(struct rotation *r, struct err *err);
     /* Behind promote: the former works again, or still. The record's "fields" and "former" were

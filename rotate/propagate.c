@@ -144,12 +144,14 @@ static int mirror(struct rotation *r, const char *text, const char *group, struc
 /* ---- all of them ----------------------------------------------------------------------------- */
 
 struct item {
-    const char *kind; /* "after", "mirrors" */
+    const char *kind; /* "promoted", "mirrors", "after" */
     size_t index;
 };
 
 static int do_item(struct rotation *r, const struct item *item, const char *group, struct err *err)
 {
+    if (str_eq(item->kind, "promoted"))
+        return r->strategy->promoted(r, err);
     if (str_eq(item->kind, "mirrors"))
         return mirror(r, r->spec->mirrors[item->index], group, err);
     const struct rotate_after *after = &r->spec->after[item->index];
@@ -184,6 +186,10 @@ int propagate_all(struct rotation *r, const char *group, struct err *err)
     AUTO_BUF failures = BUF_INIT(FAILURES_BYTES);
     struct err first = ERR_INIT;
 
+    const struct item promoted = {"promoted", 0};
+    if (r->strategy->promoted && str_eq(group, "fields") &&
+        go_over(r, &promoted, group, &failures, &first, err) != 0)
+        return -1;
     /* Mirrors first: what a command starts may read them. */
     for (struct item item = {"mirrors", 0}; r->spec->mirrors && r->spec->mirrors[item.index];
          item.index++)
