@@ -142,6 +142,32 @@ struct contract_guard {
     int64_t timeout_ms;
 };
 
+/* What happens when a value has changed while the application runs. */
+enum contract_on_change {
+    CONTRACT_CHANGE_RESTART,
+    CONTRACT_CHANGE_SIGNAL, /* change_signal */
+    CONTRACT_CHANGE_NONE,
+    CONTRACT_CHANGE_HOOK, /* change_hook */
+};
+
+struct contract_pair {
+    int from, to;
+};
+
+/* How `agent run` treats the application. */
+struct contract_run {
+    enum contract_on_change on_change;
+    int change_signal;
+    const char *const *change_hook; /* argv */
+    int stop_signal;
+    int64_t stop_timeout_ms;
+    const struct contract_pair *rewrite; /* signals; each `from` is there once */
+    size_t rewrite_count;
+    const struct contract_pair *exit_codes; /* 0 to 255 */
+    size_t exit_code_count;
+};
+extern const struct contract_run contract_run_default; /* without a word of the contract */
+
 struct contract {
     const char *path, *folder;         /* folder is what relative paths start from */
     const char *project;               /* or NULL */
@@ -155,6 +181,7 @@ struct contract {
     struct contract_vault vault;
     struct contract_database database;
     struct contract_guard guard;
+    struct contract_run run;
     const char *const *run_unset; /* run.unset, or NULL */
     bool run_only_contract;
     const char *stale_dir, *stale_key_file;     /* run.stale, from the folder; NULL: nowhere */
@@ -191,8 +218,8 @@ struct contract_after {
 struct contract_rotation {
     const char *strategy; /* "none" is none */
     int64_t every_ms, grace_ms, timeout_ms;
-    const char *const *hook, *const *env, *const *depends_on, *const *logins, *const *steps,
-        *const *test_command;
+    const char *const *hook, *const *env, *const *depends_on,
+                                              *const *logins, *const *steps, *const *test_command;
     const char *const *mirrors; /* references, substituted */
     const struct contract_after *after;
     size_t after_count;

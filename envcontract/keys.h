@@ -48,6 +48,10 @@ enum key_kind {
     KIND_DATE,       /* "2027-01-31" */
     KIND_TEXTS_MAP,  /* an object of lists of strings */
     KIND_MATCH,      /* an object of patterns, by VAR or VAR#part */
+    KIND_SIGNAL,     /* "TERM" */
+    KIND_SIGNALS,    /* {signal: signal} */
+    KIND_EXIT_CODES, /* {"143": 0} */
+    KIND_ON_CHANGE,  /* restart, signal:HUP, none, or a command */
     KIND_COUNT_OF_KINDS
 };
 
@@ -55,6 +59,7 @@ enum key_kind {
 enum {
     KEY_VERSION = 1, /* of the format */
     KEY_PORT_MAX = 65535,
+    KEY_EXIT_CODE_MAX = 255,
     KEY_SOURCE_MAX_BYTES = 4096, /* of one reference or one word of a command */
 };
 
@@ -334,14 +339,14 @@ struct section {
     KEY(GUARD_IGNORE_WHY, "why", KIND_TEXT, BUILT, NOTHING)
 
 #define RUN_KEYS(KEY)                                                                              \
-    KEY(RUN_ON_CHANGE, "on_change", KIND_TEXT, UNUSED, NOTHING)                                    \
-    KEY(RUN_STOP_SIGNAL, "stop_signal", KIND_TEXT, UNUSED, NOTHING)                                \
-    KEY(RUN_STOP_TIMEOUT, "stop_timeout", KIND_DURATION, UNUSED, NOTHING)                          \
+    KEY(RUN_ON_CHANGE, "on_change", KIND_ON_CHANGE, BUILT, NOTHING)                                \
+    KEY(RUN_STOP_SIGNAL, "stop_signal", KIND_SIGNAL, BUILT, NOTHING)                               \
+    KEY(RUN_STOP_TIMEOUT, "stop_timeout", KIND_DURATION, BUILT, NOTHING)                           \
     KEY(RUN_REFRESH, "refresh", KIND_TEXT, UNUSED, NOTHING)                                        \
     KEY(RUN_SPLAY, "splay", KIND_DURATION, UNUSED, NOTHING)                                        \
     KEY(RUN_STALE, "stale", KIND_SECTION, BUILT, SECTION(stale))                                   \
-    KEY(RUN_REWRITE, "rewrite", KIND_ANY, UNUSED, NOTHING)                                         \
-    KEY(RUN_EXIT_CODES, "exit_codes", KIND_ANY, UNUSED, NOTHING)                                   \
+    KEY(RUN_REWRITE, "rewrite", KIND_SIGNALS, BUILT, NOTHING)                                      \
+    KEY(RUN_EXIT_CODES, "exit_codes", KIND_EXIT_CODES, BUILT, NOTHING)                             \
     KEY(RUN_UNSET, "unset", KIND_TEXTS, BUILT, NOTHING)                                            \
     KEY(RUN_ONLY_CONTRACT, "only_contract", KIND_BOOL, BUILT, NOTHING)                             \
     KEY(RUN_KEEP_LEASES, "keep_leases", KIND_BOOL, UNUSED, NOTHING)                                \
@@ -427,6 +432,15 @@ const char *source_substitute(struct contract_document *d, struct arena *a, cons
 /* The parts of VARIABLE's SOURCE (NULL: env). What is wrong in it was said by source_check. */
 void source_build(struct contract_document *d, struct arena *a, const struct node *source,
                   const char *profile, struct contract_variable *variable);
+
+/* ---- the section `run` (run.c) --------------------------------------------------------------- */
+
+void signal_check(struct contract_document *d, const struct key *key, struct node *value);
+void signals_check(struct contract_document *d, const struct key *key, struct node *value);
+void codes_check(struct contract_document *d, const struct key *key, struct node *value);
+void change_check(struct contract_document *d, const struct key *key, struct node *value);
+/* What SECTION says (NULL: nothing), in the contract's arena. */
+void run_read(struct contract_document *d, const struct node *section, struct contract_run *out);
 
 /* ---- conditions (cond.c) -------------------------------------------------------------------- */
 

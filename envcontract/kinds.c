@@ -44,6 +44,10 @@ static const char *const kind_words[KIND_COUNT_OF_KINDS] = {
     [KIND_DATE] = "a date such as \"2027-01-31\"",
     [KIND_TEXTS_MAP] = "an object of lists of strings",
     [KIND_MATCH] = "an object of patterns",
+    [KIND_SIGNAL] = "a signal",
+    [KIND_SIGNALS] = "an object of signals",
+    [KIND_EXIT_CODES] = "an object of exit codes",
+    [KIND_ON_CHANGE] = "a string or a command's list",
 };
 
 #define TYPE_NAME(type, name, constraints) name,
@@ -455,6 +459,10 @@ static const kind_checker checkers[KIND_COUNT_OF_KINDS] = {
     [KIND_DATE] = check_date,
     [KIND_TEXTS_MAP] = check_members,
     [KIND_MATCH] = check_members,
+    [KIND_SIGNAL] = signal_check,
+    [KIND_SIGNALS] = signals_check,
+    [KIND_EXIT_CODES] = codes_check,
+    [KIND_ON_CHANGE] = change_check,
 };
 
 void kind_check(struct contract_document *d, const struct key *key, struct node *value)

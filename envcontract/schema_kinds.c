@@ -8,6 +8,7 @@
 #include <stdint.h>
 #include <stdio.h>
 
+#include "base/signals.h"
 #include "base/str.h"
 
 /* JSON types, or-ed. */
@@ -45,6 +46,15 @@ static const char *const type_names[] = {"string", "number", "integer", "boolean
 #define PATTERN_DATE                                                            \
     "^(?!0000)[0-9]{4}-((0[13578]|1[02])-(0[1-9]|[12][0-9]|3[01])|(0[469]|11)-" \
     "(0[1-9]|[12][0-9]|30)|02-(0[1-9]|1[0-9]|2[0-9]))$"
+
+#define SIGNAL_WORD(name) #name "|"
+#define OFFSET            "([0-9]|[12][0-9]|30)"
+#define SIGNAL_PATTERN \
+    "(SIG)?(" SIGNAL_NAMES(SIGNAL_WORD) "RTMIN(\\+" OFFSET ")?|RTMAX(-" OFFSET ")?)"
+#define PATTERN_SIGNAL    "^" SIGNAL_PATTERN "$"
+#define PATTERN_REWRITTEN "^(?!(SIG)?(KILL|STOP|CHLD)$)" SIGNAL_PATTERN "$"
+#define PATTERN_CODE      "^([0-9]|[1-9][0-9]|1[0-9][0-9]|2[0-4][0-9]|25[0-5])$"
+#define PATTERN_CHANGE    "^(restart|none|signal:" SIGNAL_PATTERN ")$"
 
 /* ---- pieces --------------------------------------------------------------------------------- */
 
@@ -208,6 +218,42 @@ static void add_members_kind(struct json *json, const struct key *key, bool null
     json_end_object(json);
 }
 
+static void add_names(struct json *json, const char *pattern)
+{
+    json_begin_object(json, "propertyNames");
+    json_add_string(json, "pattern", pattern);
+    json_end_object(json);
+}
+
+static void add_signals(struct json *json, const struct key *key, bool nullable)
+{
+    (void)key;
+    add_type(json, JSON_OBJECT, nullable);
+    add_names(json, PATTERN_REWRITTEN);
+    json_begin_object(json, "additionalProperties");
+    add_text(json, PATTERN_SIGNAL, false);
+    json_end_object(json);
+}
+
+static void add_exit_codes(struct json *json, const struct key *key, bool nullable)
+{
+    (void)key;
+    add_type(json, JSON_OBJECT, nullable);
+    add_names(json, PATTERN_CODE);
+    json_begin_object(json, "additionalProperties");
+    add_type(json, JSON_INTEGER, false);
+    add_integers(json, 0, KEY_EXIT_CODE_MAX);
+    json_end_object(json);
+}
+
+static void add_on_change(struct json *json, const struct key *key, bool nullable)
+{
+    (void)key;
+    add_type(json, JSON_STRING | JSON_ARRAY, nullable);
+    json_add_string(json, "pattern", PATTERN_CHANGE);
+    add_list(json, JSON_STRING, 1, 1);
+}
+
 /* ---- all of them ---------------------------------------------------------------------------- */
 
 /* Kinds that stand for a list. */
@@ -228,6 +274,7 @@ static void add_text_kind(struct json *json, const struct key *key, bool nullabl
                           : key->kind == KIND_REFERENCE ? PATTERN_REFERENCE
                           : key->kind == KIND_DEMAND    ? PATTERN_DEMAND
                           : key->kind == KIND_DATE      ? PATTERN_DATE
+                          : key->kind == KIND_SIGNAL    ? PATTERN_SIGNAL
                                                         : NULL;
 
     if (key->kind == KIND_FREE_TEXT)
@@ -291,6 +338,7 @@ static kind_writer writer_of(enum key_kind kind)
     case KIND_REFERENCE:
     case KIND_DEMAND:
     case KIND_DATE:
+    case KIND_SIGNAL:
         return add_text_kind;
     case KIND_BOOL:
     case KIND_COUNT:
@@ -334,6 +382,12 @@ static kind_writer writer_of(enum key_kind kind)
         return add_members_kind;
     case KIND_VERSION:
         return add_version;
+    case KIND_SIGNALS:
+        return add_signals;
+    case KIND_EXIT_CODES:
+        return add_exit_codes;
+    case KIND_ON_CHANGE:
+        return add_on_change;
     }
     return NULL;
 }

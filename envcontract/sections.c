@@ -58,6 +58,7 @@ void sections_read(struct contract *contract)
     contract->profile_values = d->profiles;
     contract->profile_default = node_text(profile[PROFILE_DEFAULT]);
     keys_merge(top.at[TOP_RUN], run, RUN_KEY_COUNT);
+    run_read(d, top.at[TOP_RUN], &contract->run);
     contract->run_unset = node_list(run[RUN_UNSET]);
     contract->run_only_contract = node_truth(run[RUN_ONLY_CONTRACT], false);
     keys_merge(run[RUN_STALE], stale, STALE_KEY_COUNT);

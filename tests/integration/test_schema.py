@@ -137,6 +137,9 @@ GOOD_CONTRACTS = [
     '"guard": {"server": "U", "jobs": 1, "strict": true}', '"guard": {"ephemeral": true}',
     '"guard": {"ignore": [{"kind": "k", "object": "o", "until": "2030-02-28", "why": "w"}]}',
     '"run": {"unset": ["X"], "only_contract": true, "stop_timeout": "30s"}',
+    '"run": {"stop_signal": "SIGQUIT", "rewrite": {"TERM": "INT", "SIGRTMIN+3": "RTMAX-30"}}',
+    '"run": {"exit_codes": {"143": 0, "0": 255}, "on_change": "signal:HUP"}',
+    '"run": {"on_change": ["/bin/reload", "--now"]}', '"run": {"on_change": "none"}',
     '"files": [{"path": "/run/x", "template": "", "mode": "0400"}]',
     '"docs": {"ENVIRONMENT_CONTRACT.md": {}, ".env.example": {"profile": "dev"}}',
 ]
@@ -168,6 +171,11 @@ BAD_CONTRACTS = [
     '"database": {"url": "U", "authority": {"var": "P"}}', '"guard": {"jobs": 3}',
     '"guard": {"server": "U", "ephemeral": true}', '"guard": {"ignore": [{"kind": "k"}]}',
     '"guard": {"ignore": [{"kind": "k", "object": "o", "until": "soon", "why": "w"}]}',
+    '"run": {"stop_signal": "term"}', '"run": {"stop_signal": 15}', '"run": {"stop_signal": "RTMIN+31"}',
+    '"run": {"rewrite": {"KILL": "TERM"}}', '"run": {"rewrite": {"TERM": "NONE"}}', '"run": {"rewrite": []}',
+    '"run": {"exit_codes": {"256": 0}}', '"run": {"exit_codes": {"01": 0}}',
+    '"run": {"exit_codes": {"1": 256}}', '"run": {"exit_codes": {"1": "2"}}', '"run": {"on_change": []}',
+    '"run": {"on_change": "reload"}', '"run": {"on_change": "signal:hup"}', '"run": {"on_change": true}',
     '"run": {"stop_timout": "1s"}', '"run": {"unset": "X"}', '"files": [{"pth": "x"}]', '"files": {}',
     '"docs": []', '"docs": {"ENVIRONMENT_CONTRACT.md": {"sections": []}}',
 ]
@@ -214,6 +222,7 @@ UNSAYABLE_CONTRACTS = [
     ('"docs": {"notes.md": {}}', "what a file is by its name"),
     ('"rules": [{"id": "a", "equal": ["B", "P"]}, {"id": "a", "equal": ["B", "P"]}]',
      "an id that is there twice"),
+    ('"run": {"rewrite": {"TERM": "INT", "SIGTERM": "HUP"}}', "that two names are one"),
 ]
 
 
