@@ -42,6 +42,29 @@ static void add_recipient_lines(const struct seal *s, struct buf *out)
     }
 }
 
+/* The names of variables, or what rotations keep beside them. */
+static void add_names(const struct seal *s, bool records, const char *key, struct json *json)
+{
+    json_begin_array(json, key);
+    for (size_t i = 0; i < sealed_count(s->store); i++)
+        if (sealed_is_record(sealed_name(s->store, i)) == records)
+            json_add_string(json, NULL, sealed_name(s->store, i));
+    json_end_array(json);
+}
+
+static void add_name_lines(const struct seal *s, bool records, const char *title, struct buf *out)
+{
+    size_t shown = 0;
+
+    for (size_t i = 0; i < sealed_count(s->store); i++) {
+        if (sealed_is_record(sealed_name(s->store, i)) != records)
+            continue;
+        buf_addf(out, "%s  %s\n", shown++ == 0 ? title : "", sealed_name(s->store, i));
+    }
+    if (shown == 0 && !records)
+        buf_adds(out, title);
+}
+
 static int show_list(const struct seal *s)
 {
     AUTO_BUF out = BUF_INIT(OUTPUT_MAX_BYTES);
@@ -50,16 +73,13 @@ static int show_list(const struct seal *s)
     if (s->call->common.json) {
         document_begin(&json, "seal", true);
         seal_add_recipients(s, &json);
-        json_begin_array(&json, "names");
-        for (size_t i = 0; i < sealed_count(s->store); i++)
-            json_add_string(&json, NULL, sealed_name(s->store, i));
-        json_end_array(&json);
+        add_names(s, false, "names", &json);
+        add_names(s, true, "rotations", &json);
         return document_print(&json, 0);
     }
     add_recipient_lines(s, &out);
-    buf_adds(&out, "names\n");
-    for (size_t i = 0; i < sealed_count(s->store); i++)
-        buf_addf(&out, "  %s\n", sealed_name(s->store, i));
+    add_name_lines(s, false, "names\n", &out);
+    add_name_lines(s, true, "of rotations\n", &out);
     return text_print(&out, 0);
 }
 

@@ -174,7 +174,7 @@ static int show_removed(const struct seal *s)
 int seal_rm(struct seal *s, struct err *err)
 {
     for (size_t i = 0; i < seal_word_count(s); i++)
-        if (sealed_check_name(seal_word(s, i), err) != 0)
+        if (!sealed_is_record(seal_word(s, i)) && sealed_check_name(seal_word(s, i), err) != 0)
             return -1;
     if (sealed_lock(s->path, s->call->deadline_ms, &s->lock, err) != 0 ||
         sealed_load(s->path, &s->store, err) != 0)
@@ -194,6 +194,8 @@ static int write_all(const struct seal *s, struct value_writer *writer, struct e
     for (size_t i = 0; i < sealed_count(s->store); i++) {
         AUTO_SECRET value = SECRET_INIT;
         const char *name = sealed_name(s->store, i);
+        if (sealed_is_record(name))
+            continue;
         if (sealed_get(s->store, name, &value, err) != 0 ||
             values_add(writer, name, &value, true, err) != 0)
             return -1;

@@ -69,6 +69,37 @@ int sealed_load(const char *path, struct sealed **out, struct err *err)
     return 0;
 }
 
+/* Whether STORE's list of recipients was made with KEY, which is then its data key. */
+static int is_key_of(const struct sealed *store, const struct secret *key, bool *is,
+                     struct err *err)
+{
+    uint8_t tag[CRYPT_TAG_BYTES];
+
+    if (sealed_list_tag(store, key, tag, err) != 0)
+        return -1;
+    *is = crypt_same(tag, store->tag, sizeof tag);
+    return 0;
+}
+
+int sealed_load_again(const struct sealed *store, struct sealed **out, struct err *err)
+{
+    CLEANUP(auto_sealed) struct sealed *again = NULL;
+    bool same = false;
+
+    if (sealed_load(store->path, &again, err) != 0)
+        return -1;
+    if (secret_is_set(&store->key) && is_key_of(again, &store->key, &same, err) != 0)
+        return -1;
+    if (same) {
+        if (secret_set(&again->key, secret_reveal(&store->key), secret_length(&store->key), err) !=
+            0)
+            return -1;
+        memcpy(again->opened_by, store->opened_by, sizeof again->opened_by);
+    }
+    *out = TAKE_POINTER(again);
+    return 0;
+}
+
 int sealed_new(const char *path, struct sealed **out, struct err *err)
 {
     CLEANUP(auto_sealed) struct sealed *store = NULL;
@@ -141,7 +172,7 @@ bool sealed_has(const struct sealed *store, const char *name)
 
 int sealed_check_name(const char *name, struct err *err)
 {
-    if (sealed_is_name(name, strlen(name)))
+    if (sealed_is_variable(name, strlen(name)))
         return 0;
     err_set(err, ERR_USAGE, "that cannot be the name of a sealed value");
     return err_hint(err,
@@ -257,7 +288,8 @@ int sealed_set(struct sealed *store, const char *name, const struct secret *valu
     struct sealed_entry entry = {0};
     bool there;
 
-    if (sealed_check_name(name, err) != 0 || check_value(value, err) != 0)
+    if ((!sealed_is_record(name) && sealed_check_name(name, err) != 0) ||
+        check_value(value, err) != 0)
         return -1;
     size_t place = place_of(store, name, &there);
     if (there && !anew && is_same(store, place, value)) {

@@ -74,6 +74,9 @@ MUST_USE int sealed_key_make(const char *path, char out[static SEALED_PUBLIC_BYT
 
 /* Read the store; nothing is opened yet. */
 MUST_USE int sealed_load(const char *path, struct sealed **out, struct err *err);
+/* Read STORE's file again, to be opened by what opened STORE: nobody is asked for it twice. Where the
+ * data key was changed meanwhile, *out is locked. */
+MUST_USE int sealed_load_again(const struct sealed *store, struct sealed **out, struct err *err);
 /* Open its data key. Does nothing the second time. */
 MUST_USE int sealed_unlock(struct sealed *store, const struct sealed_access *access,
                            struct err *err);
@@ -133,6 +136,13 @@ MUST_USE int sealed_set(struct sealed *store, const char *name, const struct sec
                         bool anew, bool *changed, struct err *err);
 MUST_USE int sealed_remove(struct sealed *store, const char *name, struct err *err);
 MUST_USE int sealed_save(const struct sealed *store, struct err *err);
+
+/* What a rotation keeps beside the variable NAME stands there as NAME.pending and NAME.receipts: a
+ * sealed document (vault/document.h). It is no variable: nothing exports it, and no one sets it by
+ * hand. */
+#define SEALED_PENDING  ".pending"
+#define SEALED_RECEIPTS ".receipts"
+bool sealed_is_record(const char *name);
 
 /* ERR_USAGE unless NAME could be a variable's. */
 MUST_USE int sealed_check_name(const char *name, struct err *err);

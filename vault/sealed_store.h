@@ -50,7 +50,8 @@ struct sealed {
 /* STORE's recipients, entries and tag from TEXT. ERR_FILE with line and column. */
 MUST_USE int sealed_read_text(struct sealed *store, const struct buf *text, struct err *err);
 void sealed_write_text(const struct sealed *store, struct buf *out);
-bool sealed_is_name(const char *name, size_t length);
+bool sealed_is_name(const char *name, size_t length); /* a variable's, or a record's */
+bool sealed_is_variable(const char *name, size_t length);
 bool sealed_is_label(const char *label, size_t length);
 
 /* ---- sealed_key.c ---------------------------------------------------------------------------- */

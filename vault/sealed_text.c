@@ -271,7 +271,7 @@ static int read_recipients(struct reader *r, struct sealed *store)
 
 /* ---- values ---------------------------------------------------------------------------------- */
 
-bool sealed_is_name(const char *name, size_t length)
+bool sealed_is_variable(const char *name, size_t length)
 {
     if (length == 0 || length > SEALED_NAME_BYTES || (name[0] >= '0' && name[0] <= '9'))
         return false;
@@ -282,6 +282,29 @@ bool sealed_is_name(const char *name, size_t length)
             return false;
     }
     return true;
+}
+
+/* What rotations keep beside a variable. */
+static const char *const record_suffixes[] = {SEALED_PENDING, SEALED_RECEIPTS};
+
+static bool is_record(const char *name, size_t length)
+{
+    for (size_t i = 0; i < ARRAY_LEN(record_suffixes); i++) {
+        size_t suffix = strlen(record_suffixes[i]);
+        if (length > suffix && memcmp(name + length - suffix, record_suffixes[i], suffix) == 0)
+            return sealed_is_variable(name, length - suffix);
+    }
+    return false;
+}
+
+bool sealed_is_record(const char *name)
+{
+    return is_record(name, strlen(name));
+}
+
+bool sealed_is_name(const char *name, size_t length)
+{
+    return sealed_is_variable(name, length) || is_record(name, length);
 }
 
 static int read_value(struct reader *r, struct sealed *store, size_t name, size_t name_length,
