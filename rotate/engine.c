@@ -390,6 +390,8 @@ int rotate_do(const struct rotate_spec *spec, const struct rotate_context *conte
     result->duration_ms = clock_now_ms() - begun_ms;
     if (r.strategy->release)
         r.strategy->release(&r);
+    if (r.store->release)
+        r.store->release(&r);
     db_close(r.admin);
     document_release(&r.current);
     record_release(&r.record);

@@ -2,7 +2,7 @@
  *
  *   store.c         which store; receipts and marks as texts
  *   store_kv.c      the place and the record in KV; store_kv_done.c: metadata, receipts, policy
- *   store_sealed.c  both in the sealed file */
+ *   store_sealed.c  both in the sealed file, with store_sealed_done.c */
 #ifndef ROTATE_STORE_H
 #define ROTATE_STORE_H
 
