@@ -38,8 +38,7 @@ bool step_is_empty(const struct rotation *r, enum rotate_step step)
     case ROTATE_PROMOTE:
         return !r->strategy->promotes;
     case ROTATE_PROPAGATE:
-        return r->spec->after_count == 0 && (!r->spec->mirrors || !r->spec->mirrors[0]) &&
-               !r->strategy->promoted;
+        return propagate_is_done(r);
     case ROTATE_SOAK:
         return record_state_number(&r->record, "soak_until") == 0;
     case ROTATE_RETIRE:

@@ -243,6 +243,9 @@ MUST_USE int step_is_promoted(struct rotation *r, bool *promoted, struct err *er
 
 /* ---- propagate.c -------------------------------------------------------------------------------- */
 
+/* Whether each of `after` and `mirrors` has its mark; also where there are none. */
+bool propagate_is_done(const struct rotation *r);
+
 /* Do what of `after` and `mirrors` has no mark yet, with the record's GROUP; each gets its own mark,
  * recorded at once. -1: some failed (the text names each), all were tried. */
 MUST_USE int propagate_all(struct rotation *r, const char *group, struct err *err);

@@ -158,6 +158,27 @@ static int do_item(struct rotation *r, const struct item *item, const char *grou
     return after->command ? run_command(r, after, err) : send_signal(r, after, err);
 }
 
+static bool has_mark(const struct rotation *r, const char *kind, size_t index)
+{
+    char mark[MARK_BYTES];
+
+    (void)snprintf(mark, sizeof(mark), "%s.%zu", kind, index);
+    return document_text(&r->record.data, "marks", mark) != NULL;
+}
+
+bool propagate_is_done(const struct rotation *r)
+{
+    if (r->strategy->promoted && !has_mark(r, "promoted", 0))
+        return false;
+    for (size_t i = 0; r->spec->mirrors && r->spec->mirrors[i]; i++)
+        if (!has_mark(r, "mirrors", i))
+            return false;
+    for (size_t i = 0; i < r->spec->after_count; i++)
+        if (!has_mark(r, "after", i))
+            return false;
+    return true;
+}
+
 /* Do it unless it has its mark. A failure is added to FAILURES; -1 only where the record is lost to us. */
 static int go_over(struct rotation *r, const struct item *item, const char *group,
                    struct buf *failures, struct err *first, struct err *err)
@@ -165,8 +186,7 @@ static int go_over(struct rotation *r, const struct item *item, const char *grou
     char mark[MARK_BYTES], now[CLOCK_RFC3339_BYTES];
     struct err failure = ERR_INIT;
 
-    (void)snprintf(mark, sizeof(mark), "%s.%zu", item->kind, item->index);
-    if (document_text(&r->record.data, "marks", mark))
+    if (has_mark(r, item->kind, item->index))
         return 0;
     if (do_item(r, item, group, &failure) != 0) {
         buf_addf(failures, "%s%s[%zu]: %s", failures->len > 0 ? "; " : "", item->kind, item->index,
@@ -175,6 +195,7 @@ static int go_over(struct rotation *r, const struct item *item, const char *grou
             *first = failure;
         return 0;
     }
+    (void)snprintf(mark, sizeof(mark), "%s.%zu", item->kind, item->index);
     clock_rfc3339(clock_unix_seconds(), now);
     if (document_set_text(&r->record.data, "marks", mark, now, err) != 0)
         return -1;
