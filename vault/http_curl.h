@@ -1,4 +1,5 @@
-/* vault/http_curl.h: libcurl's functions and one transfer, shared by http.c and http_failure.c. */
+/* vault/http_curl.h: libcurl's functions and one transfer, shared by http.c, http_request.c
+ * and http_failure.c. */
 #ifndef VAULT_HTTP_CURL_H
 #define VAULT_HTTP_CURL_H
 
@@ -45,6 +46,11 @@ struct http_transfer {
     bool too_many_headers;
     char error_text[CURL_ERROR_SIZE];
 };
+
+/* Have the transfer's handle, which is new, ask what its exchange asks. CONNECT_TO has a list for each
+ * node of CONFIG, which is filled when it is needed and outlives the transfer. */
+MUST_USE int http_request_set_up(struct http_transfer *transfer, const struct vault_config *config,
+                                 struct curl_slist **connect_to, struct err *err);
 
 /* What CODE of an ended transfer means, as its exchange's error. */
 void http_failure_describe(const struct http_transfer *transfer, CURLcode code, struct err *err);

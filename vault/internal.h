@@ -3,8 +3,10 @@
  *   settings.c  contract and environment -> struct vault_config (settings.h),
  *               with settings_node.c: its nodes
  *   http.c      one exchange over libcurl; many of them in flight (the only curl code),
- *               with http_failure.c: why one ended without an answer
- *   flight.c    calls: exchanges with retries, rate, one redirect and a deadline
+ *               with http_request.c: what one asks, and http_failure.c: why it ended without an
+ *               answer
+ *   flight.c    calls: exchanges with retries, rate, one redirect and a deadline,
+ *               with flight_again.c: what is tried again, on which node, and when
  *   answer.c    status and body of a call -> an error for people
  *   json.c      Vault's JSON -> fields, leases, texts
  *   auth.c      where a token comes from; logging in
@@ -211,6 +213,9 @@ MUST_USE int flight_perform(struct vault *v, struct call *call, int64_t deadline
                             struct err *err);
 
 bool flight_is_transient(int status); /* worth trying again */
+
+/* Have CALL, which ended, wait for its next attempt (flight_again.c). False: this was the last. */
+bool flight_try_again(struct flight *flight, struct call *call);
 
 /* ---- json.c --------------------------------------------------------------------------------- */
 
