@@ -106,6 +106,9 @@ struct sealed_source {
 };
 MUST_USE int sealed_source_get(struct sealed_source *source, const char *folder, const char *name,
                                int64_t deadline_ms, struct secret *out, struct err *err);
+/* Read the file again, opened by what opened it before. */
+MUST_USE int sealed_source_renew(struct sealed_source *source, int64_t deadline_ms,
+                                 struct err *err);
 void sealed_source_release(struct sealed_source *source);
 
 /* ---- changing ------------------------------------------------------------------------------- */

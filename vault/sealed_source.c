@@ -34,6 +34,26 @@ int sealed_source_get(struct sealed_source *source, const char *folder, const ch
     return sealed_get(source->store, name, out, err);
 }
 
+int sealed_source_renew(struct sealed_source *source, int64_t deadline_ms, struct err *err)
+{
+    const struct sealed_access access = {.deadline_ms = deadline_ms};
+    struct sealed *again = NULL;
+
+    if (!source->store) {
+        *source = (struct sealed_source){0}; /* what failed may be mended by now */
+        return 0;
+    }
+    if (sealed_load_again(source->store, &again, err) != 0)
+        return -1;
+    if (sealed_unlock(again, &access, err) != 0) {
+        sealed_free(again);
+        return -1;
+    }
+    sealed_free(source->store);
+    source->store = again;
+    return 0;
+}
+
 void sealed_source_release(struct sealed_source *source)
 {
     sealed_free(source->store);

@@ -42,15 +42,19 @@ int source_set_new(const struct vault_settings *settings, const char *const *env
     return 0;
 }
 
+static void free_read(struct kept_read *kept)
+{
+    vault_read_release(&kept->read);
+    free(kept->path);
+    free(kept);
+}
+
 void source_set_free(struct source_set *set)
 {
     if (!set)
         return;
-    for (size_t i = 0; i < set->read_count; i++) {
-        vault_read_release(&set->reads[i]->read);
-        free(set->reads[i]->path);
-        free(set->reads[i]);
-    }
+    for (size_t i = 0; i < set->read_count; i++)
+        free_read(set->reads[i]);
     free(set->reads);
     sealed_source_release(&set->sealed);
     vault_free(set->vault);
@@ -60,6 +64,32 @@ void source_set_free(struct source_set *set)
 struct vault *source_vault(struct source_set *set)
 {
     return set->vault;
+}
+
+int source_open_vault(struct source_set *set, struct vault **out, struct err *err)
+{
+    static const struct vault_settings nothing_said;
+
+    if (!set->vault &&
+        vault_open(set->settings ? set->settings : &nothing_said, &set->vault, err) != 0)
+        return -1;
+    set->vault->sealed = &set->sealed;
+    *out = set->vault;
+    return 0;
+}
+
+int source_forget(struct source_set *set, int64_t deadline_ms, struct err *err)
+{
+    size_t kept = 0;
+
+    for (size_t i = 0; i < set->read_count; i++) {
+        if (set->reads[i]->read.lease.id)
+            set->reads[kept++] = set->reads[i];
+        else
+            free_read(set->reads[i]);
+    }
+    set->read_count = kept;
+    return sealed_source_renew(&set->sealed, deadline_ms, err);
 }
 
 static bool is_lease(const struct vault_lease *lease)
@@ -331,16 +361,14 @@ static void spread_failure(struct source_request *requests, size_t count, const 
 static int ask_vault(struct source_set *set, struct vault_read *reads, size_t wanted,
                      int64_t deadline_ms, struct err *err)
 {
-    static const struct vault_settings nothing_said;
+    struct vault *vault;
 
     if (wanted == 0)
         return 0;
-    if (!set->vault &&
-        vault_open(set->settings ? set->settings : &nothing_said, &set->vault, err) != 0)
+    if (source_open_vault(set, &vault, err) != 0)
         return -1;
-    set->vault->sealed = &set->sealed;
     struct err first; /* each read has its own, and those are looked at */
-    int result = vault_read_all(set->vault, reads, wanted, deadline_ms, &first);
+    int result = vault_read_all(vault, reads, wanted, deadline_ms, &first);
     (void)result;
     return 0;
 }

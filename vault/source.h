@@ -53,6 +53,12 @@ struct source_lease {
 size_t source_leases(const struct source_set *set, struct source_lease *out, size_t room);
 
 struct vault *source_vault(struct source_set *set); /* NULL when none was needed */
-void source_set_free(struct source_set *set);       /* revokes nothing */
+/* The same, opened now where none was needed yet. */
+MUST_USE int source_open_vault(struct source_set *set, struct vault **out, struct err *err);
+
+/* Forget what was read, so that it is asked for again: for whoever changes it. A lease that can be ended
+ * stays, and so does what it gave. */
+MUST_USE int source_forget(struct source_set *set, int64_t deadline_ms, struct err *err);
+void source_set_free(struct source_set *set); /* revokes nothing */
 
 #endif
