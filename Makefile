@@ -181,7 +181,13 @@ $(B)/fault/%.so: tests/fault/%.c $(O)/flags
 	@echo "  LINK  $@"
 	$(Q)$(CC) -std=c17 -D_GNU_SOURCE $(WARNINGS) $(if $(WERROR),-Werror) -O2 -g -fPIC -shared -o $@ $<
 
-faults: $(FAULTS)
+faults: $(FAULTS) $(B)/crash/killat
+
+# What kills a command at a system call: tests/crash/killat.c.
+$(B)/crash/%: tests/crash/%.c $(O)/flags
+	@mkdir -p $(@D)
+	@echo "  LINK  $@"
+	$(Q)$(CC) -std=c17 -D_GNU_SOURCE $(WARNINGS) $(if $(WERROR),-Werror) -O2 -g -o $@ $<
 
 # All cores, unless the caller has said how many.
 JOBS = $(if $(findstring -j,$(MAKEFLAGS)),,-j$(shell nproc))
