@@ -2,10 +2,10 @@
 #include "rotate/internal.h"
 
 int rotate_history(const struct rotate_spec *spec, const struct rotate_context *context,
-                   struct rotate_receipt **out, size_t *count, struct err *err)
+                   size_t most, struct rotate_receipt **out, size_t *count, struct err *err)
 {
     struct rotation r = {.spec = spec, .context = context, .store = store_of(spec)};
-    int result = r.store->history(&r, out, count, err);
+    int result = r.store->history(&r, most, out, count, err);
 
     if (r.store->release)
         r.store->release(&r);

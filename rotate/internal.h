@@ -139,7 +139,9 @@ struct store {
                    enum store_written *outcome, struct err *err);
     /* {"at", "id", "by"} as `agent.<NAME>`, and a receipt. */
     int (*note_done)(struct rotation *r, const struct rotate_receipt *receipt, struct err *err);
-    int (*history)(struct rotation *r, struct rotate_receipt **out, size_t *count, struct err *err);
+    /* Newest first, at most MOST. */
+    int (*history)(struct rotation *r, size_t most, struct rotate_receipt **out, size_t *count,
+                   struct err *err);
     /* For --status: of COUNT secrets of this store at once, when they were rotated or created, without
      * a value, and what is open. What can't be told of one is in its OUT->err. */
     int (*look)(const struct rotate_spec *const *specs, struct rotate_status *const *out,

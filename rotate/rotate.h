@@ -246,9 +246,10 @@ struct rotate_receipt {
     int64_t duration_ms;
 };
 
-/* Newest first; the caller frees *out. */
+/* Newest first, at most MOST of them; the caller frees *out. */
 MUST_USE int rotate_history(const struct rotate_spec *spec, const struct rotate_context *context,
-                            struct rotate_receipt **out, size_t *count, struct err *err);
+                            size_t most, struct rotate_receipt **out, size_t *count,
+                            struct err *err);
 
 /* The machine's table as text for people (`agent help rotation`, docs). */
 void rotate_machine_write(struct buf *out);

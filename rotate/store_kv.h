@@ -27,7 +27,8 @@ MUST_USE int kv_beside(const struct rotate_spec *spec, const char *suffix, struc
 int kv_denied(struct vault *v, const struct vault_need *need, struct err *err);
 
 int kv_note_done(struct rotation *r, const struct rotate_receipt *receipt, struct err *err);
-int kv_history(struct rotation *r, struct rotate_receipt **out, size_t *count, struct err *err);
+int kv_history(struct rotation *r, size_t most, struct rotate_receipt **out, size_t *count,
+               struct err *err);
 int kv_look(const struct rotate_spec *const *specs, struct rotate_status *const *out, size_t count,
             const struct rotate_context *context, struct err *err);
 int kv_plan(struct rotation *r, struct buf *out, bool *ready, struct err *err);

@@ -143,7 +143,8 @@ static int read_receipt(struct rotation *r, struct vault *v, const char *path,
     return 0;
 }
 
-int kv_history(struct rotation *r, struct rotate_receipt **out, size_t *count, struct err *err)
+int kv_history(struct rotation *r, size_t most, struct rotate_receipt **out, size_t *count,
+               struct err *err)
 {
     AUTO_BUF path = BUF_INIT(KV_PATH_BYTES);
     CLEANUP(vault_kv_history_release) struct vault_kv_history versions = {0};
@@ -158,7 +159,7 @@ int kv_history(struct rotation *r, struct rotate_receipt **out, size_t *count, s
     AUTO_FREE struct rotate_receipt *list = mem_new(versions.count + 1, sizeof(*list));
     if (!list)
         return err_nomem(err);
-    for (size_t i = versions.count; i > 0; i--)
+    for (size_t i = versions.count; i > 0 && found < most; i--)
         if (read_receipt(r, v, buf_text(&path), &versions.list[i - 1], list, &found, err) != 0)
             return -1;
     *out = TAKE_POINTER(list);

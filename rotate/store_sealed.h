@@ -37,6 +37,7 @@ MUST_USE int sealed_set_document(struct sealed *store, const char *name, const s
 int64_t sealed_last_rotated(const struct document *all);
 
 int sealed_note_done(struct rotation *r, const struct rotate_receipt *receipt, struct err *err);
-int sealed_history(struct rotation *r, struct rotate_receipt **out, size_t *count, struct err *err);
+int sealed_history(struct rotation *r, size_t most, struct rotate_receipt **out, size_t *count,
+                   struct err *err);
 
 #endif

@@ -77,7 +77,8 @@ int sealed_note_done(struct rotation *r, const struct rotate_receipt *receipt, s
     return sealed_save(opened.store, err);
 }
 
-int sealed_history(struct rotation *r, struct rotate_receipt **out, size_t *count, struct err *err)
+int sealed_history(struct rotation *r, size_t most, struct rotate_receipt **out, size_t *count,
+                   struct err *err)
 {
     AUTO_BUF name = BUF_INIT(SEALED_RECORD_NAME_BYTES);
     AUTO_SEALED_OPENED opened = SEALED_OPENED_INIT;
@@ -94,7 +95,7 @@ int sealed_history(struct rotation *r, struct rotate_receipt **out, size_t *coun
     if (!list)
         return err_nomem(err);
     (void)document_number(&all, NULL, NEXT, &next);
-    for (int64_t i = next - 1; i > 0 && found < ROTATE_RECEIPTS_KEPT; i--) {
+    for (int64_t i = next - 1; i > 0 && found < ROTATE_RECEIPTS_KEPT && found < most; i--) {
         AUTO_DOCUMENT receipt = DOCUMENT_INIT;
         char group[GROUP_BYTES];
         group_name(i, group);
