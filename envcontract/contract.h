@@ -165,8 +165,24 @@ struct contract_run {
     size_t rewrite_count;
     const struct contract_pair *exit_codes; /* 0 to 255 */
     size_t exit_code_count;
+    int64_t refresh_ms; /* how often sources are asked again; 0: never */
+    int64_t splay_ms;   /* by how much replicas spread what they do on a change */
+    bool keep_leases;   /* nothing is revoked at the end */
+    const char *status; /* unix:PATH (from the folder) or ADDR:PORT; NULL: nowhere */
 };
 extern const struct contract_run contract_run_default; /* without a word of the contract */
+
+/* A file that is written before the application starts, and again when a value has changed. */
+struct contract_file {
+    struct contract_position position;
+    const char *path;                /* from the contract's folder */
+    const char *variable;            /* whose value it is; NULL: template */
+    const struct template *template; /* opaque */
+    unsigned mode;                   /* 0400 */
+    const char *owner, *group;       /* a name or a number; NULL: ours */
+    const char *const *names;        /* of the variables that it is made of, NULL-terminated */
+};
+enum { CONTRACT_FILE_MAX_BYTES = 4 * 1024 * 1024 }; /* of one, rendered */
 
 struct contract {
     const char *path, *folder;         /* folder is what relative paths start from */
@@ -182,6 +198,8 @@ struct contract {
     struct contract_database database;
     struct contract_guard guard;
     struct contract_run run;
+    const struct contract_file *files;
+    size_t file_count;
     const char *const *run_unset; /* run.unset, or NULL */
     bool run_only_contract;
     const char *stale_dir, *stale_key_file;     /* run.stale, from the folder; NULL: nowhere */
@@ -318,6 +336,13 @@ MUST_USE int envfile_read_lines(const char *path, struct arena *arena, const cha
 /* Have the findings about variables that the file sets point to its lines, and sort them again. */
 MUST_USE int envfile_place(const struct envfile_lines *lines, struct findings *findings,
                            struct err *err);
+
+/* What FILE is to have, with VALUES (parallel to contract->variables), put in place of what OUT has: a
+ * secret. Errors: ERR_VIOLATION, a value is missing or it is too long for OUT; ERR_SOURCE_DATA, a filter
+ * can't carry a value; ERR_RESOURCE. */
+MUST_USE int contract_render_file(const struct contract *contract, const struct contract_file *file,
+                                  const struct contract_value *values, struct buf *out,
+                                  struct err *err);
 
 /* ---- the JSON Schema ------------------------------------------------------------------------- */
 

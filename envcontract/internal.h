@@ -164,7 +164,14 @@ void condition_describe(const struct contract_condition *condition, struct buf *
 
 /* ---- compose (template.c) ------------------------------------------------------------------- */
 
-enum template_filter { FILTER_URL, FILTER_BASE64, FILTER_JSON, FILTER_TRIM };
+enum template_filter {
+    FILTER_URL,
+    FILTER_BASE64,
+    FILTER_JSON,
+    FILTER_TRIM,
+    FILTER_SHELL,
+    FILTER_PGPASS, /* a field of a password file (libpq, "The Password File") */
+};
 
 /* TEXT, and behind it the value of NAME through the filters, from left to right. */
 struct template_piece {
@@ -185,6 +192,10 @@ struct template
  * nearest filter. Whether the names are known is the caller's question. */
 MUST_USE int template_parse(struct arena *a, const char *text, struct template *out,
                             struct err *err);
+
+/* Append VALUE through PIECE's filters. Errors: ERR_SOURCE_DATA, a filter can't carry it. */
+MUST_USE int template_fill(const struct template_piece *piece, const struct secret *value,
+                           struct buf *out, struct err *err);
 
 /* ---- texts of findings (shape.c) ------------------------------------------------------------- */
 

@@ -52,6 +52,9 @@ enum key_kind {
     KIND_SIGNALS,    /* {signal: signal} */
     KIND_EXIT_CODES, /* {"143": 0} */
     KIND_ON_CHANGE,  /* restart, signal:HUP, none, or a command */
+    KIND_MODE,       /* "0400" */
+    KIND_LISTEN,     /* "unix:PATH" or "ADDR:PORT" */
+    KIND_PERIOD,     /* "5m", or "off" */
     KIND_COUNT_OF_KINDS
 };
 
@@ -104,7 +107,7 @@ struct section {
     KEY(TOP_DATABASE, "database", KIND_SECTION, BUILT, SECTION(database))                          \
     KEY(TOP_GUARD, "guard", KIND_SECTION, BUILT, SECTION(guard))                                   \
     KEY(TOP_RUN, "run", KIND_SECTION, BUILT, SECTION(run))                                         \
-    KEY(TOP_FILES, "files", KIND_SECTION_LIST, UNUSED, SECTION(file))                              \
+    KEY(TOP_FILES, "files", KIND_SECTION_LIST, BUILT, SECTION(file))                               \
     KEY(TOP_DOCS, "docs", KIND_SECTION_MAP, BUILT, SECTION(doc))
 
 #define INCLUDED_KEYS(KEY)                                                                         \
@@ -342,27 +345,27 @@ struct section {
     KEY(RUN_ON_CHANGE, "on_change", KIND_ON_CHANGE, BUILT, NOTHING)                                \
     KEY(RUN_STOP_SIGNAL, "stop_signal", KIND_SIGNAL, BUILT, NOTHING)                               \
     KEY(RUN_STOP_TIMEOUT, "stop_timeout", KIND_DURATION, BUILT, NOTHING)                           \
-    KEY(RUN_REFRESH, "refresh", KIND_TEXT, UNUSED, NOTHING)                                        \
-    KEY(RUN_SPLAY, "splay", KIND_DURATION, UNUSED, NOTHING)                                        \
+    KEY(RUN_REFRESH, "refresh", KIND_PERIOD, BUILT, NOTHING)                                       \
+    KEY(RUN_SPLAY, "splay", KIND_DURATION, BUILT, NOTHING)                                         \
     KEY(RUN_STALE, "stale", KIND_SECTION, BUILT, SECTION(stale))                                   \
     KEY(RUN_REWRITE, "rewrite", KIND_SIGNALS, BUILT, NOTHING)                                      \
     KEY(RUN_EXIT_CODES, "exit_codes", KIND_EXIT_CODES, BUILT, NOTHING)                             \
     KEY(RUN_UNSET, "unset", KIND_TEXTS, BUILT, NOTHING)                                            \
     KEY(RUN_ONLY_CONTRACT, "only_contract", KIND_BOOL, BUILT, NOTHING)                             \
-    KEY(RUN_KEEP_LEASES, "keep_leases", KIND_BOOL, UNUSED, NOTHING)                                \
-    KEY(RUN_STATUS, "status", KIND_ANY, UNUSED, NOTHING)
+    KEY(RUN_KEEP_LEASES, "keep_leases", KIND_BOOL, BUILT, NOTHING)                                 \
+    KEY(RUN_STATUS, "status", KIND_LISTEN, BUILT, NOTHING)
 
 #define STALE_KEYS(KEY)                                                                            \
     KEY(STALE_DIR, "dir", KIND_TEXT, BUILT, NOTHING)                                               \
     KEY(STALE_KEY_FILE, "key_file", KIND_TEXT, BUILT, NOTHING)
 
 #define FILE_KEYS(KEY)                                                                             \
-    KEY(FILE_PATH, "path", KIND_TEXT, UNUSED, NOTHING)                                             \
-    KEY(FILE_TEMPLATE, "template", KIND_FREE_TEXT, UNUSED, NOTHING)                                \
-    KEY(FILE_VAR, "var", KIND_TEXT, UNUSED, NOTHING)                                               \
-    KEY(FILE_MODE, "mode", KIND_TEXT, UNUSED, NOTHING)                                             \
-    KEY(FILE_OWNER, "owner", KIND_TEXT, UNUSED, NOTHING)                                           \
-    KEY(FILE_GROUP, "group", KIND_TEXT, UNUSED, NOTHING)
+    KEY(FILE_PATH, "path", KIND_TEXT, BUILT, NOTHING)                                              \
+    KEY(FILE_TEMPLATE, "template", KIND_TEMPLATE, BUILT, NOTHING)                                  \
+    KEY(FILE_VAR, "var", KIND_TEXT, BUILT, NOTHING)                                                \
+    KEY(FILE_MODE, "mode", KIND_MODE, BUILT, NOTHING)                                              \
+    KEY(FILE_OWNER, "owner", KIND_TEXT, BUILT, NOTHING)                                            \
+    KEY(FILE_GROUP, "group", KIND_TEXT, BUILT, NOTHING)
 
 #define DOC_KEYS(KEY)                                                                              \
     KEY(DOC_PROFILE, "profile", KIND_TEXT, BUILT, NOTHING)                                         \
@@ -395,6 +398,7 @@ enum guard_key { GUARD_KEYS(KEY_ENUMERATOR) GUARD_KEY_COUNT };
 enum guard_ignore_key { GUARD_IGNORE_KEYS(KEY_ENUMERATOR) GUARD_IGNORE_KEY_COUNT };
 enum run_key { RUN_KEYS(KEY_ENUMERATOR) RUN_KEY_COUNT };
 enum stale_key { STALE_KEYS(KEY_ENUMERATOR) STALE_KEY_COUNT };
+enum file_key { FILE_KEYS(KEY_ENUMERATOR) FILE_KEY_COUNT };
 #undef KEY_ENUMERATOR
 
 extern const struct section section_top, section_included;
@@ -441,6 +445,14 @@ void codes_check(struct contract_document *d, const struct key *key, struct node
 void change_check(struct contract_document *d, const struct key *key, struct node *value);
 /* What SECTION says (NULL: nothing), in the contract's arena. */
 void run_read(struct contract_document *d, const struct node *section, struct contract_run *out);
+
+/* ---- files (files.c) -------------------------------------------------------------------------- */
+
+void mode_check(struct contract_document *d, const struct key *key, struct node *value);
+void listen_check(struct contract_document *d, const struct key *key, struct node *value);
+void period_check(struct contract_document *d, const struct key *key, struct node *value);
+/* What LIST (NULL: nothing) says, in the contract's arena; and what is wrong beyond its keys. */
+void files_read(struct contract *contract, const struct node *list);
 
 /* ---- conditions (cond.c) -------------------------------------------------------------------- */
 

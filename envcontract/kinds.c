@@ -48,6 +48,9 @@ static const char *const kind_words[KIND_COUNT_OF_KINDS] = {
     [KIND_SIGNALS] = "an object of signals",
     [KIND_EXIT_CODES] = "an object of exit codes",
     [KIND_ON_CHANGE] = "a string or a command's list",
+    [KIND_MODE] = "permissions such as \"0400\"",
+    [KIND_LISTEN] = "an address such as \"unix:/run/agent.sock\"",
+    [KIND_PERIOD] = "a duration such as \"5m\", or \"off\"",
 };
 
 #define TYPE_NAME(type, name, constraints) name,
@@ -308,6 +311,7 @@ static void check_template(struct contract_document *d, const struct key *key, s
     if (!parsed) {
         d->no_memory = true;
     } else if (template_parse(&d->arena, value->text, parsed, &err) != 0) {
+        (void)err_wrap(&err, "%s", key->name);
         problem_from(d, value, &err);
     } else if (parsed->count > CONTRACT_MAX_PIECES) {
         problem(d, value, AT_VALUE, NULL, "'%s' has more than %d pieces", key->name,
@@ -463,6 +467,9 @@ static const kind_checker checkers[KIND_COUNT_OF_KINDS] = {
     [KIND_SIGNALS] = signals_check,
     [KIND_EXIT_CODES] = codes_check,
     [KIND_ON_CHANGE] = change_check,
+    [KIND_MODE] = mode_check,
+    [KIND_LISTEN] = listen_check,
+    [KIND_PERIOD] = period_check,
 };
 
 void kind_check(struct contract_document *d, const struct key *key, struct node *value)

@@ -6,7 +6,7 @@
 #include "base/str.h"
 #include "envcontract/keys.h"
 
-enum { DEFAULT_STOP_TIMEOUT_MS = 30 * 1000 };
+enum { DEFAULT_STOP_TIMEOUT_MS = 30 * 1000, DEFAULT_SPLAY_MS = 30 * 1000 };
 
 #define CHANGE_SIGNAL "signal:"
 
@@ -14,6 +14,7 @@ const struct contract_run contract_run_default = {
     .on_change = CONTRACT_CHANGE_RESTART,
     .stop_signal = SIGTERM,
     .stop_timeout_ms = DEFAULT_STOP_TIMEOUT_MS,
+    .splay_ms = DEFAULT_SPLAY_MS,
 };
 
 /* ---- kinds ------------------------------------------------------------------------------------ */
@@ -181,6 +182,10 @@ void run_read(struct contract_document *d, const struct node *section, struct co
     read_change(at[RUN_ON_CHANGE], out);
     out->stop_signal = signal_at(at[RUN_STOP_SIGNAL], out->stop_signal);
     out->stop_timeout_ms = node_duration_ms(at[RUN_STOP_TIMEOUT], out->stop_timeout_ms);
+    out->refresh_ms = node_duration_ms(at[RUN_REFRESH], out->refresh_ms); /* "off" is none */
+    out->splay_ms = node_duration_ms(at[RUN_SPLAY], out->splay_ms);
+    out->keep_leases = node_truth(at[RUN_KEEP_LEASES], false);
+    out->status = node_text(at[RUN_STATUS]);
     out->rewrite = read_pairs(d, at[RUN_REWRITE], true, &out->rewrite_count);
     out->exit_codes = read_pairs(d, at[RUN_EXIT_CODES], false, &out->exit_code_count);
 }

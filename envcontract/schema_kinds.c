@@ -40,7 +40,11 @@ static const char *const type_names[] = {"string", "number", "integer", "boolean
     "^" UNKNOWN "(env|none|(env|sealed):" NAME "|file:" FILEPATH "|vault:(?! )/?" SEGMENT \
     "(/" SEGMENT ")+#" FIELD ")$"
 #define PATTERN_DURATION "^([0-9]+(ms|[smhdw]))+$"
-#define PATTERN_DEMAND   "^(required|forbidden)$"
+#define PATTERN_PERIOD   "^(off|([0-9]+(ms|[smhdw]))+)$"
+#define PATTERN_MODE     "^0?[0-7][0145][0145]$"
+#define PATTERN_LISTEN \
+    "^(unix:.*[^/]|([0-9]{1,3}\\.){3}[0-9]{1,3}:[0-9]{1,5}|\\[[0-9A-Fa-f:.]+\\]:[0-9]{1,5})$"
+#define PATTERN_DEMAND "^(required|forbidden)$"
 
 /* A day of a month that has it; which years have a 29th of February is not said. */
 #define PATTERN_DATE                                                            \
@@ -275,6 +279,9 @@ static void add_text_kind(struct json *json, const struct key *key, bool nullabl
                           : key->kind == KIND_DEMAND    ? PATTERN_DEMAND
                           : key->kind == KIND_DATE      ? PATTERN_DATE
                           : key->kind == KIND_SIGNAL    ? PATTERN_SIGNAL
+                          : key->kind == KIND_MODE      ? PATTERN_MODE
+                          : key->kind == KIND_LISTEN    ? PATTERN_LISTEN
+                          : key->kind == KIND_PERIOD    ? PATTERN_PERIOD
                                                         : NULL;
 
     if (key->kind == KIND_FREE_TEXT)
@@ -339,6 +346,9 @@ static kind_writer writer_of(enum key_kind kind)
     case KIND_DEMAND:
     case KIND_DATE:
     case KIND_SIGNAL:
+    case KIND_MODE:
+    case KIND_LISTEN:
+    case KIND_PERIOD:
         return add_text_kind;
     case KIND_BOOL:
     case KIND_COUNT:

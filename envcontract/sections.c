@@ -436,6 +436,7 @@ void sections_check(struct contract *contract)
     check_database(d, top.at[TOP_DATABASE]);
     guard_check(d, top.at[TOP_GUARD]);
     check_stale(d, top.at[TOP_RUN]);
+    files_read(contract, top.at[TOP_FILES]);
     docs_check(d, top.at[TOP_DOCS]);
 }
 

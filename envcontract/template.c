@@ -1,4 +1,5 @@
-/* envcontract/template.c: `compose`: text × values → a value; and which value a variable has. */
+/* envcontract/template.c: text × values: `compose`, and what `files` is made with; and which value a
+ * variable has. */
 #include <string.h>
 
 #include "base/str.h"
@@ -12,11 +13,13 @@ static const char *const filter_names[] = {[FILTER_URL] = "url",
                                            [FILTER_BASE64] = "base64",
                                            [FILTER_JSON] = "json",
                                            [FILTER_TRIM] = "trim",
+                                           [FILTER_SHELL] = "shell",
+                                           [FILTER_PGPASS] = "pgpass",
                                            NULL};
 
 static int fail_at(struct err *err, const char *text, const char *where, const char *what)
 {
-    return err_set(err, ERR_CONTRACT, "compose: %s at byte %zu", what, (size_t)(where - text) + 1);
+    return err_set(err, ERR_CONTRACT, "%s at byte %zu", what, (size_t)(where - text) + 1);
 }
 
 /* NAME|FILTER|..., between START and END; TEXT is the whole for positions. */
@@ -44,8 +47,9 @@ static int parse_reference(struct arena *a, const char *text, const char *start,
         if (!filter_names[which]) {
             (void)fail_at(err, text, filter, "no such filter");
             const char *nearest = str_nearest(name, filter_names);
-            return nearest ? err_hint(err, "Did you mean `%s`?", nearest)
-                           : err_hint(err, "Filters are url, base64, json and trim.");
+            return nearest
+                       ? err_hint(err, "Did you mean `%s`?", nearest)
+                       : err_hint(err, "Filters are url, base64, json, trim, shell and pgpass.");
         }
         if (piece->filter_count == TEMPLATE_MAX_FILTERS)
             return fail_at(err, text, filter, "more filters than are allowed");
@@ -116,6 +120,19 @@ static bool is_utf8(const char *bytes, size_t length)
     return true;
 }
 
+/* A field of a password file of PostgreSQL's: a line each, fields between colons. */
+static int add_pgpass(const char *bytes, size_t length, struct buf *out, struct err *err)
+{
+    if (memchr(bytes, '\n', length) || memchr(bytes, '\r', length))
+        return err_set(err, ERR_SOURCE_DATA, "has a line break, which no password file can carry");
+    for (size_t i = 0; i < length; i++) {
+        if (bytes[i] == ':' || bytes[i] == '\\')
+            buf_addc(out, '\\');
+        buf_addc(out, bytes[i]);
+    }
+    return 0;
+}
+
 static int apply_filter(enum template_filter filter, const char *bytes, size_t length,
                         struct buf *out, struct err *err)
 {
@@ -135,21 +152,26 @@ static int apply_filter(enum template_filter filter, const char *bytes, size_t l
         str_trim(&bytes, &length);
         buf_add(out, bytes, length);
         return 0;
+    case FILTER_SHELL:
+        str_add_shell(out, bytes, length);
+        return 0;
+    case FILTER_PGPASS:
+        return add_pgpass(bytes, length, out, err);
     }
     return err_set(err, ERR_DEFECT, "a filter that nobody knows");
 }
 
-static int add_piece(const struct template_piece *piece, const struct secret *part, struct buf *out,
-                     struct err *err)
+int template_fill(const struct template_piece *piece, const struct secret *value, struct buf *out,
+                  struct err *err)
 {
-    const char *bytes = secret_reveal(part);
-    size_t length = secret_length(part);
+    const char *bytes = secret_reveal(value);
+    size_t length = secret_length(value);
     AUTO_BUF now = BUF_INIT(SECRET_MAX_BYTES);
     for (size_t i = 0; i < piece->filter_count; i++) {
         AUTO_BUF next = BUF_INIT(SECRET_MAX_BYTES);
         if (apply_filter(piece->filters[i], bytes, length, &next, err) != 0 ||
             buf_check(&next, ERR_SOURCE_DATA, "its filtered value", err) != 0)
-            return err_wrap(err, "part `%s`", piece->name);
+            return -1;
         buf_move(&now, &next);
         bytes = buf_text(&now);
         length = now.len;
@@ -205,8 +227,8 @@ static int compose(struct assembly *a, struct secret *out, struct err *err)
             a->missing_part = piece->name;
             return 0;
         }
-        if (add_piece(piece, part, &text, err) != 0)
-            return -1;
+        if (template_fill(piece, part, &text, err) != 0)
+            return err_wrap(err, "part `%s`", piece->name);
     }
     if (buf_check(&text, ERR_SOURCE_DATA, "the composed value", err) != 0)
         return -1;

@@ -24,8 +24,8 @@ static void unknown_keys_get_the_nearest_known_one(void **state)
         {TOP("'guard': {'ignore': [{'untl': 'w', 'kind': 'k', 'object': 'o', 'until': "
              "'2027-01-31', 'why': 'w'}]}"),
          1, 51, "/guard/ignore/0/untl", "unknown key 'untl' in 'ignore'", "'until'"},
-        {TOP("'files': [{'pth': '/x'}]"), 1, 40, "/files/0/pth", "unknown key 'pth' in 'files'",
-         "'path'"},
+        {TOP("'files': [{'path': 'x', 'template': 'y', 'mod': '0400'}]"), 1, 70, "/files/0/mod",
+         "unknown key 'mod' in 'files'", "'mode'"},
         {TOP("'docs': {'DB_AUTHORITY.md': {'sectons': []}}"), 1, 58,
          "/docs/DB_AUTHORITY.md/sectons", "unknown key 'sectons' in 'docs'", "'sections'"},
         {V("'rotate': {'strategy': 'none', 'why': 'w', 'evry': '1d'}"), 1, 75,

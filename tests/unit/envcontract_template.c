@@ -50,7 +50,7 @@ static void a_wrong_template_is_named_with_its_byte(void **state)
         {"{}", "no name between the braces at byte 2", ""},
         {"{|url}", "no name between the braces at byte 2", ""},
         {"{a|ulr}", "no such filter at byte 4", "Did you mean `url`?"},
-        {"{a|upper}", "no such filter at byte 4", "url, base64, json and trim"},
+        {"{a|upper}", "no such filter at byte 4", "url, base64, json, trim, shell and pgpass"},
         {"{a|}", "no such filter at byte 4", ""},
         {"{a|url|url|url|url|url}", "more filters than are allowed at byte 20", ""},
     };
