@@ -70,6 +70,10 @@ MUST_USE int vault_role_lookup(struct vault *v, const char *mount, const char *r
                                int64_t deadline_ms, struct vault_role *out, struct err *err);
 void vault_role_release(struct vault_role *role);
 
+/* The names of all roles of MOUNT: those that make log-ins, or the static ones. */
+MUST_USE int vault_roles_list(struct vault *v, const char *mount, bool is_static,
+                              int64_t deadline_ms, struct vault_list *out, struct err *err);
+
 /* Where the engine connects to, as whom. The URL has a placeholder in place of the password. */
 struct vault_connection {
     char *url, *username;            /* NULL: not told */
