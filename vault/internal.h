@@ -9,7 +9,9 @@
  *               with flight_again.c: what is tried again, on which node, and when
  *   answer.c    status and body of a call -> an error for people
  *   json.c      Vault's JSON -> fields, leases, texts
- *   auth.c      where a token comes from; logging in
+ *   auth.c      where a token comes from; logging in (auth.h),
+ *               with auth_value.c: what the settings name; auth_login.c: the ways to log in;
+ *               auth_wrapped.c: a secret id that comes wrapped
  *   path.c      paths of references -> paths of requests
  *   mount.c     mounts: of the contract, and found
  *   kv.c        which spelling of a path is read, and by which version of KV
@@ -17,6 +19,7 @@
  *   metadata.c  what is at a path, without its values
  *   distinct.c  each secret asked for once, in whatever spelling
  *   lease.c     leases, the identity's end, revoking it
+ *   renew.c     keeping both alive (renew.h); schedule.c: when (schedule.h)
  *   vault.c     what others see
  *   document.c  JSON objects of texts (document.h)
  *   ask.c       one request and its answer, for what is written and made
@@ -87,7 +90,9 @@ struct vault_config {
     double rate; /* requests a second; 0: no limit */
     double burst;
     enum vault_auth_method method;
-    const char *auth_mount, *role_id, *secret_id, *username, *password, *token, *token_file;
+    const char *auth_mount, *role, *role_id, *secret_id, *username, *password, *jwt;
+    const char *token, *token_file;
+    bool secret_id_wrapped;
     bool strict_profile;
     const char *folder;
     const struct vault_kv_mount *kv_mounts;
@@ -370,9 +375,12 @@ struct vault {
     struct http *http;            /* NULL before the first request */
     struct sealed_source *sealed; /* where `sealed:` in auth comes from, borrowed; NULL: its own */
     struct secret token;
-    const char *method; /* "token", "approle", "userpass"; NULL before auth_ensure */
+    struct secret secret_id; /* that was unwrapped, for the next log-in */
+    const char *method;      /* as in a contract, or "agent"; NULL before auth_ensure */
     bool logged_in;
     bool few_uses; /* the token may be used a limited number of times: nothing speculative */
+    bool token_renewable;
+    int64_t token_span_ms; /* what it was made for; 0: not known, or no end */
     int64_t token_expires_ms;
     struct known_mount *mounts;
     size_t mount_count, mount_capacity;

@@ -34,6 +34,8 @@ void vault_identity(const struct vault *v, struct vault_identity *out)
         .logged_in = v->logged_in,
         .expires_ms = v->method ? v->token_expires_ms : CLOCK_NEVER,
         .method = v->method ? v->method : "token",
+        .renewable = v->token_renewable,
+        .duration_ms = v->token_span_ms,
     };
 }
 

@@ -110,6 +110,26 @@ static int keep_secret(struct settings_reading *r, struct secret *to, const char
     return text ? secret_set(to, text, strlen(text), r->err) : 0;
 }
 
+/* The contract's cert or key: a path, file:PATH, or env:NAME, whose value is a path or PEM. */
+static int read_identity(struct settings_reading *r, const char *text, const char **path,
+                         struct secret *bytes)
+{
+    bool of_contract = true;
+
+    if (!text)
+        return 0;
+    if (str_starts(text, "file:")) {
+        text += strlen("file:");
+    } else if (str_starts(text, "env:")) {
+        text = getenv(text + strlen("env:"));
+        of_contract = false;
+        if (text && strstr(text, "-----BEGIN"))
+            return keep_secret(r, bytes, text);
+    }
+    return text && *text ? keep_path(r, path, text, of_contract) : 0;
+}
+
+/* Where the environment names either of the two, the contract's are not looked at. */
 static int read_client_certificate(struct settings_reading *r)
 {
     struct vault_config *config = r->config;
@@ -129,6 +149,10 @@ static int read_client_certificate(struct settings_reading *r)
         return err_set(r->err, ERR_USAGE,
                        "VAULT_CLIENT_CERT and VAULT_CLIENT_KEY need each other, and %s is not set",
                        has_cert ? "VAULT_CLIENT_KEY" : "VAULT_CLIENT_CERT");
+    if (!has_cert &&
+        (read_identity(r, r->settings->cert, &config->client_cert, &config->client_cert_bytes) ||
+         read_identity(r, r->settings->key, &config->client_key, &config->client_key_bytes)))
+        return -1;
     if (must_be_readable(r, config->client_cert, "the client's certificate") != 0)
         return -1;
     return must_be_readable(r, config->client_key, "the client's key");
@@ -284,25 +308,46 @@ static int read_namespace(struct settings_reading *r)
     return 0;
 }
 
+/* Without a method in the contract, VAULT_AUTH_METHOD may name one, as others have it too. */
+static int read_method(struct settings_reading *r)
+{
+    const char *name, *word = vault_environment("AUTH_METHOD", &name);
+
+    r->config->method = r->settings->method;
+    if (r->config->method != VAULT_AUTH_DEFAULT || !word ||
+        vault_auth_method_of(word, &r->config->method))
+        return 0;
+    (void)err_set(r->err, ERR_USAGE, "%s names no way to log in that is known here", name);
+    return err_hint(r->err, "One of token, approle, userpass, kubernetes, jwt, cert.");
+}
+
 static int keep_login(struct settings_reading *r)
 {
     const struct vault_settings *s = r->settings;
     struct vault_config *c = r->config;
+    const struct {
+        const char **to, *from;
+    } texts[] = {
+        {&c->auth_mount, s->auth_mount},
+        {&c->role, s->role},
+        {&c->role_id, s->role_id},
+        {&c->secret_id, s->secret_id},
+        {&c->username, s->username},
+        {&c->password, s->password},
+        {&c->jwt, s->jwt},
+        {&c->token, s->token},
+        {&c->token_file, s->token_file},
+    };
 
-    c->method = s->method;
+    c->secret_id_wrapped = s->secret_id_wrapped;
     c->strict_profile = s->strict_profile;
     c->redirect_hosts = s->redirect_hosts;
     c->kv_mounts = s->kv_mounts;
     c->kv_mount_count = s->kv_mount_count;
-    return settings_keep(r, &c->auth_mount, s->auth_mount) != 0 ||
-                   settings_keep(r, &c->role_id, s->role_id) != 0 ||
-                   settings_keep(r, &c->secret_id, s->secret_id) != 0 ||
-                   settings_keep(r, &c->username, s->username) != 0 ||
-                   settings_keep(r, &c->password, s->password) != 0 ||
-                   settings_keep(r, &c->token, s->token) != 0 ||
-                   settings_keep(r, &c->token_file, s->token_file) != 0
-               ? -1
-               : 0;
+    for (size_t i = 0; i < ARRAY_LEN(texts); i++)
+        if (settings_keep(r, texts[i].to, texts[i].from) != 0)
+            return -1;
+    return read_method(r);
 }
 
 int vault_config_read(const struct vault_settings *settings, struct vault_config *out,

@@ -29,6 +29,7 @@ void vault_free(struct vault *v)
         return;
     http_free(v->http);
     secret_release(&v->token);
+    secret_release(&v->secret_id);
     for (size_t i = 0; i < v->mount_count; i++)
         free(v->mounts[i].path);
     free(v->mounts);

@@ -32,11 +32,17 @@ enum {
 };
 
 enum vault_auth_method {
-    VAULT_AUTH_DEFAULT,
+    VAULT_AUTH_DEFAULT, /* VAULT_AUTH_METHOD's, else a token, or AppRole where a role id is there */
     VAULT_AUTH_TOKEN,
     VAULT_AUTH_APPROLE,
-    VAULT_AUTH_USERPASS
+    VAULT_AUTH_USERPASS,
+    VAULT_AUTH_KUBERNETES,
+    VAULT_AUTH_JWT,
+    VAULT_AUTH_CERT,
 };
+
+/* The method that a contract calls WORD. False: it is none. */
+bool vault_auth_method_of(const char *word, enum vault_auth_method *out);
 
 struct vault_kv_mount {
     const char *mount; /* "secret", without slashes at the ends */
@@ -44,13 +50,16 @@ struct vault_kv_mount {
 };
 
 /* All strings are borrowed. NULL and 0 mean unsaid. What the contract calls a source (secret_id,
- * password, token) is env:NAME, file:PATH or sealed:NAME; role_id, username and mount may be literals too. */
+ * password, jwt, token) is env:NAME, file:PATH or sealed:NAME; mount, role, role_id and username may be
+ * literals too; cert and key are a path, file:PATH, or env:NAME with a path or PEM in it. */
 struct vault_settings {
     const char *address;          /* VAULT_ADDR wins over it and over the next */
     const char *const *addresses; /* more nodes of the same Vault, NULL-terminated, or NULL */
     const char *name_space;       /* X-Vault-Namespace; VAULT_NAMESPACE wins */
     enum vault_auth_method method;
-    const char *auth_mount, *role_id, *secret_id, *username, *password, *token;
+    const char *auth_mount, *role, *role_id, *secret_id, *username, *password, *jwt, *token;
+    bool secret_id_wrapped; /* secret_id is a wrapping token */
+    const char *cert, *key; /* the client's certificate; VAULT_CLIENT_CERT and its like win */
     const char *token_file; /* --token-file: wins over every other token */
     const char *ca_cert, *ca_path, *tls_server_name;
     const char *const *redirect_hosts; /* origins, NULL-terminated, or NULL */
@@ -149,9 +158,11 @@ void vault_outline_release(struct vault_outline *o);
 
 /* How long the identity that was used lasts. */
 struct vault_identity {
-    bool logged_in;     /* we made the token ourselves */
-    int64_t expires_ms; /* CLOCK_NEVER where it has no end or it is not known */
-    const char *method; /* "token", "approle", "userpass" */
+    bool logged_in;      /* we made the token ourselves */
+    int64_t expires_ms;  /* CLOCK_NEVER where it has no end or it is not known */
+    const char *method;  /* "token", "agent" (an agent of Vault's has one), or as in a contract */
+    bool renewable;      /* of a token that we made; else not known */
+    int64_t duration_ms; /* what it was made for; 0: no end, or not known */
 };
 void vault_identity(const struct vault *v, struct vault_identity *out);
 
