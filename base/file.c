@@ -196,12 +196,17 @@ static int sync_folder(int folder, const char *path, struct err *err)
 }
 
 /* What goes into the temporary file, down to the disk. */
-static int fill(int fd, const char *path, const void *bytes, size_t length, mode_t mode,
-                struct err *err)
+static int fill(int fd, const char *path, const void *bytes, size_t length,
+                const struct file_rights *rights, struct err *err)
 {
+    bool as_it_is = rights->owner == FILE_OWNER_OURS && rights->group == FILE_GROUP_OURS;
+
+    /* Whose it becomes, before there is something to read in it. */
+    if (!as_it_is && fchown(fd, rights->owner, rights->group) != 0)
+        return fail(err, "set the owner of", path);
     if (file_write_all(fd, path, bytes, length, err) != 0)
         return -1;
-    if (fchmod(fd, mode) != 0)
+    if (fchmod(fd, rights->mode) != 0)
         return fail(err, "set the mode of", path);
     if (fsync(fd) != 0)
         return fail(err, "write to disk", path);
@@ -209,6 +214,13 @@ static int fill(int fd, const char *path, const void *bytes, size_t length, mode
 }
 
 int file_replace(const char *path, const void *bytes, size_t length, mode_t mode, struct err *err)
+{
+    return file_replace_as(path, bytes, length,
+                           &(struct file_rights){mode, FILE_OWNER_OURS, FILE_GROUP_OURS}, err);
+}
+
+int file_replace_as(const char *path, const void *bytes, size_t length,
+                    const struct file_rights *rights, struct err *err)
 {
     AUTO_FREE char *folder_path = file_folder(path);
     if (!folder_path)
@@ -223,7 +235,7 @@ int file_replace(const char *path, const void *bytes, size_t length, mode_t mode
     AUTO_FD fd = create_temporary(folder, path, temporary, err);
     if (fd < 0)
         return -1;
-    int result = fill(fd, path, bytes, length, mode, err);
+    int result = fill(fd, path, bytes, length, rights, err);
     /* Network file systems report a failed write here at last. */
     if (close(TAKE_FD(fd)) != 0 && result == 0 && errno != EINTR)
         result = fail(err, "write", path);

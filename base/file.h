@@ -24,6 +24,17 @@ MUST_USE int file_write_all(int fd, const char *name, const void *bytes, size_t 
 MUST_USE int file_replace(const char *path, const void *bytes, size_t length, mode_t mode,
                           struct err *err);
 
+/* The same, with an owner and a group. */
+struct file_rights {
+    mode_t mode;
+    uid_t owner; /* FILE_OWNER_OURS: as a file that we make is */
+    gid_t group; /* FILE_GROUP_OURS */
+};
+#define FILE_OWNER_OURS ((uid_t)-1) /* as fchown has it */
+#define FILE_GROUP_OURS ((gid_t)-1)
+MUST_USE int file_replace_as(const char *path, const void *bytes, size_t length,
+                             const struct file_rights *rights, struct err *err);
+
 /* Remove PATH, a file or a folder with all that is in it; no symlink is followed. Nothing there: 0. */
 MUST_USE int file_remove_tree(const char *path, struct err *err);
 
