@@ -179,7 +179,46 @@ int engine_must_log_in(struct rotation *r, const char *what, const char *connect
     return 0;
 }
 
-/* ---- plans --------------------------------------------------------------------------------------- */
+/* ---- policies ------------------------------------------------------------------------------------ */
+
+/* *lacking of NEEDS come to stand in MISSING. */
+static int find_missing(struct rotation *r, struct vault_need *needs, size_t count,
+                        struct vault_need missing[static ENGINE_NEEDS_MOST], size_t *lacking,
+                        struct err *err)
+{
+    struct vault *v;
+
+    if (engine_vault(r, &v, err) != 0 ||
+        vault_capabilities(v, needs, count, r->context->deadline_ms, err) != 0)
+        return -1;
+    *lacking = 0;
+    for (size_t i = 0; i < count && *lacking < ENGINE_NEEDS_MOST; i++)
+        if (!vault_need_is_met(&needs[i]))
+            missing[(*lacking)++] = needs[i];
+    return 0;
+}
+
+int engine_check_needs(struct rotation *r, struct vault_need *needs, size_t count, struct err *err)
+{
+    struct vault_need missing[ENGINE_NEEDS_MOST];
+    AUTO_BUF policy = BUF_INIT(ERR_HINT_BYTES);
+    size_t lacking = 0;
+    struct vault *v;
+
+    if (find_missing(r, needs, count, missing, &lacking, err) != 0) {
+        if (err->kind != ERR_SOURCE_DENIED) /* what may not be asked shows when it is done */
+            return -1;
+        err_clear(err);
+        return 0;
+    }
+    if (lacking == 0)
+        return 0;
+    if (engine_vault(r, &v, err) != 0 || vault_policy_text(v, missing, lacking, &policy, err) != 0)
+        return -1;
+    (void)err_set(err, ERR_SOURCE_DENIED, "Vault's policy does not allow '%s'%s", missing[0].path,
+                  lacking > 1 ? " and more" : "");
+    return err_hint(err, "This would: %s", buf_text(&policy));
+}
 
 int engine_plan_needs(struct rotation *r, struct vault_need *needs, size_t count, struct buf *out,
                       bool *ready, struct err *err)
@@ -188,14 +227,10 @@ int engine_plan_needs(struct rotation *r, struct vault_need *needs, size_t count
     size_t lacking = 0;
     struct vault *v;
 
-    if (engine_vault(r, &v, err) != 0 ||
-        vault_capabilities(v, needs, count, r->context->deadline_ms, err) != 0)
+    if (find_missing(r, needs, count, missing, &lacking, err) != 0 || engine_vault(r, &v, err) != 0)
         return -1;
-    for (size_t i = 0; i < count && lacking < ARRAY_LEN(missing); i++)
-        if (!vault_need_is_met(&needs[i]))
-            missing[lacking++] = needs[i];
     if (lacking == 0) {
-        buf_adds(out, "  Vault's policy allows what the engine is asked for\n");
+        buf_adds(out, "  Vault's policy allows what its engine is asked for\n");
         return 0;
     }
     *ready = false;

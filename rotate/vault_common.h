@@ -39,6 +39,10 @@ MUST_USE int engine_must_log_in(struct rotation *r, const char *what, const char
 MUST_USE int engine_prove_role(struct rotation *r, const char *role, const char *connection,
                                struct err *err);
 
+/* Before anything is begun: ERR_SOURCE_DENIED with the policy that would allow it, where NEEDS are not met. */
+MUST_USE int engine_check_needs(struct rotation *r, struct vault_need *needs, size_t count,
+                                struct err *err);
+
 /* Lines of a plan: whether the policy allows NEEDS, and what would. */
 MUST_USE int engine_plan_needs(struct rotation *r, struct vault_need *needs, size_t count,
                                struct buf *out, bool *ready, struct err *err);
