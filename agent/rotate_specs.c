@@ -35,7 +35,7 @@ static int place_of_ref(const struct ref *ref, struct rotate_place *out, const c
     case REF_VAULT:
         out->kind = is_engines(ref->path) ? ROTATE_NOWHERE : ROTATE_IN_KV;
         out->path = out->kind == ROTATE_IN_KV ? ref->path : NULL;
-        *name = out->kind == ROTATE_IN_KV ? ref->field : NULL;
+        *name = ref->field; /* an engine's: what its log-in has under that name */
         return 0;
     case REF_SEALED:
         out->kind = ROTATE_IN_SEALED;

@@ -6,6 +6,7 @@
 #include "base/mem.h"
 #include "base/redact.h"
 #include "base/str.h"
+#include "vault/engine.h"
 
 /* One variable's value on its way: what its parts ask for, and what they get. */
 struct composing {
@@ -25,6 +26,15 @@ static void composing_release(struct composing *c)
     free(c->parts);
 }
 
+/* Whether PATH makes log-ins: of those a rotation tries one that it was given. */
+static bool is_engines(const char *path)
+{
+    CLEANUP(vault_login_release) struct vault_login login = {0};
+    struct err ignored = ERR_INIT; /* then it is a path of KV */
+
+    return vault_login_of(path, &login, &ignored) == 0;
+}
+
 /* What REF has among the fields that are given; NULL: it is asked for. */
 static const struct secret *given(const struct composing *c, const struct ref *ref)
 {
@@ -35,6 +45,8 @@ static const struct secret *given(const struct composing *c, const struct ref *r
         return document_get(c->fields, NULL, ref->field);
     if (c->place->kind == ROTATE_IN_SEALED && ref->kind == REF_SEALED)
         return document_get(c->fields, NULL, ref->path);
+    if (c->place->kind == ROTATE_NOWHERE && ref->kind == REF_VAULT && is_engines(ref->path))
+        return document_get(c->fields, NULL, ref->field);
     return NULL;
 }
 

@@ -49,7 +49,7 @@ enum rotate_place_kind {
 };
 
 /* Where the value lies that a rotation writes: the field `value`, or the fields of which `compose`
- * makes user and password. */
+ * makes user and password. NOWHERE: the fields that an engine's log-in has, for value_with. */
 struct rotate_place {
     enum rotate_place_kind kind;
     const char *path;           /* in KV, as in a reference: "secret/acme/prod/db"; else NULL */
