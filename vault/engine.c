@@ -246,6 +246,22 @@ int vault_role_lookup(struct vault *v, const char *mount, const char *role, bool
     return result;
 }
 
+int vault_roles_list(struct vault *v, const char *mount, bool is_static, int64_t deadline_ms,
+                     struct vault_list *out, struct err *err)
+{
+    struct ask ask = ASK_INIT("GET", "list", "\"list\"");
+    struct vault_list list = {0};
+    int result = -1;
+
+    if (ask_path(&ask, err, mount, is_static ? "static-roles" : "roles", NULL) == 0 &&
+        engine_query_list(&ask, err) == 0)
+        result = engine_list(v, &ask, deadline_ms, &list, err);
+    if (result == 0)
+        *out = list;
+    ask_release(v, &ask);
+    return result;
+}
+
 void vault_connection_release(struct vault_connection *connection)
 {
     free(connection->url);
