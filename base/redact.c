@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "base/mem.h"
+#include "base/redact_set.h"
 #include "base/str.h"
 
 enum {
@@ -20,6 +21,9 @@ static struct {
     struct secret *forms;
     size_t count, capacity;
     bool starts[BYTE_VALUES]; /* whether some form starts with that byte */
+    struct secret *values;    /* what the forms are of */
+    size_t value_count, value_capacity;
+    size_t short_count;
 } known;
 
 static bool is_known(const struct secret *form)
@@ -102,12 +106,27 @@ static int insert_err_form(const char *bytes, size_t length, struct err *err)
     return result;
 }
 
+/* VIEW is a value, and not only what an encoder makes of another. */
+static int remember_value(struct secret view, struct err *err)
+{
+    for (size_t i = 0; i < known.value_count; i++)
+        if (secret_equal(&known.values[i], &view))
+            return 0;
+    if (mem_grow(&known.values, known.value_count, &known.value_capacity, sizeof(*known.values)) !=
+        0)
+        return err_nomem(err);
+    known.values[known.value_count++] = view;
+    return 0;
+}
+
 int redact_register(const struct secret *value, struct err *err)
 {
-    if (!secret_is_set(value) || secret_length(value) < REDACT_MIN_BYTES)
+    if (!secret_is_set(value) || secret_length(value) < REDACT_MIN_BYTES) {
+        known.short_count += secret_is_set(value) && secret_length(value) > 0;
         return 0;
+    }
     struct secret view = secret_borrow(secret_reveal(value), secret_length(value));
-    if (!is_known(&view) && insert(view, err) != 0)
+    if ((!is_known(&view) && insert(view, err) != 0) || remember_value(view, err) != 0)
         return -1;
     if (insert_forms(secret_reveal(value), secret_length(value), err) != 0)
         return -1;
@@ -125,6 +144,19 @@ int redact_register_copy(const struct secret *value, struct err *err)
     struct secret kept = copy;
     copy = SECRET_INIT; /* the table may have it from here on, also when a form failed */
     return redact_register(&kept, err);
+}
+
+int redact_add_known(struct redact_set *set, struct err *err)
+{
+    for (size_t i = 0; i < known.value_count; i++)
+        if (redact_set_add(set, &known.values[i], err) != 0)
+            return -1;
+    return 0;
+}
+
+size_t redact_short_count(void)
+{
+    return known.short_count;
 }
 
 /* The length of the longest form that starts at BYTES, or 0. */

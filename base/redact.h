@@ -17,6 +17,11 @@ MUST_USE int redact_register(const struct secret *value, struct err *err);
 /* The same for one that ends before the output does: a copy is kept, to the end of the process. */
 MUST_USE int redact_register_copy(const struct secret *value, struct err *err);
 
+/* Add every value that was registered to SET, which hides them in a stream. */
+struct redact_set; /* base/redact_set.h */
+MUST_USE int redact_add_known(struct redact_set *set, struct err *err);
+size_t redact_short_count(void); /* how many were too short to be registered */
+
 /* Append BYTES to OUT with every registered value replaced by ***. */
 void redact_add(struct buf *out, const char *bytes, size_t length);
 

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "base/redact.h"
+#include "base/redact_stream.h"
 #include "base/str.h"
 
 enum { OUT_BYTES = 4096 };
@@ -124,6 +125,30 @@ static void a_value_that_ends_is_replaced_for_good(void **state)
     assert_redacted("<something else..>", "<something else..>");
 }
 
+static void what_is_registered_can_be_hidden_in_a_stream(void **state)
+{
+    (void)state;
+    struct err err = ERR_INIT;
+    AUTO_BUF out = BUF_INIT(OUT_BYTES);
+    size_t before = redact_short_count();
+    learn("canary-in-a-stream");
+    learn("short");
+    assert_int_equal(redact_short_count(), before + 1);
+    struct redact_set *set = redact_set_new(&err);
+    assert_non_null(set);
+    assert_int_equal(redact_add_known(set, &err), 0);
+    assert_int_equal(redact_set_close(set, &err), 0);
+    struct redact_stream s;
+    assert_int_equal(redact_stream_init(&s, set, OUT_BYTES, &err), 0);
+    size_t room;
+    memcpy(redact_stream_room(&s, &room), "a canary-in-a-stream short", 26);
+    redact_stream_take(&s, 26, &out);
+    redact_stream_flush(&s, &out);
+    assert_string_equal(buf_text(&out), "a *** short");
+    redact_stream_release(&s);
+    redact_set_free(set);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -136,6 +161,7 @@ int main(void)
         cmocka_unit_test(short_and_unset_values_are_not_registered),
         cmocka_unit_test(bytes_behind_a_nul_are_looked_at),
         cmocka_unit_test(a_value_that_ends_is_replaced_for_good),
+        cmocka_unit_test(what_is_registered_can_be_hidden_in_a_stream),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
