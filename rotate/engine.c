@@ -344,7 +344,7 @@ static int initialise(struct rotation *r, bool *wants_value, struct err *err)
         return 0;
     if (r->store->read_current(r, &r->current, &r->current_version, err) != 0)
         return -1;
-    *wants_value = r->current.count == 0;
+    *wants_value = r->current.count == 0 || r->wants_first;
     return 0;
 }
 

@@ -171,6 +171,7 @@ struct rotation {
     struct db *admin;   /* login.c: kept over the steps */
     bool ours;          /* the record's last write was this runner's */
     bool is_init;       /* the first value may be made */
+    bool wants_first;   /* init: what is there is not the strategy's, so one is published */
     int64_t set_ms;     /* when set was done, here; 0: not here */
     struct err failure; /* for what it goes back, or goes on with warnings; ERR_NONE: nothing */
     void *store_private, *private;

@@ -35,7 +35,7 @@ static int connect_url(const struct rotation *r, const struct secret *url, const
 
 /* ---- the admin ------------------------------------------------------------------------------------ */
 
-static int admin_url(const struct rotation *r, struct secret *out, struct err *err)
+int login_admin_url(const struct rotation *r, struct secret *out, struct err *err)
 {
     const char *variable = r->spec->admin;
     if (!variable) {
@@ -58,7 +58,7 @@ int rotation_admin(struct rotation *r, struct db **out, struct err *err)
     }
     if (!r->admin) {
         struct db *admin = NULL;
-        if (admin_url(r, &url, err) != 0)
+        if (login_admin_url(r, &url, err) != 0)
             return -1;
         if (connect_url(r, &url, r->spec->admin, &admin, err) != 0)
             return err_wrap(err, "connect as the admin of '%s'", r->spec->admin);
@@ -73,7 +73,8 @@ int login_admin_of_database(struct rotation *r, const char *database, struct db 
 {
     struct db_target target = {0};
     AUTO_SECRET url = SECRET_INIT;
-    if (admin_url(r, &url, err) != 0 || db_target_parse(&url, r->spec->admin, &target, err) != 0)
+    if (login_admin_url(r, &url, err) != 0 ||
+        db_target_parse(&url, r->spec->admin, &target, err) != 0)
         return -1;
     char *name = mem_dup(database);
     if (!name) {
@@ -145,7 +146,7 @@ int login_url(struct rotation *r, const char *group, const char *user, struct se
         value = SECRET_INIT; /* moved */
         return 0;
     }
-    if (admin_url(r, &admin, err) != 0)
+    if (login_admin_url(r, &admin, err) != 0)
         return -1;
     return surgery_replace_login(&admin, user, &value, out, err);
 }
