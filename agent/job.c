@@ -109,13 +109,10 @@ int job_load(struct job *job, struct err *err)
 
 static enum vault_auth_method auth_method(const char *word)
 {
-    if (str_eq(word, "token"))
-        return VAULT_AUTH_TOKEN;
-    if (str_eq(word, "approle"))
-        return VAULT_AUTH_APPROLE;
-    if (str_eq(word, "userpass"))
-        return VAULT_AUTH_USERPASS;
-    return VAULT_AUTH_DEFAULT;
+    enum vault_auth_method method = VAULT_AUTH_DEFAULT;
+
+    (void)vault_auth_method_of(word, &method); /* the contract was checked, or says none */
+    return method;
 }
 
 static int vault_settings_of(struct job *job, struct err *err)
@@ -129,14 +126,20 @@ static int vault_settings_of(struct job *job, struct err *err)
         job->kv_mounts[i] = (struct vault_kv_mount){from->kv_mounts[i], from->kv_versions[i]};
     job->vault = (struct vault_settings){
         .address = from->address,
+        .addresses = from->addresses,
         .name_space = from->name_space,
         .method = auth_method(from->auth_method),
         .auth_mount = from->auth_mount,
+        .role = from->role,
         .role_id = from->role_id,
+        .secret_id_wrapped = from->secret_id_wrapped,
         .secret_id = from->secret_id,
         .username = from->username,
         .password = from->password,
+        .jwt = from->jwt,
         .token = from->token,
+        .cert = from->cert,
+        .key = from->key,
         .ca_cert = from->ca_cert,
         .ca_path = from->ca_path,
         .tls_server_name = from->tls_server_name,

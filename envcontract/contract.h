@@ -83,8 +83,10 @@ struct contract_variable {
 
 struct contract_vault {
     bool present;
-    const char *address, *name_space, *auth_method, *auth_mount, *role_id, *secret_id, *username,
-        *password, *token, *ca_cert, *ca_path, *tls_server_name;
+    const char *address, *name_space, *auth_method, *auth_mount, *role, *role_id, *secret_id,
+        *username, *password, *jwt, *token, *cert, *key, *ca_cert, *ca_path, *tls_server_name;
+    bool secret_id_wrapped;
+    const char *const *addresses;      /* NULL-terminated, or NULL */
     const char *const *redirect_hosts; /* NULL-terminated, or NULL */
     const char *const *kv_mounts;      /* names, parallel to kv_versions */
     const unsigned *kv_versions;

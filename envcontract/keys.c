@@ -9,8 +9,9 @@
 
 enum { HINT_BYTES = 512, LISTED_KEYS = 12 }; /* a longer table is not listed in a hint */
 
-static const char *const words_auth_method[] = {"token", "approle", "userpass", NULL};
-static const char *const words_auth_method_later[] = {"kubernetes", "jwt", "cert", NULL};
+static const char *const words_auth_method[] = {"token", "approle", "userpass", "kubernetes",
+                                                "jwt",   "cert",    NULL};
+#define words_auth_method_later NULL
 static const char *const words_expose[] = {"app", "agent", NULL};
 static const char *const words_level[] = {"error", "warning", NULL};
 static const char *const words_strategy[] = {

@@ -125,7 +125,7 @@ struct section {
 
 #define VAULT_KEYS(KEY)                                                                            \
     KEY(VAULT_ADDRESS, "address", KIND_TEXT, BUILT, NOTHING)                                       \
-    KEY(VAULT_ADDRESSES, "addresses", KIND_TEXTS, LATER, NOTHING)                                  \
+    KEY(VAULT_ADDRESSES, "addresses", KIND_TEXTS, BUILT, NOTHING)                                  \
     KEY(VAULT_NAMESPACE, "namespace", KIND_TEXT, BUILT, NOTHING)                                   \
     KEY(VAULT_AUTH, "auth", KIND_SECTION, BUILT, SECTION(auth))                                    \
     KEY(VAULT_CA_CERT, "ca_cert", KIND_TEXT, BUILT, NOTHING)                                       \
@@ -142,16 +142,16 @@ struct section {
 #define AUTH_KEYS(KEY)                                                                             \
     KEY(AUTH_METHOD, "method", KIND_WORD, BUILT, WORDS(auth_method))                               \
     KEY(AUTH_MOUNT, "mount", KIND_TEXT, BUILT, NOTHING)                                            \
-    KEY(AUTH_ROLE, "role", KIND_TEXT, LATER, NOTHING)                                              \
+    KEY(AUTH_ROLE, "role", KIND_TEXT, BUILT, NOTHING)                                              \
     KEY(AUTH_ROLE_ID, "role_id", KIND_TEXT, BUILT, NOTHING)                                        \
     KEY(AUTH_SECRET_ID, "secret_id", KIND_REFERENCE, BUILT, NOTHING)                               \
-    KEY(AUTH_SECRET_ID_WRAPPED, "secret_id_wrapped", KIND_ANY, LATER, NOTHING)                     \
+    KEY(AUTH_SECRET_ID_WRAPPED, "secret_id_wrapped", KIND_BOOL, BUILT, NOTHING)                    \
     KEY(AUTH_USERNAME, "username", KIND_TEXT, BUILT, NOTHING)                                      \
     KEY(AUTH_PASSWORD, "password", KIND_REFERENCE, BUILT, NOTHING)                                 \
-    KEY(AUTH_JWT, "jwt", KIND_REFERENCE, LATER, NOTHING)                                           \
+    KEY(AUTH_JWT, "jwt", KIND_REFERENCE, BUILT, NOTHING)                                           \
     KEY(AUTH_TOKEN, "token", KIND_REFERENCE, BUILT, NOTHING)                                       \
-    KEY(AUTH_CERT, "cert", KIND_TEXT, LATER, NOTHING)                                              \
-    KEY(AUTH_KEY, "key", KIND_TEXT, LATER, NOTHING)
+    KEY(AUTH_CERT, "cert", KIND_TEXT, BUILT, NOTHING)                                              \
+    KEY(AUTH_KEY, "key", KIND_TEXT, BUILT, NOTHING)
 
 #define VARIABLE_KEYS(KEY)                                                                         \
     KEY(VARIABLE_TYPE, "type", KIND_TYPE, BUILT, NOTHING)                                          \

@@ -61,7 +61,13 @@ static const struct demand {
      "{'if': {'properties': {'method': {'const': 'approle'}}},"
      " 'then': {'required': ['role_id', 'secret_id']}},"
      "{'if': {'properties': {'method': {'const': 'userpass'}}},"
-     " 'then': {'required': ['username', 'password']}}]"},
+     " 'then': {'required': ['username', 'password']}},"
+     "{'if': {'properties': {'method': {'const': 'kubernetes'}}},"
+     " 'then': {'required': ['role']}},"
+     "{'if': {'properties': {'method': {'const': 'jwt'}}},"
+     " 'then': {'required': ['jwt']}},"
+     "{'if': {'properties': {'method': {'const': 'cert'}}},"
+     " 'then': {'required': ['cert', 'key']}}]"},
     {"database", NULL,
      "'required': ['url'],"
      "'if': {'properties': {'create': {'required': ['command']}}, 'required': ['create']},"

@@ -145,6 +145,23 @@ static const char *text_for(struct contract_document *d, const struct node *node
     return text ? source_substitute(d, &d->selected, text, NULL, profile) : NULL;
 }
 
+static const char *const *texts_for(struct contract_document *d, const struct node *list,
+                                    const char *profile)
+{
+    const char *const *texts = node_list(list);
+
+    if (!texts)
+        return NULL;
+    const char **out = arena_new(&d->selected, list_length(texts) + 1, sizeof *out);
+    if (!out) {
+        d->no_memory = true;
+        return NULL;
+    }
+    for (size_t i = 0; texts[i]; i++)
+        out[i] = source_substitute(d, &d->selected, texts[i], NULL, profile);
+    return out;
+}
+
 static void select_auth(struct contract_document *d, const struct node *section,
                         const char *profile, struct contract_vault *out)
 {
@@ -153,11 +170,16 @@ static void select_auth(struct contract_document *d, const struct node *section,
     keys_merge(section, at, AUTH_KEY_COUNT);
     out->auth_method = node_text(at[AUTH_METHOD]);
     out->auth_mount = node_text(at[AUTH_MOUNT]);
+    out->role = text_for(d, at[AUTH_ROLE], profile);
     out->role_id = text_for(d, at[AUTH_ROLE_ID], profile);
     out->secret_id = text_for(d, at[AUTH_SECRET_ID], profile);
     out->username = text_for(d, at[AUTH_USERNAME], profile);
     out->password = text_for(d, at[AUTH_PASSWORD], profile);
+    out->jwt = text_for(d, at[AUTH_JWT], profile);
     out->token = text_for(d, at[AUTH_TOKEN], profile);
+    out->cert = text_for(d, at[AUTH_CERT], profile);
+    out->key = text_for(d, at[AUTH_KEY], profile);
+    out->secret_id_wrapped = node_truth(at[AUTH_SECRET_ID_WRAPPED], false);
 }
 
 static void select_mounts(struct contract_document *d, const struct node *mounts,
@@ -183,9 +205,17 @@ static void select_mounts(struct contract_document *d, const struct node *mounts
 
 static void merge_vault(const struct node *section, const char *profile, const struct node **at)
 {
+    const struct node *over[VAULT_KEY_COUNT] = {NULL};
+
     keys_merge(section, at, VAULT_KEY_COUNT);
-    if (profile)
-        keys_merge(node_member(at[VAULT_PROFILES], profile), at, VAULT_KEY_COUNT);
+    if (!profile)
+        return;
+    const struct node *own = node_member(at[VAULT_PROFILES], profile);
+    keys_merge(own, over, VAULT_KEY_COUNT);
+    /* A profile's Vault is one of its own: its nodes are no addition to those of the others. */
+    if (over[VAULT_ADDRESS] || over[VAULT_ADDRESSES])
+        at[VAULT_ADDRESS] = at[VAULT_ADDRESSES] = NULL;
+    keys_merge(own, at, VAULT_KEY_COUNT);
 }
 
 static void select_vault(struct contract_document *d, const struct node *section,
@@ -196,6 +226,7 @@ static void select_vault(struct contract_document *d, const struct node *section
     *out = (struct contract_vault){.present = section != NULL};
     merge_vault(section, profile, at);
     out->address = text_for(d, at[VAULT_ADDRESS], profile);
+    out->addresses = texts_for(d, at[VAULT_ADDRESSES], profile);
     out->name_space = text_for(d, at[VAULT_NAMESPACE], profile);
     out->ca_cert = node_text(at[VAULT_CA_CERT]);
     out->ca_path = node_text(at[VAULT_CA_PATH]);
@@ -219,18 +250,22 @@ static void check_auth(struct contract_document *d, const struct node *section)
     } methods[] = {
         {"approle", {AUTH_ROLE_ID, AUTH_SECRET_ID}, 2},
         {"userpass", {AUTH_USERNAME, AUTH_PASSWORD}, 2},
+        {"kubernetes", {AUTH_ROLE}, 1},
+        {"jwt", {AUTH_JWT}, 1},
+        {"cert", {AUTH_CERT, AUTH_KEY}, 2},
     };
-    static const char *const names[AUTH_KEY_COUNT] = {[AUTH_ROLE_ID] = "role_id",
-                                                      [AUTH_SECRET_ID] = "secret_id",
-                                                      [AUTH_USERNAME] = "username",
-                                                      [AUTH_PASSWORD] = "password"};
+    static const char *const names[AUTH_KEY_COUNT] = {
+        [AUTH_ROLE] = "role",           [AUTH_ROLE_ID] = "role_id", [AUTH_USERNAME] = "username",
+        [AUTH_SECRET_ID] = "secret_id", [AUTH_JWT] = "jwt",         [AUTH_PASSWORD] = "password",
+        [AUTH_CERT] = "cert",           [AUTH_KEY] = "key"};
     const struct node *at[AUTH_KEY_COUNT] = {NULL};
 
     if (!section || section->kind != NODE_OBJECT)
         return;
     keys_merge(section, at, AUTH_KEY_COUNT);
     if (!at[AUTH_METHOD])
-        problem(d, section, AT_KEY, "One of token, approle, userpass.", "'auth' has no 'method'");
+        problem(d, section, AT_KEY, "One of token, approle, userpass, kubernetes, jwt, cert.",
+                "'auth' has no 'method'");
     for (size_t i = 0; i < ARRAY_LEN(methods); i++) {
         if (!str_eq(node_text(at[AUTH_METHOD]), methods[i].method))
             continue;

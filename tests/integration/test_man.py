@@ -101,7 +101,7 @@ def test_every_state_of_a_database_is_in_the_page() -> None:
 def keys_of_the_contract() -> Dict[str, Set[str]]:
     """Each key of the contract by its status."""
     header = (ROOT / "envcontract" / "keys.h").read_text()
-    found: Dict[str, Set[str]] = {"BUILT": set(), "UNUSED": set(), "LATER": set()}
+    found: Dict[str, Set[str]] = {"BUILT": set(), "UNUSED": set()}
     for section, text in re.findall(r"#define (\w+)_KEYS\(KEY\)(.*?)\n\n", header, re.DOTALL):
         for name, status in re.findall(r'KEY\(\w+, "([^"]+)", \w+, (\w+),', text):
             if status == "UNUSED" and section not in ("TOP", "VARIABLE", "RUN"):
@@ -113,9 +113,9 @@ def keys_of_the_contract() -> Dict[str, Set[str]]:
 def test_every_key_of_the_contract_is_in_its_page() -> None:
     parts = sections(page("agent-contract.5"))
     said = "\n".join(text for name, text in parts.items()
-                     if name not in ("EXAMPLES", "NOT IN THIS VERSION", "READ AND LEFT UNUSED"))
+                     if name not in ("EXAMPLES", "READ AND LEFT UNUSED"))
     keys = keys_of_the_contract()
-    assert len(keys["BUILT"]) > 100 and len(keys["LATER"]) > 3
+    assert len(keys["BUILT"]) > 100
 
     def named(text: str) -> Set[str]:
         return {word for line in re.findall(r"^\.(?:It )?Ic (.+)$", text, re.MULTILINE)
@@ -125,10 +125,6 @@ def test_every_key_of_the_contract_is_in_its_page() -> None:
     assert not missing, sorted(missing)
     missing = keys["UNUSED"] - named(parts["READ AND LEFT UNUSED"]) - named(said)
     assert not missing, sorted(missing)
-    missing = keys["LATER"] - named(parts["NOT IN THIS VERSION"])
-    assert not missing, sorted(missing)
-    stale = named(parts["NOT IN THIS VERSION"]) - keys["LATER"] - {"vault", "auth", "database"}
-    assert not stale, sorted(stale)
 
 
 def test_every_type_is_in_the_contracts_page() -> None:

@@ -36,17 +36,16 @@ static void unknown_keys_get_the_nearest_known_one(void **state)
     assert_all_wrong(list, ARRAY_LEN(list));
 }
 
-static void what_is_specified_and_not_built_says_so(void **state)
+static void a_way_to_log_in_that_is_none_says_so(void **state)
 {
     static const struct wrong list[] = {
-        {TOP("'vault': {'addresses': ['https://a']}"), 1, 39, "/vault/addresses",
-         "'addresses' is not in this version", NULL},
-        {TOP("'vault': {'auth': {'method': 'kubernetes'}}"), 1, 58, "/vault/auth/method",
-         "'kubernetes' as method is not in this version", NULL},
+        {TOP("'vault': {'auth': {'method': 'kubernets', 'role': 'r'}}"), 1, 58,
+         "/vault/auth/method", "'kubernets'", "'kubernetes'"},
         {TOP("'vault': {'auth': {'method': 'approle', 'role_id': 'x', 'secret_id': 'file:/s', "
-             "'secret_id_wrapped': true}}"),
-         1, 109, "/vault/auth/secret_id_wrapped", "'secret_id_wrapped' is not in this version",
-         NULL},
+             "'secret_id_wrapped': 'yes'}}"),
+         1, 130, "/vault/auth/secret_id_wrapped", "takes true or false, not a string", NULL},
+        {TOP("'vault': {'auth': {'method': 'jwt', 'jwt': 'eyJhbGciOiJub25lIn0.e30.'}}"), 1, 72,
+         "/vault/auth/jwt", "'jwt'", NULL},
         {TOP("'vault': {'auth': {'method': 'token', 'token': 'sealed:T-1'}}"), 1, 76,
          "/vault/auth/token", "'sealed:' with what cannot be a name", NULL},
     };
@@ -200,7 +199,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(unknown_keys_get_the_nearest_known_one),
-        cmocka_unit_test(what_is_specified_and_not_built_says_so),
+        cmocka_unit_test(a_way_to_log_in_that_is_none_says_so),
         cmocka_unit_test(a_key_of_another_kind_says_what_it_takes),
         cmocka_unit_test(a_variables_key_of_another_kind_says_what_it_takes),
         cmocka_unit_test(all_problems_come_at_once_in_the_order_of_the_file),

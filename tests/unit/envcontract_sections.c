@@ -57,6 +57,12 @@ static void a_log_in_has_what_its_method_needs(void **state)
          "/vault/auth", "the method 'approle' needs 'role_id'", NULL},
         {TOP("'vault': {'auth': {'method': 'userpass', 'username': 'u'}}"), 1, 46, "/vault/auth",
          "the method 'userpass' needs 'password'", NULL},
+        {TOP("'vault': {'auth': {'method': 'kubernetes', 'jwt': 'file:/t'}}"), 1, 46, "/vault/auth",
+         "the method 'kubernetes' needs 'role'", NULL},
+        {TOP("'vault': {'auth': {'method': 'jwt', 'role': 'r'}}"), 1, 46, "/vault/auth",
+         "the method 'jwt' needs 'jwt'", NULL},
+        {TOP("'vault': {'auth': {'method': 'cert', 'cert': '/c'}}"), 1, 46, "/vault/auth",
+         "the method 'cert' needs 'key'", NULL},
         {"{'contract': 1, 'profile': {'var': 'R', 'values': ['dev']}, 'vars': {'R': {}},\n"
          "'vault': {'profiles': {'dev': {'auth': {'method': 'userpass', 'password': 'env:P'}}}}}",
          2, 32, "/vault/profiles/dev/auth", "the method 'userpass' needs 'username'", NULL},
@@ -111,6 +117,59 @@ static void vault_is_read_off_with_its_profile_over_it(void **state)
     assert_string_equal(v->password, "env:P");
     assert_null(v->role_id);
     assert_int_equal(v->retries, 3);
+    unload(&l);
+}
+
+static void every_way_in_is_read_off(void **state)
+{
+    struct loaded l = load_text(
+        "{'contract': 1, 'profile': {'var': 'R', 'values': ['dev', 'prod']}, 'vars': {'R': {}},\n"
+        "'vault': {'auth': {'method': 'kubernetes', 'role': 'app-{profile}', "
+        "'jwt': 'file:/run/{profile}/jwt'}, 'profiles': {'prod': {'auth': {'method': 'cert', "
+        "'role': 'web', 'cert': 'file:tls.crt', 'key': 'env:KEY', 'secret_id_wrapped': true}}}}}");
+    const struct contract_vault *v = &l.contract->vault;
+
+    (void)state;
+    assert_clean(&l);
+    select_profile(&l, "dev");
+    assert_string_equal(v->auth_method, "kubernetes");
+    assert_string_equal(v->role, "app-dev");
+    assert_string_equal(v->jwt, "file:/run/dev/jwt");
+    assert_false(v->secret_id_wrapped);
+    assert_null(v->addresses);
+    select_profile(&l, "prod");
+    assert_string_equal(v->auth_method, "cert");
+    assert_string_equal(v->role, "web");
+    assert_string_equal(v->cert, "file:tls.crt");
+    assert_string_equal(v->key, "env:KEY");
+    assert_true(v->secret_id_wrapped);
+    assert_null(v->jwt);
+    unload(&l);
+}
+
+static void nodes_of_a_profile_replace_those_of_all(void **state)
+{
+    struct loaded l = load_text(
+        "{'contract': 1, 'profile': {'var': 'R', 'values': ['dev', 'prod', 'test']}, "
+        "'vars': {'R': {}},\n"
+        "'vault': {'address': 'https://a.{profile}', 'addresses': ['https://b.{profile}', "
+        "'https://c'], 'profiles': {'dev': {'address': 'https://dev'}, "
+        "'test': {'addresses': ['https://t1', 'https://t2']}}}}");
+    const struct contract_vault *v = &l.contract->vault;
+
+    (void)state;
+    assert_clean(&l);
+    select_profile(&l, "prod");
+    assert_string_equal(v->address, "https://a.prod");
+    assert_string_equal(v->addresses[0], "https://b.prod");
+    assert_string_equal(v->addresses[1], "https://c");
+    assert_null(v->addresses[2]);
+    select_profile(&l, "dev");
+    assert_string_equal(v->address, "https://dev");
+    assert_null(v->addresses);
+    select_profile(&l, "test");
+    assert_null(v->address);
+    assert_string_equal(v->addresses[1], "https://t2");
     unload(&l);
 }
 
@@ -248,6 +307,8 @@ int main(void)
         cmocka_unit_test(more_profiles_than_the_ceiling_are_refused),
         cmocka_unit_test(a_log_in_has_what_its_method_needs),
         cmocka_unit_test(vault_is_read_off_with_its_profile_over_it),
+        cmocka_unit_test(every_way_in_is_read_off),
+        cmocka_unit_test(nodes_of_a_profile_replace_those_of_all),
         cmocka_unit_test(a_stale_value_needs_a_place_where_copies_are),
         cmocka_unit_test(wrong_databases_are_said_at_their_place),
         cmocka_unit_test(the_database_has_its_defaults),
