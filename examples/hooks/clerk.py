@@ -28,8 +28,9 @@ come late; `retire` can only look whether the time is over, and says "later" unt
 `rollback`: the former key ends, whatever becomes of the new one.
 
 `config` also: overlap_hours (default 72; for a machine at most 8, and that is its default), field (the
-value's name in the store, default `secret_key`), api_key_file or api_key_env (default CLERK_ADMIN_KEY): a
-token of the Platform API, or for a machine the instance's Secret Key.
+value's name in the store: by default the one that there is, else `secret_key`), api_key_file or
+api_key_env (default CLERK_ADMIN_KEY): a token of the Platform API, or for a machine the instance's
+Secret Key.
 """
 import http.client
 import json
@@ -129,9 +130,10 @@ class Job:
         self.step, self.id = text(given.get("step"), "step"), text(given.get("id"), "id")
         self.attempt = given.get("attempt", 1)
         self.config = given.get("config") or {}
-        self.field = self.config.get("field", "secret_key")
-        self.current = (given.get("current") or {}).get(self.field)
-        self.pending = (given.get("pending") or {}).get(self.field)
+        current, pending = given.get("current") or {}, given.get("pending") or {}
+        only = next(iter(current or pending), None) if len(current or pending) == 1 else None
+        self.field = self.config.get("field", only or "secret_key")
+        self.current, self.pending = current.get(self.field), pending.get(self.field)
         self.machine = self.config.get("machine")
         self.api = self.config.get("api", API)
         if self.api != API and not LOOPBACK.fullmatch(str(self.api)):

@@ -27,10 +27,12 @@ How it is safe: the password that a reset answers is printed at once, and waited
 has it before anything else can go wrong. Where a reply was lost (`attempt` over 1) and the password is
 stored, it is read, and taken when it is the former one no more; otherwise there is one more reset.
 
+Where the store has a URL, user and password are taken out of it, and agent puts the new ones in.
+
 `config` also: project, branch, host, database (required), port, sslmode (default `require`; `verify-full`
-with sslrootcert is better), field and user_field (the names in the store, default `password`, `user`),
-operation_seconds (default 40: less than the contract's `timeout`), api_key_file or api_key_env (default
-NEON_API_KEY).
+with sslrootcert is better), field and user_field (the names in the store: by default the one that there
+is, else `password` and `user`), operation_seconds (default 40: less than the contract's `timeout`),
+api_key_file or api_key_env (default NEON_API_KEY).
 """
 import http.client
 import json
@@ -40,6 +42,7 @@ import subprocess
 import sys
 import time
 import urllib.error
+import urllib.parse
 import urllib.request
 
 API = "https://console.neon.tech/api/v2"
@@ -80,27 +83,43 @@ def text(value, what, pattern=r"[!-~]+"):
 
 
 class Job:
-    """What agent says."""
+    """What agent says. `former`, `role`: the role that the application has, and the one that gets a new
+    password; `current`, `pending`: their passwords."""
 
     def __init__(self, given):
         if not isinstance(given, dict) or given.get("version") != 1:
             raise End(FAILED, "the input is not one JSON object of version 1")
         config = given.get("config") or {}
         self.config, self.step = config, text(given.get("step"), "step")
+        if self.step not in STEPS:
+            raise End(NO_SUCH_STEP, f"there is nothing to do at '{self.step}'")
         self.attempt = given.get("attempt", 1)
-        self.field, self.user_field = config.get("field", "password"), config.get("user_field", "user")
-        current, pending = given.get("current") or {}, given.get("pending") or {}
-        self.current, self.pending = current.get(self.field), pending.get(self.field)
         self.project = text(config.get("project"), "config.project", NAME)
         self.branch = text(config.get("branch"), "config.branch", NAME)
         self.api = config.get("api", API)
         if self.api != API and not LOOPBACK.fullmatch(str(self.api)):
             raise End(FAILED, "config.api is for tests, and the loopback's: http://127.0.0.1:PORT")
+        current, pending = given.get("current") or {}, given.get("pending") or {}
+        only = next(iter(current or pending), None) if len(current or pending) == 1 else None
+        self.field = config.get("field", only or "password")
+        self.user_field = config.get("user_field", "user")
+        self.is_url = False
+        user, self.current = self.login(current)
+        new_user, self.pending = self.login(pending)
         self.two = "roles" in config
-        self.former, self.role = self.choose(current.get(self.user_field))
+        self.former, self.role = self.choose(user, new_user)
 
-    def choose(self, user):
-        """The role that the application has, and the one that gets a new password."""
+    def login(self, group):
+        """User and password of a group, whose field may be a URL."""
+        value = group.get(self.field)
+        if not isinstance(value, str) or "://" not in value:
+            return group.get(self.user_field), value
+        self.is_url = True
+        parts = urllib.parse.urlsplit(value)
+        return urllib.parse.unquote(parts.username or ""), urllib.parse.unquote(parts.password or "")
+
+    def choose(self, user, new_user):
+        """The former role and the new one."""
         if not self.two:
             role = text(self.config.get("role"), "config.role", NAME)
             return role, role
@@ -108,9 +127,10 @@ class Job:
         if not isinstance(roles, list) or len(set(map(str, roles))) != 2:
             raise End(FAILED, "config.roles are not two roles")
         first, second = (text(role, "role in config.roles", NAME) for role in roles)
-        if user not in (first, second):
+        known = user or {first: second, second: first}.get(new_user)  # `test` gets the new one alone
+        if known not in (first, second):
             raise End(FAILED, f"the current '{self.user_field}' is none of config.roles")
-        return (first, second) if user == first else (second, first)
+        return (first, second) if known == first else (second, first)
 
     def key(self):
         """The API key."""
@@ -262,8 +282,9 @@ def create(job):
         said = "the password had been reset already, and the reply was lost: it was read"
     if made is None or made == job.current:
         made, said = reset(job, job.role), f"a new password for '{job.role}'"
-    secret = {job.field: made, **({job.user_field: job.role} if job.two else {})}
-    raise End(DONE, said, secret)
+    # These two are agent's names for the parts of a URL.
+    field, user_field = ("password", "user") if job.is_url else (job.field, job.user_field)
+    raise End(DONE, said, {field: made, **({user_field: job.role} if job.two else {})})
 
 
 def set_step(job):
@@ -321,8 +342,6 @@ def main():
     """Run the step; print one JSON object."""
     try:
         job = Job(json.loads(sys.stdin.buffer.read(INPUT_MAX_BYTES)))
-        if job.step not in STEPS:
-            raise End(NO_SUCH_STEP, f"there is nothing to do at '{job.step}'")
         STEPS[job.step](job)
     except End as end:
         print(json.dumps({"message": end.message, **({"secret": end.secret} if end.secret else {})}))

@@ -19,10 +19,11 @@
  * deletes the keys of the same variable with other rotations in their names, and never without having
  * seen the new one among the keys. Keys of other names are touched only when the contract names them.
  *
- * `config`: project (required: it is part of the name), permission, domain_id, field (default
- * `api_key`), key_name, former_key_id (the key made by hand that the first rotation replaces), test_from
- * (send a mail to Resend's sink as the test), api_key_file or api_key_env (a key with full access; by
- * default RESEND_ADMIN_KEY), or rotates_itself: true, where the rotated key has full access and is used. */
+ * `config`: project (required: it is part of the name), permission, domain_id, field (by default the one
+ * that the store has, else `api_key`), key_name, former_key_id (the key made by hand that the first
+ * rotation replaces), test_from (send a mail to Resend's sink as the test), api_key_file or api_key_env (a
+ * key with full access; by default RESEND_ADMIN_KEY), or rotates_itself: true, where the rotated key has
+ * full access and is used. */
 #include <curl/curl.h>
 #include <errno.h>
 #include <jansson.h>
@@ -198,6 +199,18 @@ static void find_admin(struct job *job)
                job->field);
 }
 
+/* The value's name in the store: what the contract says, the one that there is, or `api_key`. */
+static const char *field_of(const struct job *job)
+{
+    const char *field = text_of(job->config, "field");
+    json_t *current = json_object_get(job->input, "current");
+    json_t *group = json_object_size(current) ? current : json_object_get(job->input, "pending");
+
+    if (!field && json_object_size(group) == 1)
+        field = json_object_iter_key(json_object_iter(group));
+    return field ? field : "api_key";
+}
+
 static void read_job(struct job *job)
 {
     static char input[INPUT_MAX_BYTES];
@@ -215,8 +228,7 @@ static void read_job(struct job *job)
     job->config = json_object_get(job->input, "config");
     job->step = required(job->input, "the input", "step");
     job->id = required(job->input, "the input", "id");
-    job->field = text_of(job->config, "field");
-    job->field = job->field ? job->field : "api_key";
+    job->field = field_of(job);
     job->current = text_of(json_object_get(job->input, "current"), job->field);
     job->pending = text_of(json_object_get(job->input, "pending"), job->field);
     job->api = api_of(job->config);

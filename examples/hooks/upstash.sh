@@ -24,22 +24,24 @@
 # SETUSER with one token twice is the same as once. A reset can't be staged: where a reply was lost
 # (`attempt` over 1) the database's password is read first, and taken when it is the former one no more.
 #
-# `config` also: field (the value's name in the store: by default `token`, with database_id `password`),
-# rest_token_field (with database_id: where the REST token is stored, if it is), rules (more rules of
-# SETUSER, a list), test_command (default ["PING"]), admin_file or admin_env (default UPSTASH_ADMIN): with
-# `user` the REST token of somebody who may use ACL, with database_id EMAIL:KEY of the developer API.
+# `config` also: field (the value's name in the store: by default the one that there is, else `token`, or
+# with database_id `password`), rest_token_field (with database_id: where the REST token is stored, if it
+# is), rules (more rules of SETUSER, a list), test_command (default ["PING"]), admin_file or admin_env
+# (default UPSTASH_ADMIN): with `user` the REST token of somebody who may use ACL, with database_id
+# EMAIL:KEY of the developer API.
 #
 # Secrets are in variables of this shell and go through pipes: jq gets them on stdin, curl in the
 # configuration that it reads from stdin. printf is the shell's own, no program.
 set -eu
 umask 077
 unset CDPATH ENV
+LC_ALL=C # a range of characters is one of ASCII
 readonly API='https://api.upstash.com'
 readonly CONNECT_SECONDS=10 REQUEST_SECONDS=20 PATIENCE_SECONDS=5 PATIENCE_TIMES=3
 readonly BODY_MAX_BYTES=1048576
 readonly DONE=0 FAILED=1 DONE_BEFORE=10 LATER=20 NO_SUCH_STEP=78
 # A server of this machine, for tests: what is secret goes nowhere else in the clear.
-readonly LOOPBACK='^http://(127[.]0[.]0[.]1|localhost):[0-9]+$'
+readonly LOOPBACK='http://(127[.]0[.]0[.]1|localhost):[0-9]+'
 readonly NEW_LINE='
 '
 
@@ -61,44 +63,67 @@ done
 
 input=$(cat)
 
-# of FILTER: what jq makes of the input; fails where that is nothing, null, false or empty.
-of() { printf '%s' "$input" | jq -er "($1) | select(. != \"\")" 2>/dev/null; }
-
-# value GROUP FIELD: a secret as a JSON text, which goes into jq's stdin. Visible ASCII: it becomes a header.
-value() {
-    printf '%s' "$input" |
-        jq -ec --arg field "$2" ".$1[\$field] | strings | select(test(\"^[!-~]+\$\"))" 2>/dev/null
-}
-
-[ "$(of .version)" = 1 ] || finish "$FAILED" 'the input is not one JSON object of version 1'
-step=$(of '.step | strings') || finish "$FAILED" 'the input has no step'
-attempt=$(of '.attempt | numbers') || attempt=1
-rest=$(of ".config.rest_url | strings | select(test(\"^https://[A-Za-z0-9.-]+\$|$LOOPBACK\"))") || rest=
-if database=$(of '.config.database_id | strings | select(test("^[A-Za-z0-9-]+$"))'); then
-    field=$(of '.config.field | strings') || field=password
-    api=$(of '.config.api | strings') || api=$API
-    [ "$api" = "$API" ] || of ".config.api | select(test(\"$LOOPBACK\"))" >/dev/null ||
-        finish "$FAILED" 'config.api is for tests, and is the loopback: http://127.0.0.1:PORT'
-else
-    field=$(of '.config.field | strings') || field=token
-    user=$(of '.config.user | strings') || finish "$FAILED" 'config has no user, and no database_id'
+# Everything in one go, a line each; what is not as it should be is an empty line. Secrets stay JSON texts:
+# they go into jq's stdin, and are visible ASCII, for they become headers, in which curl's configuration
+# and JSON have the same two escapes.
+settings=$(printf '%s' "$input" | jq -er --arg loopback "$LOOPBACK" '
+    def line(pattern): if type == "string" and test("\\A(" + pattern + ")\\z") then . else "" end;
+    def name: line("[A-Za-z0-9_.-]+");
+    def secret(field): if type == "object" and (.[field] | line("[!-~]+")) != ""
+                       then .[field] | tojson else "" end;
+    select(.version == 1) | (.config // {}) as $c |
+    ((if (.current // {}) == {} then .pending else .current end) // {} | keys) as $there |
+    ($c.field // (if $there | length == 1 then $there[0]
+                  elif $c.database_id then "password" else "token" end)) as $field |
+    (.step | name), (.attempt // 1 | floor), ($c.database_id // "" | name), ($c.user // "" | name),
+    ($field | name), ($c.rest_token_field // "" | name),
+    ($c.api // "" | line($loopback)), ($c.api != null),
+    ($c.rest_url // "" | line("https://[A-Za-z0-9.-]+|" + $loopback)),
+    ($c.admin_file // "" | line("[^\n]+")), ($c.admin_env // "UPSTASH_ADMIN" | line("[A-Z_][A-Z0-9_]*")),
+    (.current | secret($field)), (.pending | secret($field)),
+    (.current | secret($c.rest_token_field // "")), (.pending | secret($c.rest_token_field // "")),
+    ($c.test_command // ["PING"] | tojson | tojson)' 2>/dev/null) ||
+    finish "$FAILED" 'the input is not one JSON object of version 1'
+next() { line=${settings%%"$NEW_LINE"*} settings=${settings#*"$NEW_LINE"}; }
+next; step=$line
+next; attempt=$line
+next; database=$line
+next; user=$line
+next; field=$line
+next; rest_field=$line
+next; api=$line
+next; has_api=$line
+next; rest=$line
+next; admin_file=$line
+next; admin_env=$line
+next; current=$line
+next; pending=$line
+next; current_rest=$line
+next; pending_rest=$line
+test_command=$settings
+[ -n "$step" ] || finish "$FAILED" 'the input has no step'
+[ -n "$field" ] || finish "$FAILED" 'config.field is no name'
+[ "$has_api" = false ] || [ -n "$api" ] ||
+    finish "$FAILED" 'config.api is for tests, and is the loopback: http://127.0.0.1:PORT'
+api=${api:-$API}
+if [ -z "$database" ]; then
+    [ -n "$user" ] || finish "$FAILED" 'config has no user, and no database_id'
     [ "$user" != default ] || finish "$FAILED" 'the user default does not change: use database_id'
     [ -n "$rest" ] || finish "$FAILED" 'config.rest_url is not https://NAME.upstash.io'
 fi
-rest_field=$(of '.config.rest_token_field | strings') || rest_field=
-current=$(value current "$field") || current=
-pending=$(value pending "$field") || pending=
 
 # Sets admin, a JSON text.
 find_admin() {
-    if file=$(of '.config.admin_file | strings'); then
-        found=$(head -n 1 -- "$file" 2>/dev/null) || finish "$FAILED" "admin_file '$file' can't be read"
+    if [ -n "$admin_file" ]; then
+        found=$(head -n 1 -- "$admin_file" 2>/dev/null) ||
+            finish "$FAILED" "admin_file '$admin_file' can't be read"
     else
-        name=$(of '.config.admin_env | strings | select(test("^[A-Z_][A-Z0-9_]*$"))') || name=UPSTASH_ADMIN
-        eval "found=\${$name-}"
+        eval "found=\${$admin_env-}"
     fi
-    admin=$(printf '%s' "$found" | jq -Rsec 'select(test("^[!-~]+$"))') ||
-        finish "$FAILED" "the admin's credential is not there, or is none (admin_file, admin_env)"
+    case $found in
+    '' | *[!!-~]* | *[\\\"]*) finish "$FAILED" "there is no admin's credential (admin_file, admin_env)" ;;
+    esac
+    admin="\"$found\""
 }
 
 # ---- talking to Upstash -------------------------------------------------------------------------
@@ -107,16 +132,13 @@ work=$(mktemp -d) || finish "$FAILED" 'no temporary folder could be made'
 trap 'rm -rf -- "$work"' EXIT # it has headers of answers alone
 trap 'exit 1' HUP INT TERM
 
-bearer() { printf '%s' "$1" | jq -r '"header = " + ("Authorization: Bearer " + . | tojson)'; }
-basic() { printf '%s' "$1" | jq -r '"user = " + tojson'; }
-
-# send WHAT URL AUTH [BODY]: sets status and reply. AUTH is a line of curl's configuration; with BODY, JSON,
-# it is a POST. Ends with "later" where there is no answer, or none for good.
+# send WHAT URL AUTH [BODY]: sets status and reply. AUTH is a line of curl's configuration; with BODY, a
+# JSON text inside of a JSON string (no escape is left in it that curl would read in another way), it is a
+# POST. Ends with "later" where there is no answer, or none for good.
 send() {
     configuration="url = \"$2\"$NEW_LINE$3"
-    # In a JSON text that is one more JSON string no escape is left that curl would read in another way.
     [ $# -lt 4 ] || configuration="$configuration${NEW_LINE}header = \"Content-Type: application/json\"
-data-binary = $(printf '%s' "$4" | jq -Rs .)"
+data-binary = $4"
     times=0
     while :; do
         reply=$(printf '%s\n' "$configuration" |
@@ -137,8 +159,8 @@ data-binary = $(printf '%s' "$4" | jq -Rs .)"
     case $status in 5*) finish "$LATER" "$1: Upstash answered $status" ;; esac
 }
 
-# redis WHAT TOKEN COMMAND: a Redis command, a JSON list, with a bearer token, a JSON text.
-redis() { send "$1" "$rest" "$(bearer "$2")" "$3"; }
+# redis WHAT TOKEN COMMAND: a Redis command, a list as `send` wants it, with a bearer token, a JSON text.
+redis() { send "$1" "$rest" "header = \"Authorization: Bearer ${2#\"}" "$3"; }
 
 # Redis quotes what it does not like, tokens too: of its words only the first one, the kind, is said.
 unexpected() {
@@ -148,7 +170,7 @@ unexpected() {
 
 # works TOKEN: whether it is accepted for the test's command; sets status.
 works() {
-    redis 'use it' "$1" "$(printf '%s' "$input" | jq -c '.config.test_command // ["PING"]')"
+    redis 'use it' "$1" "$test_command"
     case $status in
     200) return 0 ;;
     401) return 1 ;;
@@ -160,9 +182,9 @@ works() {
 
 # setuser WHAT RULE TOKEN: RULE is > or <. Sets status.
 setuser() {
-    redis "$1" "$admin" "$(printf '%s\n%s' "$input" "$3" | jq -sc --arg rule "$2" '
+    redis "$1" "$admin" "$(printf '%s\n%s' "$input" "$3" | jq -rs --arg rule "$2" '
         ["ACL", "SETUSER", .[0].config.user, "on"] +
-        (if $rule == ">" then .[0].config.rules // [] else [] end) + [$rule + .[1]]')"
+        (if $rule == ">" then .[0].config.rules // [] else [] end) + [$rule + .[1]] | tojson | tojson')"
 }
 
 # take_out TOKEN WHOSE: it works no more, and is seen to.
@@ -176,7 +198,7 @@ did nothing (a token of the user default ends with a reset of the database's pas
 }
 
 user_create() {
-    redis 'ACL GENTOKEN' "$admin" "$(printf '%s' "$input" | jq -c '["ACL", "GENTOKEN", .config.user]')"
+    redis 'ACL GENTOKEN' "$admin" "\"[\\\"ACL\\\",\\\"GENTOKEN\\\",\\\"$user\\\"]\""
     [ "$status" = 200 ] || unexpected 'ACL GENTOKEN'
     printf '%s' "$reply" | jq -ec --arg field "$field" --arg user "$user" \
         'select(.result | strings) | {secret: {($field): .result}, message: "a token for \($user)"}' ||
@@ -208,7 +230,7 @@ user_rollback() {
 
 # Sets reply to the database's object.
 read_database() {
-    send 'read the database' "$api/v2/redis/database/$database" "$(basic "$admin")"
+    send 'read the database' "$api/v2/redis/database/$database" "user = $admin"
     [ "$status" = 200 ] || unexpected 'read the database'
 }
 
@@ -219,7 +241,7 @@ database_create() {
     said='the database has a new password: the former one works no more'
     [ "$attempt" -le 1 ] || read_database
     if [ "$attempt" -le 1 ] || { [ -n "$current" ] && has "$current" password; }; then
-        send 'reset the password' "$api/v2/redis/reset-password/$database" "$(basic "$admin")" '{}'
+        send 'reset the password' "$api/v2/redis/reset-password/$database" "user = $admin" '"{}"'
         [ "$status" = 200 ] || unexpected 'reset the password'
     else
         said='the password had been reset already, and the reply was lost: it was read'
@@ -236,11 +258,11 @@ database_test() {
     read_database
     has "$pending" password || finish "$FAILED" 'the database has another password than the new one'
     token=$(printf '%s' "$reply" | jq -ec '.rest_token | strings') || unexpected 'read the database'
-    if [ -n "$rest_field" ] && [ "$(value pending "$rest_field")" != "$token" ]; then
+    if [ -n "$rest_field" ] && [ "$pending_rest" != "$token" ]; then
         finish "$FAILED" 'the database has another REST token than the new one'
     fi
     [ -n "$rest" ] || rest=$(printf '%s' "$reply" |
-        jq -er '.endpoint | select(test("^[A-Za-z0-9.-]+$")) | "https://" + .') ||
+        jq -er '.endpoint | select(test("\\A[A-Za-z0-9.-]+\\z")) | "https://" + .') ||
         unexpected 'read the database'
     works "$token" || finish "$FAILED" 'Upstash refuses the new REST token'
     finish "$DONE" 'the database has the new password, and its REST token works'
@@ -250,8 +272,8 @@ database_retire() {
     read_database
     [ -z "$current" ] || ! has "$current" password ||
         finish "$FAILED" 'the database still has the former password'
-    if [ -n "$rest_field" ] && [ -n "$rest" ] && token=$(value current "$rest_field"); then
-        ! works "$token" || finish "$FAILED" 'the former REST token still works'
+    if [ -n "$current_rest" ] && [ -n "$rest" ]; then
+        ! works "$current_rest" || finish "$FAILED" 'the former REST token still works'
     fi
     finish "$DONE_BEFORE" 'the reset has ended the former password'
 }

@@ -107,6 +107,10 @@ class Hook:
         self._look(ended)
         return ended
 
+    def seen(self) -> bytes:
+        """The arguments and environments of what the last call started."""
+        return self._notes.read_bytes()
+
     def handed(self) -> Dict[str, str]:
         """What `rotate.env` hands to it."""
         return dict(self._handed)
@@ -127,7 +131,7 @@ class Hook:
         check = self.case.canaries.check
         check(ended.stderr.encode(), "a hook's stderr")
         check(ended.message.encode(), "a hook's message")
-        seen = self._notes.read_bytes()
+        seen = self.seen()
         for value in self._handed.values():  # agent handed it on because the contract says so
             seen = seen.replace(b"=" + value.encode() + b"\0", b"=\0")
         check(seen, "the arguments or the environment of what a hook started")
@@ -142,6 +146,8 @@ class Hook:
 
 
 STEPS = ("create", "set", "test", "promote", "retire")
+# Who gets the current secret, and who the pending one.
+GET_CURRENT, GET_PENDING = ("create", "set", "retire"), ("set", "test", "retire")
 
 
 def rotate(hook: Hook, rotation: str, current: Mapping[str, str],
@@ -150,8 +156,8 @@ def rotate(hook: Hook, rotation: str, current: Mapping[str, str],
     pending = dict(current)
     for step in steps:
         for attempt in range(1, ATTEMPTS_MAX + 1):
-            given = None if step == "create" else pending
-            ended = hook.call(step, rotation, current, given, attempt)
+            ended = hook.call(step, rotation, current if step in GET_CURRENT else None,
+                              pending if step in GET_PENDING else None, attempt)
             if ended.code not in (-signal.SIGKILL, LATER):
                 break
         allowed = (DONE,) if step in ("create", "test") else (DONE, DONE_BEFORE, NO_SUCH_STEP)
