@@ -15,7 +15,8 @@ schema_package=''
 for group in "$@"; do
     case $group in
     test)
-        packages+=(libcmocka-dev pgbouncer strace)
+        # curl and jq are what a hook in shell wants (examples/hooks).
+        packages+=(libcmocka-dev pgbouncer strace curl jq)
         # Elsewhere Chromium is no package of apt's: the tests take what browser there is, or are skipped.
         grep -qs '^ID=debian$' /etc/os-release && packages+=(chromium fonts-dejavu-core)
         python_test_packages+=('jsonschema==4.*' 'pyyaml==6.*' 'python-dotenv==1.*')

@@ -18,7 +18,7 @@ declare -A below=(
     [agent]='agent rotate bootstrap migrations envcontract vault base'
 )
 declare -A front=(
-    [vault]='vault.h source.h sealed.h stale.h document.h write.h engine.h'
+    [vault]='vault.h source.h sealed.h stale.h renew.h schedule.h document.h write.h engine.h'
     [envcontract]='contract.h drift.h'
     [migrations]='graph.h sql.h audit.h'
     [bootstrap]='db.h bootstrap.h guard.h'
@@ -57,7 +57,7 @@ while IFS='|' read -r header files; do
     while IFS= read -r file; do
         [ -n "$file" ] || continue
         [[ $file =~ $files ]] || breach "$file: <${header//\\/}> belongs to ${files//[\^\$\\]/}"
-    done < <(git ls-files '*.c' '*.h' | grep -v '^tests/' | xargs grep -lE "^#include <$header>")
+    done < <(git ls-files '*.c' '*.h' | grep -vE '^(tests|examples)/' | xargs grep -lE "^#include <$header>")
 done <<<"$foreign"
 
 # ---- who may see a secret -------------------------------------------------------------------------
