@@ -216,11 +216,11 @@ class Agent:
 
 
 def run_tool(argv: Sequence[str], env: Optional[Mapping[str, str]], cwd: Path,
-             seconds: float = RUN_SECONDS) -> Result:
+             seconds: float = RUN_SECONDS, text: bytes = b"") -> Result:
     """Run another program (alembic, python) to its end, in a plain environment."""
     began = time.monotonic()
     try:
-        done = subprocess.run(list(argv), input=b"", capture_output=True, timeout=seconds,
+        done = subprocess.run(list(argv), input=text, capture_output=True, timeout=seconds,
                               cwd=str(cwd),
                               env=plain_environment(cwd, {**SANITIZERS, **(env or {})}))
     except subprocess.TimeoutExpired:

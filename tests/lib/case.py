@@ -150,9 +150,9 @@ class Case:
         return Agent(self.folder.path, self.canaries, variant or self._variant, self._remember)
 
     def tool(self, *argv: str, env: Optional[Mapping[str, str]] = None,
-             cwd: Optional[Path] = None, seconds: float = 120.0) -> Result:
+             cwd: Optional[Path] = None, seconds: float = 120.0, text: bytes = b"") -> Result:
         """Run another program to its end."""
-        result = run_tool(argv, env, cwd or self.folder.path, seconds)
+        result = run_tool(argv, env, cwd or self.folder.path, seconds, text)
         self._remember(result)
         return result
 
