@@ -7,6 +7,9 @@
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/uio.h>
 #include <unistd.h>
 
 #include "base/buf.h"
@@ -33,7 +36,9 @@ static struct {
     enum log_level least;
     bool color;
     bool on_terminal_line; /* a progress line stands there unfinished */
+    bool hurried;          /* no line is waited for */
     unsigned dropped;      /* lines since the last that went out */
+    uint64_t all_dropped;  /* since the process began */
     bool torn;             /* the last one went out in part */
 } log_state = {.least = LOG_INFO};
 
@@ -47,6 +52,11 @@ void log_setup(enum log_format format, enum log_level least, bool color)
     log_state.color = color;
 }
 
+void log_hurry(bool on)
+{
+    log_state.hurried = on;
+}
+
 bool log_enabled(enum log_level level)
 {
     return level <= log_state.least;
@@ -54,12 +64,32 @@ bool log_enabled(enum log_level level)
 
 /* ---- the sink ---------------------------------------------------------------------------- */
 
-/* Write to stderr. A piece of PIPE_BUF bytes does not block once poll has said that there is room,
- * even if the descriptor is a blocking one, as it is: its flags are shared with other processes. */
+/* Write to stderr without blocking. The descriptor is a blocking one and stays it: its flags are
+ * shared with other processes. Those may fill the pipe between our poll and our write, so the kernel
+ * is told not to wait: of a pipe by RWF_NOWAIT (from Linux 6.5), of a socket by MSG_DONTWAIT. Where
+ * it can't be told, a piece of PIPE_BUF bytes does not block once poll has said that there is room. */
+static ssize_t write_now(const char *bytes, size_t length)
+{
+    struct iovec piece = {.iov_base = (void *)(uintptr_t)bytes, .iov_len = length};
+    struct stat st;
+
+    if (fstat(STDERR_FILENO, &st) != 0)
+        return -1;
+    if (S_ISSOCK(st.st_mode))
+        return send(STDERR_FILENO, bytes, length, MSG_DONTWAIT | MSG_NOSIGNAL);
+    if (S_ISFIFO(st.st_mode)) {
+        ssize_t n = pwritev2(STDERR_FILENO, &piece, 1, -1, RWF_NOWAIT);
+        if (n >= 0 || (errno != EOPNOTSUPP && errno != ENOSYS && errno != EINVAL))
+            return n;
+    }
+    return write(STDERR_FILENO, bytes, length);
+}
+
 static bool put(const char *bytes, size_t length)
 {
     /* One line is waited for; behind a dropped one there is no use in waiting again. */
-    int64_t deadline = clock_in_ms(log_state.dropped > 0 ? 0 : SINK_PATIENCE_MS);
+    bool waits = log_state.dropped == 0 && !log_state.hurried;
+    int64_t deadline = clock_in_ms(waits ? SINK_PATIENCE_MS : 0);
     size_t done = 0;
 
     while (done < length) {
@@ -70,7 +100,7 @@ static bool put(const char *bytes, size_t length)
         if (ready <= 0 || !(sink.revents & POLLOUT))
             break;
         size_t piece = length - done < PIPE_BUF ? length - done : PIPE_BUF;
-        ssize_t n = write(STDERR_FILENO, bytes + done, piece);
+        ssize_t n = write_now(bytes + done, piece);
         if (n > 0)
             done += (size_t)n;
         else if ((errno != EINTR && errno != EAGAIN) || clock_passed(deadline))
@@ -95,10 +125,12 @@ static bool sink(const struct buf *line)
     }
     redact_add(&out, line->data, line->len);
     bool whole = !line->no_memory && !line->too_long && !out.no_memory && !out.too_long;
-    if (whole && out.len > 0 && put(out.data, out.len))
+    if (whole && out.len > 0 && put(out.data, out.len)) {
         log_state.dropped = 0;
-    else
+    } else {
         log_state.dropped++;
+        log_state.all_dropped++;
+    }
     return whole;
 }
 
@@ -211,8 +243,15 @@ static void report_dropped(void)
     finish(&line);
     unsigned before = log_state.dropped;
     (void)sink(&line);
-    if (log_state.dropped > 0)
-        log_state.dropped = before; /* the report itself is not one of the lost lines */
+    if (log_state.dropped > 0) { /* the report itself is not one of the lost lines */
+        log_state.dropped = before;
+        log_state.all_dropped--;
+    }
+}
+
+uint64_t log_dropped(void)
+{
+    return log_state.all_dropped;
 }
 
 void log_line(enum log_level level, const char *message, ...)

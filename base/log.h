@@ -8,6 +8,7 @@
 #define BASE_LOG_H
 
 #include <stdbool.h>
+#include <stdint.h>
 
 #include "base/attr.h"
 #include "base/err.h"
@@ -18,6 +19,10 @@ enum log_format { LOG_TEXT, LOG_JSON };
 void log_setup(enum log_format format, enum log_level least, bool color);
 bool log_enabled(enum log_level level);
 
+/* While ON no line is waited for, where a line may be for a fifth of a second: for a loop in which
+ * somebody else's signals wait. */
+void log_hurry(bool on);
+
 /* Message, then pairs of key and value, then NULL. A NULL value leaves its key out. */
 void log_line(enum log_level level, const char *message, ...) SENTINEL;
 
@@ -26,6 +31,8 @@ void log_err(const struct err *err, int exit_code);
 
 /* As log_line for one formatted message without keys. */
 void log_msg(enum log_level level, const char *format, ...) PRINTF(2, 3);
+
+uint64_t log_dropped(void); /* lines that stderr did not take, since the process began */
 
 /* What takes long says what it is doing: at once after two seconds, then each ten seconds (on a
  * terminal a line that is rewritten). *state is a caller's zeroed struct. */
