@@ -13,6 +13,7 @@ static struct {
     int fd;
     int signal; /* that came; 0: none */
     unsigned shields;
+    bool hurry;
     sigset_t before;
 } stop = {.fd = -1};
 
@@ -77,6 +78,21 @@ int stop_error(struct err *err)
     const char *name = sigabbrev_np(stop.signal);
 
     return err_set(err, ERR_STOPPED, "stopped by SIG%s", name ? name : "?");
+}
+
+void stop_hurry(bool on)
+{
+    stop.hurry = on;
+}
+
+bool stop_hurried(void)
+{
+    return stop.hurry && stop_requested();
+}
+
+int stop_hurried_fd(void)
+{
+    return stop.hurry ? stop_fd() : -1;
 }
 
 void stop_shield(bool on)

@@ -32,6 +32,12 @@ int stop_signal(void);
 /* ERR_STOPPED, "stopped by SIGTERM". */
 int stop_error(struct err *err);
 
+/* While ON, requests to Vault end early too. For a command that only reads: one that writes has to
+ * know what came of it, and looks between its steps. */
+void stop_hurry(bool on);
+bool stop_hurried(void);   /* stop_requested while ON, else false */
+int stop_hurried_fd(void); /* stop_fd while ON, else -1 */
+
 /* While ON, waits do not look. Shields nest. */
 void stop_shield(bool on);
 

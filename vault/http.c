@@ -7,6 +7,7 @@
 
 #include "base/library.h"
 #include "base/mem.h"
+#include "base/stop.h"
 #include "base/str.h"
 #include "vault/http_curl.h"
 
@@ -213,7 +214,10 @@ int http_wait(struct http *http, int64_t until_ms, struct err *err)
         int64_t left = clock_left_ms(until_ms);
         if (http->first_ended || left == 0)
             return 0;
-        CURLMcode code = http_curl.multi_poll(http->multi, NULL, 0,
+        if (stop_hurried())
+            return stop_error(err);
+        struct curl_waitfd stop = {.fd = stop_hurried_fd(), .events = CURL_WAIT_POLLIN};
+        CURLMcode code = http_curl.multi_poll(http->multi, &stop, stop.fd >= 0,
                                               left < POLL_MS ? (int)left : POLL_MS, NULL);
         if (code != CURLM_OK)
             return err_set(err, ERR_RESOURCE, "wait for an answer: libcurl says: %s",

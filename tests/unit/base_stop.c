@@ -105,6 +105,20 @@ static int ends_a_backoff(void)
     return 0;
 }
 
+static int hurries(void)
+{
+    struct err err = ERR_INIT;
+    CHECK(stop_begin(&err) == 0);
+    CHECK(stop_hurried_fd() == -1);
+    stop_hurry(true);
+    CHECK(stop_hurried_fd() == stop_fd() && !stop_hurried());
+    CHECK(raise(SIGTERM) == 0);
+    CHECK(stop_hurried());
+    stop_hurry(false);
+    CHECK(!stop_hurried() && stop_requested());
+    return 0;
+}
+
 static int nests(void)
 {
     struct err err = ERR_INIT;
@@ -115,6 +129,12 @@ static int nests(void)
     stop_end();
     CHECK(stop_fd() == -1);
     return 0;
+}
+
+static void what_only_reads_may_hurry(void **state)
+{
+    (void)state;
+    assert_int_equal(in_child(hurries), 0);
 }
 
 static void a_signal_is_seen_and_named(void **state)
@@ -163,6 +183,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_signal_is_seen_and_named),
+        cmocka_unit_test(what_only_reads_may_hurry),
         cmocka_unit_test(a_shield_hides_a_signal_until_it_ends),
         cmocka_unit_test(a_signal_that_nobody_saw_ends_the_process_afterwards),
         cmocka_unit_test(what_the_caller_has_us_ignore_stays_ignored),
