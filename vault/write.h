@@ -76,7 +76,7 @@ MUST_USE int vault_kv_put(struct vault *v, const char *path, const struct docume
                           unsigned cas, int64_t deadline_ms, enum vault_written *outcome,
                           unsigned *version, struct err *err);
 
-/* Replace the fields of DOC (no groups) in version CAS; every other one stays as it is, to the byte. Where
+/* Replace the fields of DOC (no groups) in version CAS; every other one stays as Vault shows it, to the byte. Where
  * `patch` is not allowed: read, replace, write with the same CAS. Nothing there: ERR_SOURCE_MISSING. */
 MUST_USE int vault_kv_patch(struct vault *v, const char *path, const struct document *doc,
                             unsigned cas, int64_t deadline_ms, enum vault_written *outcome,

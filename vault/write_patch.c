@@ -2,8 +2,8 @@
  *
  * PATCH does it in one request and shows the other fields to nobody. It is a right of its own, which
  * older policies don't give; then the secret is read, cut up as it was written, and put back with
- * the same check-and-set. Nothing goes through numbers or strings of ours on that way: 1e3 stays
- * 1e3. */
+ * the same check-and-set. Nothing goes through numbers or strings of ours on that way. (OpenBao makes
+ * floating point of numbers itself, when they are first written.) */
 #include <string.h>
 
 #include "base/mem.h"
