@@ -188,8 +188,7 @@ int auth_again(struct vault *v, int64_t deadline_ms, struct err *err)
     if (!login)
         return err_set(err, ERR_SOURCE_DENIED,
                        "our token for Vault was given to us, and nothing says how to log in");
-    secret_release(&v->token);
-    return auth_log_in(v, login, deadline_ms, err);
+    return auth_log_in(v, login, deadline_ms, err); /* until then, the former one is kept */
 }
 
 static void add_policies(const json_t *json, struct buf *out)

@@ -48,6 +48,7 @@ struct login_method;
 /* The row of METHOD, or of the one that vault_identity calls WORD; NULL: it is no log-in. */
 const struct login_method *auth_login_method(enum vault_auth_method method);
 const struct login_method *auth_login_word(const char *word);
+const char *auth_login_name(const struct login_method *method); /* that word, static */
 
 /* Log in: v->token, v->method and what the token lasts. */
 MUST_USE int auth_log_in(struct vault *v, const struct login_method *method, int64_t deadline_ms,

@@ -178,6 +178,11 @@ const struct login_method *auth_login_word(const char *word)
     return NULL;
 }
 
+const char *auth_login_name(const struct login_method *method)
+{
+    return method->word;
+}
+
 bool vault_auth_method_of(const char *word, enum vault_auth_method *out)
 {
     const struct login_method *method = auth_login_word(word);
