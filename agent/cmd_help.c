@@ -1,12 +1,32 @@
 /* agent/cmd_help.c: `agent help` and `agent version`, made from the tables. */
 #include "agent/cmd.h"
 #include "base/str.h"
+#include "rotate/rotate.h"
+
+/* What `agent help` knows besides commands. */
+static const struct topic {
+    const char *name, *summary;
+    void (*write)(struct buf *out);
+} topics[] = {
+    {"rotation", "the steps of a rotation, and what follows from what", rotate_machine_write},
+};
+
+static const struct topic *topic_find(const char *name)
+{
+    for (size_t i = 0; i < ARRAY_LEN(topics); i++)
+        if (str_eq(topics[i].name, name))
+            return &topics[i];
+    return NULL;
+}
 
 void help_write(struct buf *out)
 {
     buf_adds(out, "agent: between a container's start and the application in it.\n\nCommands\n");
     for (const struct command *const *c = commands; *c; c++)
         buf_addf(out, "  %-11s %s\n", (*c)->name, (*c)->summary);
+    buf_adds(out, "\nTopics\n");
+    for (size_t i = 0; i < ARRAY_LEN(topics); i++)
+        buf_addf(out, "  %-11s %s\n", topics[i].name, topics[i].summary);
     buf_adds(out, "\nOptions for every command\n");
     opt_help(out, common_options_table);
     buf_adds(out, "\nExit codes\n");
@@ -56,6 +76,11 @@ static int help_run(const struct invocation *call)
         help_write(&text);
         return text_result(call, &text);
     }
+    const struct topic *topic = topic_find(call->words[0]);
+    if (topic) {
+        topic->write(&text);
+        return text_result(call, &text);
+    }
     const struct command *command = command_find(call->words[0]);
     if (!command) {
         command_unknown(call->words[0], &err);
@@ -86,7 +111,7 @@ static const struct opt no_options[] = {{0}};
 
 const struct command command_help = {
     .name = "help",
-    .arguments = "[COMMAND]",
+    .arguments = "[COMMAND|TOPIC]",
     .summary = "what there is, or more of one command",
     .options = no_options,
     .run = help_run,
