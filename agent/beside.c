@@ -1,0 +1,108 @@
+#include "agent/beside.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "base/clock.h"
+
+enum { SENTENCE_BYTES = NOTIFY_STATUS_BYTES, MS_PER_S = 1000 };
+
+static void on_start(void *owner, pid_t pid)
+{
+    struct beside *b = owner;
+    char sentence[SENTENCE_BYTES];
+
+    b->facts.started_s = clock_unix_seconds();
+    b->starts++;
+    (void)snprintf(sentence, sizeof sentence, "The application runs (process %d).", (int)pid);
+    notify_ready(&b->notify, sentence);
+}
+
+static void on_end(void *owner, bool for_a_restart)
+{
+    struct beside *b = owner;
+
+    if (for_a_restart)
+        notify_reloading(&b->notify, "The application is started anew.");
+    else
+        notify_stopping(&b->notify, "The application has ended.");
+}
+
+static void take_leases(struct beside *b, const struct job *job)
+{
+    struct source_lease leases[STATUS_LEASES];
+    size_t count = source_leases(job->sources, leases, STATUS_LEASES);
+    struct vault_identity identity;
+
+    for (size_t i = 0; i < count && i < STATUS_LEASES; i++) {
+        b->facts.leases[i].path = leases[i].path;
+        b->facts.leases[i].expires_ms = leases[i].lease->expires_ms;
+        b->facts.lease_count++;
+    }
+    if (!source_vault(job->sources))
+        return;
+    vault_identity(source_vault(job->sources), &identity);
+    b->facts.token_expires_ms = identity.logged_in ? identity.expires_ms : CLOCK_NEVER;
+}
+
+void beside_take_facts(struct beside *b, const struct job *job)
+{
+    size_t variables = job->contract ? job->contract->variable_count : 0;
+
+    b->facts.lease_count = b->facts.stale_count = 0;
+    for (size_t i = 0; i < variables; i++) {
+        if (!job->values[i].stale || b->facts.stale_count == STATUS_STALE)
+            continue;
+        b->facts.stale[b->facts.stale_count].variable = job->contract->variables[i].name;
+        b->facts.stale[b->facts.stale_count].since_ms = clock_now_ms() -
+                                                        job->values[i].stale_age_s * MS_PER_S;
+        b->facts.stale_count++;
+    }
+    if (b->facts.stale_count == 0)
+        b->facts.last_success_s = clock_unix_seconds();
+    if (job->sources)
+        take_leases(b, job);
+}
+
+/* We are the unit's main process as long as we stay: see agent/notify.h. */
+static void open_notify(struct beside *b, struct job *job, struct supervisor *s)
+{
+    static const char *const ours[] = {"NOTIFY_SOCKET", "WATCHDOG_USEC", "WATCHDOG_PID", NULL};
+
+    notify_open(&b->notify, s, getenv(ours[0]), getenv(ours[1]), getenv(ours[2]));
+    for (const char *const *name = ours; *name; name++)
+        environment_unset(&job->environment, *name);
+}
+
+int beside_open(struct beside *b, struct job *job, struct supervisor *s, bool redact,
+                struct supervise_settings *settings, struct err *err)
+{
+    const char *where = job->contract ? job->contract->run.status : NULL;
+    struct endpoint endpoint;
+
+    beside_take_facts(b, job);
+    if (where && (endpoint_parse(where, job->contract->folder, &endpoint, err) != 0 ||
+                  status_open(s, &endpoint, where, &b->facts, &b->status, err) != 0))
+        return -1;
+    if (redact && redaction_open(s, &b->redaction, err) != 0)
+        return -1;
+    if (b->redaction)
+        redaction_fds(b->redaction, settings->fds);
+    open_notify(b, job, s);
+    settings->started = on_start;
+    settings->ended = on_end;
+    settings->owner = b;
+    return 0;
+}
+
+void beside_finish(struct beside *b)
+{
+    redaction_finish(b->redaction);
+}
+
+void beside_release(struct beside *b)
+{
+    redaction_free(TAKE_POINTER(b->redaction));
+    status_close(TAKE_POINTER(b->status));
+    notify_close(&b->notify);
+}
