@@ -138,6 +138,7 @@ void notify_close(struct notify *n)
 {
     if (n->fd < 0)
         return;
-    supervise_timer(n->supervisor, &n->timer, CLOCK_NEVER);
+    if (n->watchdog_ms > 0)
+        supervise_timer(n->supervisor, &n->timer, CLOCK_NEVER);
     (void)close(TAKE_FD(n->fd)); /* a datagram is sent or is not */
 }
