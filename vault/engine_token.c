@@ -192,7 +192,7 @@ int vault_token_lookup_accessor(struct vault *v, const char *accessor, int64_t d
     if (engine_text_body(&ask, "accessor", accessor, err) == 0 &&
         ask_path(&ask, err, "auth/token/lookup-accessor", NULL) == 0 &&
         ask_send(v, &ask, deadline_ms, err) == 0) {
-        bool is_dead = (ask.call.status == 403 || ask.call.status == 404) &&
+        bool is_dead = ask.call.status >= 400 && ask.call.status <= 404 &&
                        ask_has_error(&ask, "invalid accessor");
         if (is_dead)
             *out = (struct vault_token_facts){0};
