@@ -13,6 +13,8 @@ enum {
     WHAT_BYTES = 512,
     NAME_BYTES = 128, /* of a login: PostgreSQL cuts at 63 */
     PLAN_BYTES = 2 * 1024,
+    FORBIDDEN = 403,
+    NEEDS = 4,
 };
 
 #define STATE_LEASE      "proof_lease"
@@ -65,13 +67,34 @@ int engine_prove_role(struct rotation *r, const char *role, const char *connecti
     return prove(r, v, role, connection, err);
 }
 
+/* What a policy has to allow; CREDS and LEASES are the paths. How many of them. */
+static size_t needs_of(const struct rotation *r, struct buf *creds, struct buf *leases,
+                       struct vault_need out[static NEEDS])
+{
+    buf_addf(creds, "%s/creds/%s", r->spec->mount, r->spec->role);
+    buf_addf(leases, "sys/leases/lookup/%s/", buf_text(creds));
+    out[0] = (struct vault_need){
+        .path = buf_text(creds), .kind = VAULT_NEED_PLAIN, .wanted = VAULT_CAN_READ};
+    out[1] = (struct vault_need){
+        .path = "sys/leases/revoke", .kind = VAULT_NEED_PLAIN, .wanted = VAULT_CAN_UPDATE};
+    out[2] = (struct vault_need){
+        .path = "sys/leases/lookup", .kind = VAULT_NEED_PLAIN, .wanted = VAULT_CAN_UPDATE};
+    out[3] = (struct vault_need){.path = buf_text(leases),
+                                 .kind = VAULT_NEED_PLAIN,
+                                 .wanted = VAULT_CAN_LIST | VAULT_CAN_SUDO};
+    return r->context->revoke_others ? NEEDS : 2;
+}
+
 static int dynamic_stage(struct rotation *r, struct err *err)
 {
+    AUTO_BUF creds = BUF_INIT(ENGINE_PATH_BYTES), leases = BUF_INIT(ENGINE_PATH_BYTES);
+    struct vault_need needs[NEEDS];
     AUTO_ROLE role = {0};
     struct err denied = ERR_INIT;
     struct vault *v;
 
-    if (engine_vault(r, &v, err) != 0)
+    size_t count = needs_of(r, &creds, &leases, needs);
+    if (engine_vault(r, &v, err) != 0 || engine_check_needs(r, needs, count, err) != 0)
         return -1;
     if (vault_role_lookup(v, r->spec->mount, r->spec->role, false, r->context->deadline_ms, &role,
                           &denied) != 0) {
@@ -166,7 +189,7 @@ static int end_other(struct rotation *r, struct vault *v, const char *lease, siz
         (*ended)++;
         return 0;
     }
-    if (failure.kind == ERR_SOURCE_DENIED || failure.kind == ERR_STOPPED) {
+    if (failure.http_status == FORBIDDEN || failure.kind == ERR_STOPPED) { /* so are all others */
         *err = failure;
         return -1;
     }
@@ -217,22 +240,13 @@ static int dynamic_retire(struct rotation *r, struct err *err)
 static int dynamic_plan(struct rotation *r, struct buf *out, bool *ready, struct err *err)
 {
     AUTO_BUF creds = BUF_INIT(ENGINE_PATH_BYTES), leases = BUF_INIT(ENGINE_PATH_BYTES);
+    struct vault_need needs[NEEDS];
+    size_t count = needs_of(r, &creds, &leases, needs);
 
-    buf_addf(&creds, "%s/creds/%s", r->spec->mount, r->spec->role);
-    buf_addf(&leases, "sys/leases/lookup/%s/", buf_text(&creds));
-    struct vault_need needs[] = {
-        {.path = buf_text(&creds), .kind = VAULT_NEED_PLAIN, .wanted = VAULT_CAN_READ},
-        {.path = "sys/leases/revoke", .kind = VAULT_NEED_PLAIN, .wanted = VAULT_CAN_UPDATE},
-        {.path = "sys/leases/lookup", .kind = VAULT_NEED_PLAIN, .wanted = VAULT_CAN_UPDATE},
-        {.path = buf_text(&leases),
-         .kind = VAULT_NEED_PLAIN,
-         .wanted = VAULT_CAN_LIST | VAULT_CAN_SUDO},
-    };
-    bool others = r->context->revoke_others;
     buf_addf(out, "  a new lease of '%s' is made, tried and ended\n", buf_text(&creds));
-    if (others)
+    if (r->context->revoke_others)
         buf_adds(out, "  every other lease of it is ended: whoever uses one needs a new one\n");
-    return engine_plan_needs(r, needs, others ? ARRAY_LEN(needs) : 2, out, ready, err);
+    return engine_plan_needs(r, needs, count, out, ready, err);
 }
 
 const struct strategy strategy_vault_dynamic = {

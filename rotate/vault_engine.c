@@ -27,6 +27,29 @@ static int read_creds(struct rotation *r, struct vault_creds *out, struct err *e
     return vault_static_read(v, r->spec->mount, r->spec->role, r->context->deadline_ms, out, err);
 }
 
+enum { NEEDS = 2 };
+
+/* What a policy has to allow; CREDS and ROTATE are the paths. */
+static void needs_of(const struct rotation *r, struct buf *creds, struct buf *rotate,
+                     struct vault_need out[static NEEDS])
+{
+    buf_addf(creds, "%s/static-creds/%s", r->spec->mount, r->spec->role);
+    buf_addf(rotate, "%s/rotate-role/%s", r->spec->mount, r->spec->role);
+    out[0] = (struct vault_need){
+        .path = buf_text(creds), .kind = VAULT_NEED_PLAIN, .wanted = VAULT_CAN_READ};
+    out[1] = (struct vault_need){
+        .path = buf_text(rotate), .kind = VAULT_NEED_PLAIN, .wanted = VAULT_CAN_UPDATE};
+}
+
+static int check_policy(struct rotation *r, struct err *err)
+{
+    AUTO_BUF creds = BUF_INIT(ENGINE_PATH_BYTES), rotate = BUF_INIT(ENGINE_PATH_BYTES);
+    struct vault_need needs[NEEDS];
+
+    needs_of(r, &creds, &rotate, needs);
+    return engine_check_needs(r, needs, NEEDS, err);
+}
+
 static int static_stage(struct rotation *r, struct err *err)
 {
     AUTO_CREDS creds = {0};
@@ -34,7 +57,8 @@ static int static_stage(struct rotation *r, struct err *err)
     struct err denied = ERR_INIT;
     struct vault *v;
 
-    if (engine_vault(r, &v, err) != 0 || read_creds(r, &creds, err) != 0)
+    if (engine_vault(r, &v, err) != 0 || check_policy(r, err) != 0 ||
+        read_creds(r, &creds, err) != 0)
         return -1;
     if (!creds.rotated)
         return err_set(err, ERR_SOURCE_DATA,
@@ -150,19 +174,12 @@ static int static_retire(struct rotation *r, struct err *err)
 static int static_plan(struct rotation *r, struct buf *out, bool *ready, struct err *err)
 {
     AUTO_BUF creds = BUF_INIT(ENGINE_PATH_BYTES), rotate = BUF_INIT(ENGINE_PATH_BYTES);
+    struct vault_need needs[NEEDS];
 
-    buf_addf(&creds, "%s/static-creds/%s", r->spec->mount, r->spec->role);
-    buf_addf(&rotate, "%s/rotate-role/%s", r->spec->mount, r->spec->role);
-    struct vault_need needs[] = {
-        {.path = buf_text(&creds), .kind = VAULT_NEED_PLAIN, .wanted = VAULT_CAN_READ},
-        {.path = buf_text(&rotate),
-         .kind = VAULT_NEED_PLAIN,
-         .wanted = VAULT_CAN_UPDATE | VAULT_CAN_CREATE,
-         .or_else = VAULT_CAN_UPDATE},
-    };
+    needs_of(r, &creds, &rotate, needs);
     buf_addf(out, "  Vault changes the password of static role '%s/%s'\n", r->spec->mount,
              r->spec->role);
-    return engine_plan_needs(r, needs, ARRAY_LEN(needs), out, ready, err);
+    return engine_plan_needs(r, needs, NEEDS, out, ready, err);
 }
 
 const struct strategy strategy_vault_static = {

@@ -121,12 +121,22 @@ static int find_role(struct rotation *r, struct vault *v, struct vault_connectio
     return 0;
 }
 
+static int check_policy(struct rotation *r, struct err *err)
+{
+    AUTO_BUF rotate = BUF_INIT(ENGINE_PATH_BYTES);
+
+    buf_addf(&rotate, "%s/rotate-root/%s", r->spec->mount, r->spec->connection);
+    struct vault_need needs[] = {
+        {.path = buf_text(&rotate), .kind = VAULT_NEED_PLAIN, .wanted = VAULT_CAN_UPDATE}};
+    return engine_check_needs(r, needs, ARRAY_LEN(needs), err);
+}
+
 static int root_stage(struct rotation *r, struct err *err)
 {
     CLEANUP(vault_connection_release) struct vault_connection connection = {0};
     struct vault *v;
 
-    if (engine_vault(r, &v, err) != 0 ||
+    if (engine_vault(r, &v, err) != 0 || check_policy(r, err) != 0 ||
         vault_connection_lookup(v, r->spec->mount, r->spec->connection, r->context->deadline_ms,
                                 &connection, err) != 0)
         return -1;
