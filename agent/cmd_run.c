@@ -1,11 +1,15 @@
-/* agent/cmd_run.c: the story: load, fetch, check, make the database, become the application. */
+/* agent/cmd_run.c: the story: load, fetch, check, make the database, become the application or stay
+ * as its parent. */
 #include "agent/cmd.h"
+#include "agent/files.h"
 #include "agent/inline.h"
 #include "agent/job.h"
 #include "agent/leave.h"
 #include "agent/stale.h"
 #include "agent/start.h"
+#include "agent/supervise.h"
 #include "base/log.h"
+#include "base/stop.h"
 #include "base/str.h"
 
 static bool with_bootstrap, replace, supervise, only_contract;
@@ -15,8 +19,7 @@ static const struct opt run_options[] = {
      &with_bootstrap},
     {"--replace", 0, OPT_FLAG, NULL, NULL, "become the command: no process stays between",
      &replace},
-    {"--supervise", 0, OPT_FLAG, NULL, NULL, "stay as its parent (not in this version)",
-     &supervise},
+    {"--supervise", 0, OPT_FLAG, NULL, NULL, "stay as the command's parent", &supervise},
     {"--only-contract", 0, OPT_FLAG, NULL, NULL,
      "pass on the contract's variables and a basic set alone", &only_contract},
     {0},
@@ -24,10 +27,8 @@ static const struct opt run_options[] = {
 
 static int check_call(const struct invocation *call, struct err *err)
 {
-    if (supervise) {
-        err_set(err, ERR_USAGE, "--supervise is not in this version");
-        return err_hint(err, "Without it agent becomes the command, as with --replace.");
-    }
+    if (supervise && replace)
+        return err_set(err, ERR_USAGE, "--supervise and --replace exclude each other");
     if (call->word_count > 0)
         err_set(err, ERR_USAGE, "'%s' stands before '--'", call->words[0]);
     else if (!call->rest || !call->rest[0])
@@ -90,7 +91,7 @@ static int prepare(struct job *job, struct err *err)
         return -1;
     if (only_contract)
         job->contract->run_only_contract = true;
-    if (job_resolve(job, NULL, err) != 0 ||
+    if (job_resolve(job, NULL, err) != 0 || files_resolve(job, err) != 0 ||
         (with_bootstrap && job_resolve_for_database(job, err) != 0) || job_check(job, err) != 0)
         return -1;
     return with_bootstrap ? ensure_database(job, err) : 0;
@@ -103,27 +104,77 @@ int run_not_started(const struct invocation *call, struct err *err)
     return EXIT_RUN_FAILED;
 }
 
+/* TERM, INT or HUP before there is an application end the preparation. */
+static int prepare_until_stopped(struct job *job, struct err *err)
+{
+    if (stop_begin(err) != 0)
+        return -1;
+    stop_hurry(true);
+    int result = prepare(job, err);
+    if (stop_requested())
+        result = stop_error(err); /* whatever it broke off first */
+    stop_hurry(false);
+    stop_end();
+    return result;
+}
+
 static int not_started(const struct job *job, struct err *err)
 {
+    int exit_code = EXIT_RUN_FAILED;
+
     job_say_findings(job);
-    (void)run_not_started(job->call, err);
+    if (err->kind == ERR_STOPPED)
+        exit_code = command_failed_with(job->call, err, STOP_EXIT_BASE + stop_signal());
+    else
+        (void)run_not_started(job->call, err);
     leave_vault_unused(job);
-    return EXIT_RUN_FAILED;
+    return exit_code;
+}
+
+/* Whether there is something to do while the application runs. */
+static bool has_to_stay(const struct job *job)
+{
+    return supervise || getpid() == 1 || (job->sources && source_leases(job->sources, NULL, 0) > 0);
+}
+
+static int stay(struct job *job, struct supervisor *supervisor)
+{
+    AUTO_FREE const char **environment = NULL;
+    struct supervise_settings settings = SUPERVISE_SETTINGS_INIT;
+    struct err err = ERR_INIT;
+    int exit_code = EXIT_RUN_FAILED;
+
+    environment = environment_list(&job->environment, &err);
+    if (!environment)
+        return not_started(job, &err);
+    if (job->sources && source_vault(job->sources))
+        leave_say_ends(job);
+    settings.argv = job->call->rest;
+    settings.environment = environment;
+    settings.run = job->contract ? &job->contract->run : &contract_run_default;
+    if (supervise_run(supervisor, &settings, &exit_code, &err) != 0)
+        (void)command_failed_with(job->call, &err, exit_code);
+    leave_vault_unused(job); /* nobody has what was fetched any more */
+    return exit_code;
 }
 
 static int run_command(const struct invocation *call)
 {
     AUTO_JOB job = JOB_INIT(call);
+    AUTO_SUPERVISOR supervisor = NULL;
     struct err err = ERR_INIT;
     int exit_code = EXIT_RUN_FAILED;
 
-    if (check_call(call, &err) != 0 || prepare(&job, &err) != 0)
+    if (check_call(call, &err) != 0 || (!replace && supervise_init(&supervisor, &err) != 0) ||
+        prepare_until_stopped(&job, &err) != 0 || files_write(&job, NULL, &err) != 0)
         return not_started(&job, &err);
     job_say_findings(&job);
     stale_refresh(&job, true);
-    leave_vault(&job);
     if (start_environment(&job, &err) != 0)
         return not_started(&job, &err);
+    if (supervisor && has_to_stay(&job))
+        return stay(&job, supervisor);
+    leave_vault(&job);
     start_exec(&job, call->rest, &exit_code, &err);
     return command_failed_with(call, &err, exit_code);
 }
@@ -134,7 +185,8 @@ const struct command command_run = {
     .summary = "resolve, check, (make the database,) start CMD",
     .details =
         "Every variable of the contract is resolved from its source and checked; only then\n"
-        "CMD starts, in agent's place: no process stays between, and no shell is involved.\n"
+        "CMD starts, and no shell is involved. It takes agent's place, and no process stays\n"
+        "between; but as PID 1, with a lease or with --supervise agent stays as its parent.\n"
         "Without a contract, values of the environment that are references (vault:PATH#FIELD,\n"
         "file:PATH) are resolved in place. Exit 125: agent failed, CMD was not started.",
     .options = run_options,

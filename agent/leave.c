@@ -5,8 +5,9 @@
 
 enum { LEASES_SHOWN = 64 };
 
-static void say_what_will_end(const struct job *job, size_t lease_count)
+void leave_say_ends(const struct job *job)
 {
+    size_t lease_count = source_leases(job->sources, NULL, 0);
     struct vault_identity identity;
     char when[CLOCK_RFC3339_BYTES];
     struct source_lease leases[LEASES_SHOWN];
@@ -42,7 +43,7 @@ void leave_vault(const struct job *job)
     if (!job->sources || !source_vault(job->sources))
         return;
     size_t lease_count = source_leases(job->sources, NULL, 0);
-    say_what_will_end(job, lease_count);
+    leave_say_ends(job);
     if (lease_count == 0)
         revoke_own_token(job);
 }

@@ -8,6 +8,9 @@
  * token that we made by logging in, and that no lease hangs on, is revoked; a failure is a warning. */
 void leave_vault(const struct job *job);
 
+/* The first half of it: when what was leased ends. There are sources. */
+void leave_say_ends(const struct job *job);
+
 /* Nobody has what was fetched (it was looked at only, or the command failed): a token that we made
  * is revoked with every lease that hangs on it. A failure is a warning. */
 void leave_vault_unused(const struct job *job);

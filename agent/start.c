@@ -103,29 +103,40 @@ static int first_closed(const struct job *job)
     return STDERR_FILENO + 1 + (int)handed_on;
 }
 
+int start_find(const char *name, const char *const *environment, char **out, int *exit_code,
+               struct err *err)
+{
+    if (proc_find(name, environment, NULL, ERR_USAGE, out, err) == 0)
+        return 0;
+    *exit_code = err->kind == ERR_RESOURCE  ? EXIT_RUN_FAILED
+                 : err->sys_errno == EACCES ? EXIT_RUN_CANNOT
+                                            : EXIT_RUN_NOT_FOUND;
+    return -1;
+}
+
+int start_refused(const char *file, int reason, int *exit_code, struct err *err)
+{
+    *exit_code = reason == ENOENT || reason == ENOTDIR ? EXIT_RUN_NOT_FOUND : EXIT_RUN_CANNOT;
+    errno = reason;
+    err_errno(err, ERR_USAGE, "start '%s'", file);
+    if (reason == E2BIG)
+        err_hint(err, "Its arguments and environment together are larger than the system takes.");
+    if (reason == ENOEXEC)
+        err_hint(err, "A script needs a first line such as #!/bin/sh.");
+    return -1;
+}
+
 int start_exec(const struct job *job, char **argv, int *exit_code, struct err *err)
 {
     AUTO_FREE char *found = NULL;
     AUTO_FREE const char **list = environment_list(&job->environment, err);
 
     *exit_code = EXIT_RUN_FAILED;
-    if (!list)
+    if (!list || start_find(argv[0], list, &found, exit_code, err) != 0)
         return -1;
-    if (proc_find(argv[0], list, NULL, ERR_USAGE, &found, err) != 0) {
-        *exit_code = err->sys_errno == EACCES ? EXIT_RUN_CANNOT : EXIT_RUN_NOT_FOUND;
-        return -1;
-    }
     proc_close_at_exec(first_closed(job));
     proc_restore_for_child();
     /* POSIX: execve takes char *const[] and changes none of it. It comes back only on failure. */
     (void)execve(found, argv, (char *const *)(uintptr_t)list);
-    int reason = errno;
-    *exit_code = reason == ENOENT || reason == ENOTDIR ? EXIT_RUN_NOT_FOUND : EXIT_RUN_CANNOT;
-    errno = reason;
-    err_errno(err, ERR_USAGE, "start '%s'", found);
-    if (reason == E2BIG)
-        err_hint(err, "Its arguments and environment together are larger than the system takes.");
-    if (reason == ENOEXEC)
-        err_hint(err, "A script needs a first line such as #!/bin/sh.");
-    return -1;
+    return start_refused(found, errno, exit_code, err);
 }

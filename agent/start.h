@@ -13,4 +13,11 @@ MUST_USE int start_environment(struct job *job, struct err *err);
  * 127 (not found), or 125 for what is agent's own failure. */
 int start_exec(const struct job *job, char **argv, int *exit_code, struct err *err);
 
+/* The two ways in which that fails, for whoever starts it by other means. The file that NAME means
+ * with the PATH of ENVIRONMENT; the caller frees. */
+MUST_USE int start_find(const char *name, const char *const *environment, char **out,
+                        int *exit_code, struct err *err);
+/* What REASON, the errno of an execve of FILE, comes to. Returns -1. */
+int start_refused(const char *file, int reason, int *exit_code, struct err *err);
+
 #endif

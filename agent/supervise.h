@@ -107,11 +107,15 @@ struct supervise_settings {
  * ERR_RESOURCE. */
 MUST_USE int supervise_init(struct supervisor **out, struct err *err);
 
-/* Give the signals back their meaning. What was kept and not sent ends the process, or what each
- * does. NULL: nothing. */
+/* Where nothing was started, give the signals back their meaning; what was kept has its effect on us
+ * then. NULL: nothing. */
 void supervise_free(struct supervisor *s);
 void supervise_auto_free(struct supervisor **s);
 #define AUTO_SUPERVISOR CLEANUP(supervise_auto_free) struct supervisor *
+
+/* Before supervise_run: have what was watched seen to until a callback has set *DONE: 0. Signals wait
+ * for the application, but TERM, INT, HUP and QUIT, which end it: -1, ERR_STOPPED. */
+MUST_USE int supervise_meanwhile(struct supervisor *s, const bool *done, struct err *err);
 
 /* Start it and stay until it has ended: 0, and *exit_code is as it ended (its code, or 128 and the
  * signal; run.exit_codes maps that). -1: it could not be started, which may be at a restart too;

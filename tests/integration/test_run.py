@@ -2,10 +2,11 @@
 from __future__ import annotations
 
 import json
+import os
 import signal
 import time
 from pathlib import Path
-from typing import Any, Dict, List, Mapping, Optional
+from typing import Any, Dict, List, Mapping, Optional, Tuple
 
 from tests.lib.agent import Result
 from tests.lib.case import Case, lacks
@@ -217,7 +218,7 @@ def test_agents_own_failures_are_125_and_say_their_code(case: Case) -> None:
     for call, words in {("run",): ["a command to start is missing", "agent run"],
                         ("run", "--"): ["a command to start is missing"],
                         ("run", "true"): ["'true' stands before '--'"],
-                        ("run", "--supervise", "--", "true"): ["--supervise", "not in this version"],
+                        ("run", "--supervise", "--replace", "--", "true"): ["--supervise", "exclude"],
                         ("run", "--bootstrap", "--", "true"): ["--bootstrap needs a contract"],
                         ("run", "--only-contract", "--", "true"): ["--only-contract needs a contract"],
                         ("run", "--profile=dev", "--", "true"): ["--profile needs a contract"],
@@ -282,19 +283,38 @@ def test_a_token_of_our_own_without_a_lease_is_revoked_before_the_start(case: Ca
         assert "will end" not in said.stderr, said
 
 
-def test_a_token_of_our_own_with_a_lease_stays_and_its_end_is_said(case: Case) -> None:
+def leased(case: Case) -> Tuple[str, Dict[str, str]]:
+    """The mount of a database engine, and the environment for a contract with a lease of it."""
     bao, database = case.openbao, case.database()
     mount = bao.database_engine(case.postgres, database.name, ttl="20m")
     env = approle_contract(case, {"U": {**SECRET, "source": f"vault:{mount}/creds/app#username"},
                                   "P": {**SECRET, "source": f"vault:{mount}/creds/app#password"}},
                            {f"{mount}/creds/app": ["read"]})
-    said = case.agent("run", "--", "true", env=env).expect(0)
+    case.defer(lambda: bao.request("PUT", f"sys/leases/revoke-prefix/{mount}"))
+    return mount, env
+
+
+def test_a_token_of_our_own_with_a_lease_stays_and_its_end_is_said(case: Case) -> None:
+    bao, (mount, env) = case.openbao, leased(case)
+    said = case.agent("run", "--replace", "--", "true", env=env).expect(0)
     assert len(bao.leases(f"{mount}/creds/app")) == 1, "one path, one lease"
     tokens = login_tokens(case, f"auth/{(case.folder / 'mount').read_text()}/login")
     assert len(tokens) == 1
     assert not lacks(said.stderr, ["warn", "a lease will end", f"{mount}/creds/app", "ends=20",
                                    "the token that the leases hang on will end", "approle"]), said
-    bao.request("PUT", f"sys/leases/revoke-prefix/{mount}")
+
+
+def test_with_a_lease_agent_stays_and_revokes_it_when_the_application_has_ended(case: Case) -> None:
+    bao, (mount, env) = case.openbao, leased(case)
+    case.folder.write("look.sh", "echo $PPID; cat go >/dev/null\n")
+    os.mkfifo(case.folder / "go")
+    started = case.make_agent().start("run", "--", "sh", "look.sh", env=env)
+    with open(case.folder / "go", "wb"):  # it has started
+        assert len(bao.leases(f"{mount}/creds/app")) == 1
+    result = started.wait().expect(0)
+    assert result.stdout == f"{started.pid}\n", result
+    assert bao.leases(f"{mount}/creds/app") == []
+    assert login_tokens(case, f"auth/{(case.folder / 'mount').read_text()}/login") == []
 
 
 def test_a_token_that_was_given_is_not_revoked(case: Case) -> None:

@@ -1,0 +1,101 @@
+/* agent/supervise_terminal.c: the terminal that controls us, as a shell's job control has it.
+ *
+ * The application has a process group of its own, so that signals reach all of it; a terminal sends
+ * ^C and ^Z to its foreground group alone. So the application gets the foreground where it was ours,
+ * and what its suspension means for the shell that waits for us, we do in its place. */
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "agent/supervise_parts.h"
+#include "base/str.h"
+
+enum {
+    PID_ONE = 1,
+    PARENTS_MAX = 64, /* in one session and group: a script in a script in a script */
+    STAT_BYTES = 512,
+};
+
+void supervise_terminal_init(struct supervisor *s)
+{
+    s->terminal = open("/dev/tty", O_RDWR | O_NOCTTY | O_CLOEXEC);
+    for (int fd = STDIN_FILENO; s->terminal < 0 && fd <= STDERR_FILENO; fd++)
+        if (tcgetpgrp(fd) >= 0) /* of a terminal that is another's: ENOTTY */
+            s->terminal = fcntl(fd, F_DUPFD_CLOEXEC, STDERR_FILENO + 1);
+}
+
+bool supervise_terminal_is_ours(const struct supervisor *s)
+{
+    return s->terminal >= 0 && tcgetpgrp(s->terminal) == getpgrp();
+}
+
+void supervise_terminal_give(const struct supervisor *s)
+{
+    if (s->pid != 0 && supervise_terminal_is_ours(s))
+        (void)tcsetpgrp(s->terminal, s->pid); /* EPERM: it is in another session by now */
+}
+
+void supervise_terminal_take(const struct supervisor *s, pid_t group)
+{
+    if (s->terminal >= 0 && tcgetpgrp(s->terminal) == group)
+        (void)tcsetpgrp(s->terminal, getpgrp()); /* TTOU is blocked */
+}
+
+/* ---- ^Z --------------------------------------------------------------------------------------- */
+
+/* The parent of PID by /proc; 0: not known. */
+static pid_t parent_of(pid_t pid)
+{
+    char path[sizeof "/proc//stat" + 3 * sizeof pid], text[STAT_BYTES];
+    int parent = 0;
+
+    (void)snprintf(path, sizeof path, "/proc/%d/stat", (int)pid);
+    AUTO_FD fd = open(path, O_RDONLY | O_CLOEXEC);
+    ssize_t length = fd < 0 ? -1 : read(fd, text, sizeof text - 1);
+    if (length <= 0)
+        return 0;
+    text[length] = '\0';
+    /* "7 (a name) S 1 …": the name may have brackets and blanks itself */
+    const char *state = strrchr(text, ')');
+    if (!state || sscanf(state, ") %*c %d", &parent) != 1)
+        return 0;
+    return parent;
+}
+
+/* Whether somebody is there who would continue us: a process of our session and of another group
+ * above us, a shell with job control. The kernel asks the same of a group before ^Z stops it. */
+static bool would_be_continued(void)
+{
+    pid_t session = getsid(0), group = getpgrp(), pid = getppid();
+
+    for (int i = 0; i < PARENTS_MAX && pid > 0; i++) {
+        if (getsid(pid) != session)
+            return false;
+        if (getpgid(pid) != group)
+            return true;
+        pid = parent_of(pid);
+    }
+    return false;
+}
+
+void supervise_terminal_suspend(struct supervisor *s, int number)
+{
+    bool by_terminal = s->terminal >= 0 && tcgetpgrp(s->terminal) == s->pid;
+
+    if (!by_terminal && !s->sent_stop)
+        return; /* somebody means the application alone */
+    if (s->own == PID_ONE || !would_be_continued()) {
+        /* What the kernel does with ^Z where nobody could take it back: nothing. */
+        if (number == SIGTSTP)
+            (void)supervise_program_signal(s, SIGCONT);
+        return;
+    }
+    (void)kill(0, SIGTSTP); /* the others of a pipeline; blocked here, and not sent on */
+    (void)kill(getpid(), SIGSTOP);
+    /* Continued. In the foreground again (fg), or not (bg). */
+    s->sent_stop = false;
+    supervise_terminal_give(s);
+    (void)supervise_program_signal(s, SIGCONT);
+}
