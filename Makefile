@@ -135,12 +135,16 @@ EXTRA_bootstrap_planted := pg
 EXTRA_bootstrap_scratch := pg
 EXTRA_bootstrap_state  := pg
 EXTRA_bootstrap_verify := pg pg_script
+EXTRA_rotate_pg_login := pg
+EXTRA_rotate_pg_two_login := pg
 EXTRA_vault_live       := bao pg
 EXTRA_vault_engine     := bao pg script_server
 EXTRA_vault_metadata   := script_server
 EXTRA_vault_write      := bao script_server
 EXTRA_vault_wire       := script_server
 EXTRA_vault_refusals   := script_server
+EXTRA_vault_nodes      := script_server
+EXTRA_vault_renew      := script_server
 unit_parts = $(O)/tests/unit/$(1).o $(O)/tests/lib/unit.o $(patsubst %,$(O)/tests/lib/%.o,$(EXTRA_$(1))) \
     $(call archives,$(call folder_of,$(1)) $(BELOW_$(call folder_of,$(1))))
 

@@ -144,8 +144,10 @@ int settings_read_nodes(struct settings_reading *r)
         text = vault_environment("ADDR", &from.name);
     if (text)
         return add_node(r, text, &from);
-    if (contract_nodes(r) != 0 || config->node_count > 0)
-        return config->node_count > 0 ? 0 : -1;
+    if (contract_nodes(r) != 0)
+        return -1;
+    if (config->node_count > 0)
+        return 0;
     from.name = "the default address";
     config->address_is_default = true;
     return add_node(r, DEFAULT_ADDRESS, &from);
