@@ -141,7 +141,6 @@ static int set(struct rotation *r, struct err *err)
     AUTO_SECRET password = SECRET_INIT;
     const char *login = NULL;
     bool works = false;
-    int64_t at = 0;
     if (login_of_record(r, &login, err) != 0 ||
         (r->resumed && probe_both(r, login, &works, err) != 0))
         return -1;
@@ -149,17 +148,34 @@ static int set(struct rotation *r, struct err *err)
         return 0;
     if (pg_password_of(r, "fields", login, &password, err) != 0)
         return -1;
-    if (pg_set_password(r, login, &password, &at, err) == 0)
-        return record_state_set_number(&r->record, "server_set_at", at, err);
+    if (pg_set_password(r, login, &password, err) == 0)
+        return 0;
     struct err answer = ERR_INIT;
     if (pg_is_in_doubt(err) && pg_probe(r, "fields", login, &works, &answer) == 0 && works)
         return 0;
     return -1;
 }
 
+/* Nobody but us has the new password before promote: so what began before this session did, began with
+ * the former one. */
+static int read_session(struct rotation *r, const char *login, const struct db_rows *rows,
+                        struct err *err)
+{
+    const char *session = db_cell(rows, 0, 0), *began = db_cell(rows, 0, 1);
+    int64_t began_us = 0;
+    if (!str_eq(session, login))
+        return err_set(err, ERR_VIOLATION, "the new credential logs in as '%s', not as '%s'",
+                       session, login);
+    if (str_to_int64(began, strlen(began), &began_us) != 0)
+        return 0; /* not told: then all its sessions are counted */
+    return record_state_set_number(&r->record, "tested_us", began_us, err);
+}
+
 static int test(struct rotation *r, struct err *err)
 {
-    static const char sql[] = "SELECT session_user";
+    static const char sql[] =
+        "SELECT session_user, (SELECT (extract(epoch FROM backend_start) * 1e6)::bigint FROM "
+        "pg_catalog.pg_stat_activity WHERE pid = pg_catalog.pg_backend_pid())";
     AUTO_SECRET url = SECRET_INIT;
     AUTO_DB db = NULL;
     struct db_results results = {0};
@@ -171,11 +187,7 @@ static int test(struct rotation *r, struct err *err)
     if (login_check_tls(r, &url, db, err) != 0 ||
         db_query(db, sql, login_deadline(r, LOGIN_STATEMENT_MS), &results, NULL, err) != 0)
         return -1;
-    int result = 0;
-    const char *session = db_cell(&results.list[0], 0, 0);
-    if (!str_eq(session, login))
-        result = err_set(err, ERR_VIOLATION, "the new credential logs in as '%s', not as '%s'",
-                         session, login);
+    int result = read_session(r, login, &results.list[0], err);
     db_results_free(&results);
     return result;
 }
@@ -187,13 +199,12 @@ static int restore(struct rotation *r, struct err *err)
     AUTO_SECRET password = SECRET_INIT;
     const char *login = NULL;
     bool works = false;
-    int64_t at = 0;
     if (login_of_record(r, &login, err) != 0 || pg_probe(r, "former", login, &works, err) != 0)
         return -1;
     if (works)
         return 0;
     if (pg_password_of(r, "former", login, &password, err) != 0 ||
-        pg_set_password(r, login, &password, &at, err) != 0 ||
+        pg_set_password(r, login, &password, err) != 0 ||
         pg_probe(r, "former", login, &works, err) != 0)
         return err_wrap(err, "give '%s' its former password back", login);
     if (!works)
@@ -212,7 +223,7 @@ static int retire(struct rotation *r, struct err *err)
     const struct pg_refusal refusal = {
         .group = "former",
         .name = login,
-        .before = record_state_number(&r->record, "server_set_at"),
+        .before_us = record_state_number(&r->record, "tested_us"),
     };
     return pg_prove_refused(r, &refusal, err);
 }

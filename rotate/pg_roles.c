@@ -268,15 +268,8 @@ static int set_failed(const struct rotation *r, const char *name, struct err *er
     return -1;
 }
 
-static int64_t server_time(const struct db_results *results)
-{
-    int64_t at = 0;
-    const char *text = db_cell(&results->list[results->count - 1], 0, 0);
-    return str_to_int64(text, strlen(text), &at) == 0 ? at : 0;
-}
-
 int pg_set_password(struct rotation *r, const char *name, const struct secret *password,
-                    int64_t *at, struct err *err)
+                    struct err *err)
 {
     struct db *admin = NULL;
     struct db_results results = {0};
@@ -290,10 +283,8 @@ int pg_set_password(struct rotation *r, const char *name, const struct secret *p
     db_add_identifier(&sql, name);
     buf_adds(&sql, " LOGIN PASSWORD ");
     db_add_literal(&sql, secret_reveal(&text));
-    buf_adds(&sql, "; SELECT ceil(extract(epoch FROM clock_timestamp()))::bigint");
     if (pg_ask(r, &sql, &results, err) != 0)
         return set_failed(r, name, err);
-    *at = server_time(&results);
     db_results_free(&results);
     return 0;
 }
@@ -317,9 +308,9 @@ int pg_take_login(struct rotation *r, const char *name, struct err *err)
 
 static void add_before(const struct pg_refusal *refusal, struct buf *sql)
 {
-    if (refusal->before > 0)
-        buf_addf(sql, " AND coalesce(a.backend_start < to_timestamp(%lld), true)",
-                 (long long)refusal->before);
+    if (refusal->before_us > 0)
+        buf_addf(sql, " AND coalesce(a.backend_start < to_timestamp(%lld / 1e6), true)",
+                 (long long)refusal->before_us);
 }
 
 static void add_role_oid(const char *name, struct buf *sql)

@@ -75,10 +75,10 @@ void pg_message_begin(struct buf *sql);
 MUST_USE int pg_ask(struct rotation *r, const struct buf *sql, struct db_results *out,
                     struct err *err);
 
-/* NAME may log in with PASSWORD from now on. One exchange. *at is the server's time of it, in Unix
- * seconds, rounded up. Errors: pg_is_in_doubt() tells where it may have been done all the same. */
+/* NAME may log in with PASSWORD from now on. One exchange. Errors: pg_is_in_doubt() tells where it may
+ * have been done all the same. */
 MUST_USE int pg_set_password(struct rotation *r, const char *name, const struct secret *password,
-                             int64_t *at, struct err *err);
+                             struct err *err);
 
 /* NAME may not log in any more, and its password is gone. One exchange. */
 MUST_USE int pg_take_login(struct rotation *r, const char *name, struct err *err);
@@ -90,7 +90,7 @@ bool pg_is_in_doubt(const struct err *err);
 struct pg_refusal {
     const char *group, *name; /* the record's values, and the login that they are of */
     bool expect_nologin;      /* the role itself can't log in; else its password is another */
-    int64_t before;           /* sessions that began before that count; 0: all */
+    int64_t before_us; /* sessions that began before that count (Unix time by the server); 0: all */
 };
 /* Prove that a new connection is refused (one, which fails), that the server's catalog agrees, and
  * count the sessions that live on (one exchange): they are reported, and --terminate ends them and waits

@@ -231,7 +231,6 @@ static int set(struct rotation *r, struct err *err)
     AUTO_SECRET password = SECRET_INIT;
     const char *login = NULL;
     bool works = false;
-    int64_t at = 0;
     if (idle_login(r, &login, err) != 0)
         return -1;
     if (r->resumed) {
@@ -242,7 +241,7 @@ static int set(struct rotation *r, struct err *err)
     }
     if (pg_password_of(r, "fields", login, &password, err) != 0)
         return -1;
-    if (pg_set_password(r, login, &password, &at, err) == 0)
+    if (pg_set_password(r, login, &password, err) == 0)
         return 0;
     struct err answer = ERR_INIT;
     if (pg_is_in_doubt(err) && pg_probe(r, "fields", login, &works, &answer) == 0 && works)
@@ -254,10 +253,11 @@ static int ask_as_application(struct rotation *r, struct db *db, struct db_resul
                               struct err *err)
 {
     AUTO_BUF sql = BUF_INIT(PG_SQL_BYTES);
+    pg_message_begin(&sql);
     buf_adds(&sql, "SELECT session_user, current_user, t.name, "
-                   "pg_catalog.has_table_privilege(t.oid, 'SELECT') FROM (SELECT 1) one LEFT JOIN "
-                   "(SELECT c.oid, c.oid::pg_catalog.regclass::pg_catalog.text AS name FROM "
-                   "pg_catalog.pg_class c JOIN pg_catalog.pg_roles o ON o.oid = c.relowner AND "
+                   "has_table_privilege(t.oid, 'SELECT') FROM (SELECT 1) one LEFT JOIN "
+                   "(SELECT c.oid, c.oid::regclass::text AS name FROM "
+                   "pg_class c JOIN pg_roles o ON o.oid = c.relowner AND "
                    "o.rolname = ");
     db_add_literal(&sql, r->spec->owner);
     buf_adds(&sql, " WHERE c.relkind IN ('r', 'p', 'v', 'm') ORDER BY c.oid LIMIT 1) t ON true");
@@ -295,7 +295,7 @@ static int test(struct rotation *r, struct err *err)
         return err_wrap(err, "log in with the new credential");
     if (login_check_tls(r, &url, db, err) != 0 || ask_as_application(r, db, &results, err) != 0)
         return -1;
-    int result = check_application(r, login, &results.list[0], err);
+    int result = check_application(r, login, &results.list[results.count - 1], err);
     db_results_free(&results);
     return result;
 }

@@ -1,0 +1,265 @@
+/* tests/unit/rotate_pg.h: a rotation's steps against a real server, with a place in memory.
+ *
+ * The steps are those of the strategy, in the order of the machine; what the engine and the stores do is
+ * tested elsewhere. Passwords that were ever made are kept, to be looked for in the server's log. */
+#ifndef TESTS_UNIT_ROTATE_PG_H
+#define TESTS_UNIT_ROTATE_PG_H
+
+#include "tests/lib/unit.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/mem.h"
+#include "base/str.h"
+#include "rotate/internal.h"
+#include "tests/lib/pg.h"
+
+#define FIRST_PASSWORD "canary-first-8d2c"
+#define ADMIN_PASSWORD "canary-admin-77aa"
+
+enum { MADE_MAX = 64, WITHIN_MS = 30 * 1000 };
+
+static struct pg *server;
+static struct {
+    struct document place; /* "url"; or "user" and "password" */
+    char admin_url[512];
+    char database[64];
+    struct buf said;
+    char *made[MADE_MAX]; /* passwords */
+    size_t made_count;
+} world;
+static struct rotate_spec spec;
+static struct rotate_context context;
+static struct rotate_result result;
+static struct err err;
+
+/* Statements of a superuser, as one transaction, on a connection that is kept. */
+static void sql(const char *database, const char *text)
+{
+    static struct {
+        const char *database;
+        struct db *db;
+    } kept[] = {{"app", NULL}, {"other", NULL}};
+    size_t i = str_eq(database, "app") ? 0 : 1;
+    if (!text) { /* at the end */
+        db_close(kept[0].db);
+        db_close(kept[1].db);
+        return;
+    }
+    if (!kept[i].db) {
+        struct db_target target = {0};
+        AUTO_FREE char *url = pg_socket_url(server, "postgres", database);
+        struct secret secret = secret_borrow(url, strlen(url));
+        struct err failed = ERR_INIT;
+        if (db_target_parse(&secret, "X", &target, &failed) != 0 ||
+            db_connect(&target, clock_in_ms(WITHIN_MS), &kept[i].db, &failed) != 0)
+            fail_msg("%s", failed.text);
+        db_target_release(&target);
+        sql(database, "SET client_min_messages = warning");
+    }
+    struct err failed = ERR_INIT;
+    if (db_execute(kept[i].db, text, strlen(text), clock_in_ms(WITHIN_MS), NULL, NULL, &failed) !=
+        0)
+        fail_msg("%s: %s", text, failed.text);
+}
+
+static void set_field(const char *name, const char *value)
+{
+    assert_int_equal(document_set_text(&world.place, NULL, name, value, &err), 0);
+}
+
+static int read_current(struct rotation *r, struct document *out, unsigned *version, struct err *e)
+{
+    (void)r;
+    *version = 1;
+    return document_copy(out, &world.place, e);
+}
+
+static const struct store memory_store = {.read_current = read_current};
+
+static int value_of(void *owner, const char *variable, struct secret *out, struct err *e)
+{
+    (void)owner;
+    assert_string_equal(variable, "ADMIN_URL");
+    return secret_set(out, world.admin_url, strlen(world.admin_url), e);
+}
+
+static const char *field_of(const struct document *fields, const char *name)
+{
+    const char *text = document_text(fields, NULL, name);
+    return text ? text : document_text(&world.place, NULL, name);
+}
+
+/* As the application would get it: composed where the place has a user. */
+static int value_with(void *owner, const char *variable, const struct document *fields,
+                      struct secret *out, struct err *e)
+{
+    (void)owner;
+    assert_string_equal(variable, "DATABASE_URL");
+    if (!spec.place.user_field) {
+        const char *value = field_of(fields, spec.place.value_field);
+        return secret_set(out, value, strlen(value), e);
+    }
+    AUTO_FREE char *url = pg_tcp_url(server, field_of(fields, "user"), field_of(fields, "password"),
+                                     world.database, "");
+    return secret_set(out, url, strlen(url), e);
+}
+
+static void say(void *owner, const struct rotate_spec *of, const char *text)
+{
+    (void)owner;
+    (void)of;
+    buf_addf(&world.said, "%s\n", text);
+}
+
+static void set_world(enum rotate_strategy strategy)
+{
+    document_release(&world.place);
+    buf_release(&world.said);
+    world.said = BUF_INIT(64 * 1024);
+    (void)snprintf(world.database, sizeof(world.database), "app");
+    AUTO_FREE char *admin = pg_tcp_url(server, "admin", ADMIN_PASSWORD, "postgres", "");
+    (void)snprintf(world.admin_url, sizeof(world.admin_url), "%s", admin);
+    spec = (struct rotate_spec){
+        .variable = "DATABASE_URL",
+        .strategy = strategy,
+        .place = {.kind = ROTATE_IN_KV,
+                  .path = "secret/acme",
+                  .user_field = "user",
+                  .password_field = "password"},
+        .logins = {"app_a", "app_b"},
+        .owner = "app_rw",
+        .login = "app_one",
+        .admin = "ADMIN_URL",
+    };
+    context = (struct rotate_context){
+        .value_of = value_of,
+        .value_with = value_with,
+        .say = say,
+        .deadline_ms = clock_in_ms(WITHIN_MS),
+    };
+    result = (struct rotate_result){.warnings = BUF_INIT(64 * 1024)};
+    err = ERR_INIT;
+}
+
+static void begin(struct rotation *r, const struct strategy *strategy)
+{
+    *r = (struct rotation){.spec = &spec,
+                           .context = &context,
+                           .store = &memory_store,
+                           .strategy = strategy,
+                           .result = &result};
+    err = ERR_INIT;
+    assert_int_equal(read_current(r, &r->current, &r->current_version, &err), 0);
+    assert_int_equal(record_begin(&spec, &context, &r->record, &err), 0);
+}
+
+static void end(struct rotation *r)
+{
+    db_close(r->admin);
+    document_release(&r->current);
+    record_release(&r->record);
+    buf_release(&result.warnings);
+    result = (struct rotate_result){.warnings = BUF_INIT(64 * 1024)};
+}
+
+static void note_password(const struct rotation *r)
+{
+    const struct secret *password = record_field(&r->record, "password");
+    if (password && world.made_count < MADE_MAX)
+        world.made[world.made_count++] = mem_dup(secret_reveal(password));
+}
+
+static void must(int code, const char *what)
+{
+    if (code != 0)
+        fail_msg("%s: %s (%s)", what, err.text, err.hint);
+}
+
+/* FIELDS of the record are what the place has: promote. */
+static void promote(struct rotation *r, const char *group)
+{
+    for (size_t i = 0; i < r->record.data.count; i++) {
+        const struct document_entry *e = &r->record.data.list[i];
+        if (str_eq(e->group, group))
+            assert_int_equal(document_set(&world.place, NULL, e->name, &e->value, &err), 0);
+    }
+}
+
+/* Stage, set, test, promote. */
+static void rotate_until_promoted(struct rotation *r, const struct strategy *strategy)
+{
+    begin(r, strategy);
+    must(strategy->stage(r, &err), "stage");
+    note_password(r);
+    must(strategy->set(r, &err), "set");
+    must(strategy->test(r, &err), "test");
+    promote(r, "fields");
+}
+
+static bool logs_in(const char *user, const char *password)
+{
+    struct db *db = NULL;
+    struct db_target target = {0};
+    AUTO_FREE char *url = pg_tcp_url(server, user, password, world.database, "");
+    struct secret secret = secret_borrow(url, strlen(url));
+    struct err refused = ERR_INIT;
+    assert_int_equal(db_target_parse(&secret, "X", &target, &refused), 0);
+    int code = db_connect(&target, clock_in_ms(WITHIN_MS), &db, &refused);
+    db_target_release(&target);
+    db_close(db);
+    if (code != 0 && refused.kind != ERR_DB_REFUSED)
+        fail_msg("%s", refused.text);
+    return code == 0;
+}
+
+static struct db *session_of(const char *user, const char *password)
+{
+    struct db *db = NULL;
+    struct db_target target = {0};
+    AUTO_FREE char *url = pg_tcp_url(server, user, password, world.database, "");
+    struct secret secret = secret_borrow(url, strlen(url));
+    must(db_target_parse(&secret, "X", &target, &err), "target");
+    must(db_connect(&target, clock_in_ms(WITHIN_MS), &db, &err), "session");
+    db_target_release(&target);
+    return db;
+}
+
+static const char *current(const char *name)
+{
+    return document_text(&world.place, NULL, name);
+}
+
+/* What the server wrote down, whatever it was asked: no password is in it. (The superuser's own are set
+ * by statements of the test.) */
+static void assert_log_is_clean(void)
+{
+    char path[1024];
+    AUTO_BUF text = BUF_INIT(64 * 1024 * 1024);
+    (void)snprintf(path, sizeof(path), "%s/log", pg_socket_folder(server));
+    FILE *file = fopen(path, "re");
+    assert_non_null(file);
+    for (int c = fgetc(file); c != EOF; c = fgetc(file))
+        buf_addc(&text, (char)c);
+    (void)fclose(file);
+    assert_text_has(buf_text(&text), "SCRAM-SHA-256$4096:"); /* it did log the statements */
+    assert_true(world.made_count > 0);
+    for (size_t i = 0; i < world.made_count; i++)
+        assert_text_lacks(buf_text(&text), world.made[i]);
+}
+
+static int stop_server(void **state)
+{
+    (void)state;
+    sql("", NULL);
+    for (size_t i = 0; i < world.made_count; i++)
+        free(world.made[i]);
+    document_release(&world.place);
+    buf_release(&world.said);
+    pg_stop(server);
+    return 0;
+}
+
+#endif
