@@ -76,6 +76,7 @@ static int stage(struct rotation *r, struct err *err)
 {
     const struct strategy *s = r->strategy;
 
+    r->begun_ms = clock_now_ms();
     record_release(&r->record);
     if ((s->reads_current || s->promotes) &&
         (read_current(r, err) != 0 || need_current(r, err) != 0))
@@ -294,7 +295,10 @@ static void write_receipt(const struct rotation *r, const char *result, struct r
     (void)snprintf(out->result, sizeof(out->result), "%s", result);
     (void)snprintf(out->reason, sizeof(out->reason), "%s", reason ? reason : "");
     clock_rfc3339(now, out->at);
-    out->duration_ms = started > 0 && now > started ? (now - started) * SECOND_MS : 0;
+    if (r->begun_ms > 0)
+        out->duration_ms = clock_now_ms() - r->begun_ms;
+    else if (started > 0 && now > started)
+        out->duration_ms = (now - started) * SECOND_MS;
 }
 
 /* Notes that a policy forbids are missed, not waited for. */
@@ -307,7 +311,8 @@ static int take_notes(struct rotation *r, const char *result, struct err *err)
         return 0;
     if (step_event(err) != EVENT_FAILED)
         return -1;
-    engine_warn(r, "who, when and why could not be kept: %s", err->text);
+    engine_warn(r, "who, when and why could not be kept: %s%s%s", err->text, *err->hint ? ". " : "",
+                err->hint);
     err_clear(err);
     return 0;
 }

@@ -166,6 +166,7 @@ struct rotation {
     struct record record;
     struct document current; /* the place's fields, read just before (group NULL) */
     unsigned current_version;
+    int64_t begun_ms;   /* when this runner staged it; 0: another one did */
     bool resumed;       /* the step may have been done already: probe */
     unsigned attempt;   /* of this step, from 1 */
     struct db *admin;   /* login.c: kept over the steps */
