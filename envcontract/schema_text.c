@@ -141,11 +141,14 @@ static const struct {
     {"rotate", "password",
      "Whether the server is sent a verifier or the plain password (verifier)."},
     {"rotate", "mount",
-     "vault-static, vault-dynamic, vault-root: where the database engine is mounted."},
-    {"rotate", "role", "vault-static, vault-dynamic: the role of the database engine."},
+     "vault-static, vault-dynamic, vault-root: where the database engine is mounted; token: where "
+     "AppRole is (approle)."},
+    {"rotate", "role",
+     "vault-static, vault-dynamic: the role of the database engine; token: the AppRole whose "
+     "secret id it is."},
     {"rotate", "connection", "vault-root: the connection whose root password changes."},
-    {"rotate", "bytes", "random: how many."},
-    {"rotate", "as", "random: how the bytes are written."},
+    {"rotate", "bytes", "random, and a hook without create: how many."},
+    {"rotate", "as", "How the bytes are written."},
     {"rotate", "length", "How many characters a password has."},
     {"rotate", "alphabet", "The characters that a password is made of."},
     {"rotate", "keep", "random: how many old values stay valid beside the new one."},

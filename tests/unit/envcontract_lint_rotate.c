@@ -38,6 +38,11 @@ static void every_strategy_has_its_keys(void **state)
         R("'strategy': 'random', 'bytes': 32, 'as': 'hex', 'keep': 1"),
         R("'strategy': 'random', 'length': 32, 'alphabet': 'abc'"),
         R("'strategy': 'hook', 'hook': ['h'], 'env': ['X'], 'timeout': '1m', 'config': {'a': 1}"),
+        R("'strategy': 'hook', 'hook': ['h'], 'bytes': 32, 'as': 'hex'"),
+        R("'strategy': 'hook', 'hook': ['h'], 'length': 32, 'alphabet': 'abc'"),
+        R("'strategy': 'vault-static', 'mount': 'm', 'role': 'r', 'admin': 'B'"),
+        R("'strategy': 'vault-dynamic', 'mount': 'm', 'role': 'r', 'admin': 'B'"),
+        R("'strategy': 'vault-root', 'mount': 'm', 'connection': 'c', 'admin': 'B'"),
         R("'strategy': 'manual', 'steps': ['x'], 'test': {'command': ['t']}"),
         R("'strategy': 'none', 'why': 'x'"),
     };
