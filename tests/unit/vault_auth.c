@@ -254,6 +254,106 @@ static void what_a_log_in_needs_is_asked_for_by_name(void **state)
     assert_text_has(no_token(&password).text, "no password");
 }
 
+static void every_way_in_asks_for_what_it_lacks(void **state)
+{
+    static const struct {
+        struct vault_settings settings;
+        const char *lacks, *hint;
+    } cases[] = {
+        {{.method = VAULT_AUTH_KUBERNETES}, "no role", "VAULT_ROLE"},
+        {{.method = VAULT_AUTH_KUBERNETES, .role = "r"},
+         "/var/run/secrets/kubernetes.io/serviceaccount/token",
+         "automountServiceAccountToken"},
+        {{.method = VAULT_AUTH_KUBERNETES, .role = "r", .jwt = "env:ABSENT"},
+         "no service account's token",
+         "vault.auth.jwt"},
+        {{.method = VAULT_AUTH_JWT, .role = "r"}, "no JWT", "VAULT_JWT_FILE"},
+        {{.method = VAULT_AUTH_JWT, .jwt = "env:ABSENT"}, "no JWT", "vault.auth.jwt"},
+        {{.method = VAULT_AUTH_CERT}, "no client certificate", "VAULT_CLIENT_CERT"},
+        {{.method = VAULT_AUTH_CERT, .address = "http://127.0.0.1:1"}, "needs TLS", ""},
+        {{.method = VAULT_AUTH_APPROLE, .role_id = "r", .secret_id_wrapped = true},
+         "no secret id",
+         "vault.auth.secret_id"},
+    };
+
+    (void)state;
+    for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+        struct err err = no_token(&cases[i].settings);
+        assert_text_has(err.text, cases[i].lacks);
+        assert_text_has(err.hint, cases[i].hint);
+    }
+}
+
+/* Nothing was sent, and no token is there. */
+static void assert_goes_without(const struct vault_settings *settings)
+{
+    struct vault *v = NULL;
+    struct err err = ERR_INIT;
+
+    assert_int_equal(vault_open(settings, &v, &err), 0);
+    if (auth_ensure(v, clock_in_ms(0), &err) != 0)
+        fail_msg("%s", err.text);
+    assert_false(secret_is_set(&v->token));
+    assert_string_equal(v->method, "agent");
+    assert_null(v->http);
+    vault_free(v);
+}
+
+static void an_agent_of_vaults_needs_no_token_and_no_log_in(void **state)
+{
+    const struct vault_settings none = {0}, socket = {.address = "unix:///run/vault-agent.sock"};
+    const struct vault_settings login = {.method = VAULT_AUTH_KUBERNETES, .role = "r"};
+    const struct vault_settings strict = {
+        .method = VAULT_AUTH_JWT, .role = "r", .strict_profile = true};
+    const struct vault_settings contract = {.token = "env:CI_TOKEN"};
+
+    (void)state;
+    assert_goes_without(&socket);
+    setenv("VAULT_AGENT_ADDR", "http://127.0.0.1:8100", 1);
+    setenv("VAULT_ROLE_ID", "role", 1); /* is the agent's business */
+    assert_goes_without(&none);
+    assert_goes_without(&login);
+    assert_goes_without(&contract);
+    assert_text_has(no_token(&strict).text, "no JWT"); /* the contract says who we are */
+    setenv("CI_TOKEN", "of-contract", 1);
+    assert_token(&contract, "of-contract");
+    setenv("VAULT_TOKEN", "of-vault", 1); /* who says a token wants that one */
+    assert_token(&none, "of-vault");
+}
+
+static void the_environment_may_name_the_way_in(void **state)
+{
+    const struct vault_settings none = {0}, contract = {.method = VAULT_AUTH_JWT, .jwt = "env:T"};
+    struct vault_config config;
+    struct err err = ERR_INIT;
+
+    (void)state;
+    setenv("VAULT_AUTH_METHOD", "kubernetes", 1);
+    assert_text_has(no_token(&none).text, "no role");
+    assert_text_has(no_token(&contract).text, "no JWT"); /* the contract wins */
+    setenv("VAULT_AUTH_METHOD", "kubernets", 1);
+    assert_int_equal(vault_config_read(&none, &config, &err), -1);
+    assert_int_equal(err.kind, ERR_USAGE);
+    assert_text_has(err.text, "VAULT_AUTH_METHOD");
+    assert_text_has(err.hint, "kubernetes");
+}
+
+static void every_method_has_its_word(void **state)
+{
+    static const char *const words[] = {"token",      "approle", "userpass",
+                                        "kubernetes", "jwt",     "cert"};
+    enum vault_auth_method method, last = VAULT_AUTH_DEFAULT;
+
+    (void)state;
+    for (size_t i = 0; i < ARRAY_LEN(words); i++) {
+        assert_true(vault_auth_method_of(words[i], &method));
+        assert_true(method > last); /* as the enumeration has them */
+        last = method;
+    }
+    assert_false(vault_auth_method_of("oidc", &method));
+    assert_false(vault_auth_method_of(NULL, &method));
+}
+
 #define clean_test(f) cmocka_unit_test_setup(f, clean)
 
 int main(void)
@@ -270,6 +370,10 @@ int main(void)
         clean_test(a_token_file_has_to_be_there_and_not_anybodys),
         clean_test(a_secret_in_a_contract_is_refused_and_not_shown),
         clean_test(what_a_log_in_needs_is_asked_for_by_name),
+        clean_test(every_way_in_asks_for_what_it_lacks),
+        clean_test(an_agent_of_vaults_needs_no_token_and_no_log_in),
+        clean_test(the_environment_may_name_the_way_in),
+        clean_test(every_method_has_its_word),
     };
     return cmocka_run_group_tests(tests, make_folder, remove_folder);
 }

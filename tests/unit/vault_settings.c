@@ -267,6 +267,57 @@ static void certificate_and_key_need_each_other(void **state)
     assert_text_lacks(err.text, "canary");
 }
 
+static void a_contracts_certificate_is_a_path_or_pem_of_the_environment(void **state)
+{
+    static const char pem[] = "-----BEGIN CERTIFICATE-----\ncanary\n-----END CERTIFICATE-----\n";
+    const struct vault_settings paths = {.cert = "bin/sh", .key = "file:bin/sh", .folder = "/"};
+    const struct vault_settings named = {.cert = "env:C", .key = "env:K", .folder = "/nowhere"};
+    const struct vault_settings absent = {.cert = "/absent.pem", .key = "/bin/sh"};
+    struct vault_config config;
+
+    (void)state;
+    read_fine(&paths, &config);
+    assert_string_equal(config.client_cert, "/bin/sh");
+    assert_string_equal(config.client_key, "/bin/sh");
+    vault_config_release(&config);
+    setenv("C", pem, 1);
+    setenv("K", "/bin/sh", 1);
+    read_fine(&named, &config);
+    assert_string_equal(secret_reveal(&config.client_cert_bytes), pem);
+    assert_string_equal(config.client_key, "/bin/sh");
+    vault_config_release(&config);
+    assert_text_has(read_refused(&absent).text, "/absent.pem");
+    setenv("VAULT_CLIENT_CERT", "/bin/ls", 1);
+    setenv("VAULT_CLIENT_KEY", "/bin/ls", 1);
+    read_fine(&paths, &config); /* the environment's pair wins, whole */
+    assert_string_equal(config.client_key, "/bin/ls");
+    vault_config_release(&config);
+}
+
+static void the_usual_proxy_is_not_for_what_is_near(void **state)
+{
+    static const char *const mixed[] = {"https://127.0.0.1:1", "https://vault.far", NULL};
+    static const char *const near[] = {"https://127.0.0.1:1", "https://localhost", NULL};
+    static const char *const plain[] = {"https://vault.far", "http://127.0.0.1:1", NULL};
+    const struct vault_settings both = {.addresses = mixed}, here = {.addresses = near};
+    const struct vault_settings one_plain = {.addresses = plain};
+    struct vault_config config;
+
+    (void)state;
+    setenv("https_proxy", "http://proxy:3128", 1);
+    read_fine(&both, &config);
+    assert_true(secret_is_set(&config.proxy) && config.proxy_is_usual);
+    vault_config_release(&config);
+    read_fine(&here, &config);
+    assert_false(secret_is_set(&config.proxy));
+    vault_config_release(&config);
+    setenv("VAULT_PROXY_ADDR", "http://proxy:3128", 1); /* said for Vault: for every node of it */
+    read_fine(&both, &config);
+    assert_false(config.proxy_is_usual);
+    vault_config_release(&config);
+    assert_text_has(read_refused(&one_plain).text, "the proxy would see the token");
+}
+
 static void a_server_name_goes_into_the_url_and_the_address_into_the_connection(void **state)
 {
     const struct vault_settings settings = {.address = "https://10.0.0.1:8200/x",
@@ -340,6 +391,8 @@ int main(void)
         clean_test(http_proxy_is_never_used),
         clean_test(authorities_have_an_order_and_must_be_there),
         clean_test(certificate_and_key_need_each_other),
+        clean_test(a_contracts_certificate_is_a_path_or_pem_of_the_environment),
+        clean_test(the_usual_proxy_is_not_for_what_is_near),
         clean_test(a_server_name_goes_into_the_url_and_the_address_into_the_connection),
         clean_test(a_namespace_is_checked_before_it_is_sent),
         clean_test(origins_are_compared_without_case_and_with_usual_ports),
