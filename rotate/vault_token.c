@@ -218,8 +218,13 @@ int token_restore(struct rotation *r, struct err *err)
     const struct secret *token = record_field(&r->record, place_field(r->spec));
     struct vault *v;
 
-    if (!token)
+    if (!token) {
+        engine_say(r,
+                   "if a token was made before its answer was lost, its metadata has " TOKEN_MARK
+                   "=%s: nobody has it, and it ends with its time",
+                   record_id(&r->record));
         return 0;
+    }
     if (engine_vault(r, &v, err) != 0)
         return -1;
     return vault_token_revoke(v, token, r->context->deadline_ms, err) == 0
