@@ -214,6 +214,12 @@ bench: ## timings as ratios; writes docs/BENCH.md
 	@$(MAKE) --no-print-directory VARIANT=release build/release/agent
 	@$(PYTHON) tests/bench/run.py
 
+crash: ## kill -9 at every system call of bootstrap and of each rotation, a cut at every message (long)
+	@tests/lib/deps.sh test
+	@$(MAKE) $(JOBS) --no-print-directory VARIANT=asan build/asan/agent
+	@$(MAKE) $(JOBS) --no-print-directory VARIANT=release build/release/agent faults
+	@AGENT_LONG=1 $(PYTHON) tests/run.py integration/test_crash integration/test_rotate_crash integration/test_rotate_cut
+
 FUZZ_SECONDS ?= 20
 fuzz: ## each fuzz target for FUZZ_SECONDS (20) with clang's libFuzzer
 	@tests/lib/deps.sh fuzz
@@ -295,4 +301,4 @@ clean: ## remove what was built (not the Python environment)
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' Makefile
 
-.PHONY: all deps unit-tests fuzz-replays fuzzers faults fuzz test demo bench asan valgrind coverage lint tidy fmt install uninstall dist deb clean help
+.PHONY: all deps unit-tests fuzz-replays fuzzers faults fuzz crash test demo bench asan valgrind coverage lint tidy fmt install uninstall dist deb clean help

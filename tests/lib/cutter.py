@@ -1,4 +1,4 @@
-"""A proxy before PostgreSQL that knows its messages, and breaks the connection at one of them.
+"""A proxy before PostgreSQL or Vault that knows their messages, and breaks the connection at one of them.
 
 Messages are counted over all connections, in each direction: cutting at the n-th that the client sends
 loses that message; cutting at the n-th that the server sends loses that answer.
@@ -62,6 +62,34 @@ class _Connection:
             yield head + length + _exactly(self.server, struct.unpack("!i", length)[0] - 4)
 
 
+class _HttpConnection(_Connection):
+    """The same of HTTP/1.1: a message is a request, or an answer, whole."""
+
+    def from_client(self) -> Iterator[bytes]:
+        while True:
+            yield _http_message(self.client)
+
+    def from_server(self) -> Iterator[bytes]:
+        while True:
+            yield _http_message(self.server)
+
+
+def _http_message(half: socket.socket) -> bytes:
+    head = b""
+    while not head.endswith(b"\r\n\r\n"):
+        head += _exactly(half, 1)
+    lines = head.lower().split(b"\r\n")
+    for line in lines:
+        if line.startswith(b"content-length:"):
+            return head + _exactly(half, int(line.split(b":")[1]))
+    if b"transfer-encoding: chunked" not in lines:
+        return head
+    body = b""
+    while not body.endswith(b"0\r\n\r\n"):
+        body += _exactly(half, 1)
+    return head + body
+
+
 def _exactly(half: socket.socket, count: int) -> bytes:
     data = b""
     while len(data) < count:
@@ -78,8 +106,8 @@ def _exactly(half: socket.socket, count: int) -> bytes:
 class Cutter:
     """Stands before a server of the loopback on `port`. `cut_at`: (UP or DOWN, n), once; None: never."""
 
-    def __init__(self, target_port: int) -> None:
-        self._target = target_port
+    def __init__(self, target_port: int, http: bool = False) -> None:
+        self._target, self._kind = target_port, _HttpConnection if http else _Connection
         self._lock = threading.Lock()
         self.counts: Dict[str, int] = {UP: 0, DOWN: 0}
         self.first_bytes: List[Tuple[str, bytes]] = []
@@ -108,7 +136,7 @@ class Cutter:
         server = socket.create_connection(("127.0.0.1", self._target), CONNECT_SECONDS)
         server.settimeout(None)
         client.settimeout(None)
-        connection = _Connection(client, server)
+        connection = self._kind(client, server)
         other = threading.Thread(target=self._pass_on, args=(
             connection, connection.from_server(), client, DOWN), daemon=True)
         other.start()
