@@ -58,7 +58,8 @@ static void add_warnings(struct json *json, const struct buf *warnings)
     json_end_array(json);
 }
 
-static void add_result(struct json *json, const struct rotate_result *result)
+/* BY: who we are; where somebody else holds it, that is said instead. */
+static void add_result(struct json *json, const struct rotate_result *result, const char *by)
 {
     json_begin_object(json, NULL);
     json_add_string(json, "name", result->variable);
@@ -67,7 +68,7 @@ static void add_result(struct json *json, const struct rotate_result *result)
     json_add_string(json, "step", rotate_step_word(result->step));
     json_add_int(json, "duration_ms", result->duration_ms);
     add_text(json, "id", result->id);
-    add_text(json, "by", result->by);
+    add_text(json, "by", *result->by ? result->by : by);
     add_text(json, "started", result->started);
     add_time(json, "soak_until", result->soak_until);
     if (result->gap_ms >= 0)
@@ -148,7 +149,7 @@ int rotate_show_results(const struct rotate_job *r, const struct rotate_result *
     document_begin(&json, "rotate", exit_code == 0);
     json_begin_array(&json, "rotated");
     for (size_t i = 0; i < count; i++)
-        add_result(&json, &results[i]);
+        add_result(&json, &results[i], r->by);
     json_end_array(&json);
     if (exit_code != 0)
         json_add_error(&json, first, exit_code);

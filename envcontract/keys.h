@@ -96,7 +96,7 @@ struct section {
     KEY(TOP_INCLUDE, "include", KIND_TEXTS, BUILT, NOTHING)                                        \
     KEY(TOP_PROFILE, "profile", KIND_SECTION, BUILT, SECTION(profile))                             \
     KEY(TOP_STRICT_PROFILES, "strict_profiles", KIND_TEXTS, BUILT, NOTHING)                        \
-    KEY(TOP_RECORDS, "records", KIND_TEXT, UNUSED, NOTHING)                                        \
+    KEY(TOP_RECORDS, "records", KIND_TEXT, BUILT, NOTHING)                                         \
     KEY(TOP_VAULT, "vault", KIND_SECTION, BUILT, SECTION(vault))                                   \
     KEY(TOP_BASE, "base", KIND_SECTION, BUILT, SECTION(variable))                                  \
     KEY(TOP_UNKNOWN, "unknown", KIND_SECTION, BUILT, SECTION(unknown))                             \
@@ -186,7 +186,7 @@ struct section {
     KEY(VARIABLE_ALIASES, "aliases", KIND_SECTION_LIST, BUILT, SECTION(alias))                     \
     KEY(VARIABLE_DEPRECATED, "deprecated", KIND_SECTION, BUILT, SECTION(deprecated))               \
     KEY(VARIABLE_PROFILES, "profiles", KIND_SECTION_MAP, BUILT, SECTION(variable_profile))         \
-    KEY(VARIABLE_ROTATE, "rotate", KIND_SECTION, UNUSED, SECTION(rotate))
+    KEY(VARIABLE_ROTATE, "rotate", KIND_SECTION, BUILT, SECTION(rotate))
 
 #define UNKNOWN_KEYS(KEY)                                                                          \
     KEY(UNKNOWN_PREFIX, "prefix", KIND_ARGV, BUILT, NOTHING)                                       \
@@ -250,40 +250,40 @@ struct section {
     KEY(PATH_READABLE, "readable", KIND_BOOL, BUILT, NOTHING)
 
 #define ROTATE_KEYS(KEY)                                                                           \
-    KEY(ROTATE_STRATEGY, "strategy", KIND_WORD, UNUSED, WORDS(strategy))                           \
-    KEY(ROTATE_EVERY, "every", KIND_DURATION, UNUSED, NOTHING)                                     \
-    KEY(ROTATE_GRACE, "grace", KIND_DURATION, UNUSED, NOTHING)                                     \
-    KEY(ROTATE_HOOK, "hook", KIND_ARGV, UNUSED, NOTHING)                                           \
-    KEY(ROTATE_ENV, "env", KIND_TEXTS, UNUSED, NOTHING)                                            \
-    KEY(ROTATE_TIMEOUT, "timeout", KIND_DURATION, UNUSED, NOTHING)                                 \
-    KEY(ROTATE_CONFIG, "config", KIND_ANY, UNUSED, NOTHING)                                        \
-    KEY(ROTATE_DEPENDS_ON, "depends_on", KIND_TEXTS, UNUSED, NOTHING)                              \
-    KEY(ROTATE_AFTER, "after", KIND_SECTION_LIST, UNUSED, SECTION(after))                          \
-    KEY(ROTATE_MIRRORS, "mirrors", KIND_TEXTS, UNUSED, NOTHING)                                    \
-    KEY(ROTATE_LOGINS, "logins", KIND_TEXTS, UNUSED, NOTHING)                                      \
-    KEY(ROTATE_OWNER, "owner", KIND_TEXT, UNUSED, NOTHING)                                         \
-    KEY(ROTATE_LOGIN, "login", KIND_TEXT, UNUSED, NOTHING)                                         \
-    KEY(ROTATE_ADMIN, "admin", KIND_TEXT, UNUSED, NOTHING)                                         \
-    KEY(ROTATE_PASSWORD, "password", KIND_WORD, UNUSED, WORDS(password))                           \
-    KEY(ROTATE_MOUNT, "mount", KIND_TEXT, UNUSED, NOTHING)                                         \
-    KEY(ROTATE_ROLE, "role", KIND_TEXT, UNUSED, NOTHING)                                           \
-    KEY(ROTATE_CONNECTION, "connection", KIND_TEXT, UNUSED, NOTHING)                               \
-    KEY(ROTATE_BYTES, "bytes", KIND_COUNT, UNUSED, NOTHING)                                        \
-    KEY(ROTATE_AS, "as", KIND_WORD, UNUSED, WORDS(encoding))                                       \
-    KEY(ROTATE_LENGTH, "length", KIND_COUNT, UNUSED, NOTHING)                                      \
-    KEY(ROTATE_ALPHABET, "alphabet", KIND_TEXT, UNUSED, NOTHING)                                   \
-    KEY(ROTATE_KEEP, "keep", KIND_COUNT, UNUSED, NOTHING)                                          \
-    KEY(ROTATE_STEPS, "steps", KIND_TEXTS, UNUSED, NOTHING)                                        \
-    KEY(ROTATE_TEST, "test", KIND_SECTION, UNUSED, SECTION(test))                                  \
-    KEY(ROTATE_WHY, "why", KIND_TEXT, UNUSED, NOTHING)
+    KEY(ROTATE_STRATEGY, "strategy", KIND_WORD, BUILT, WORDS(strategy))                            \
+    KEY(ROTATE_EVERY, "every", KIND_DURATION, BUILT, NOTHING)                                      \
+    KEY(ROTATE_GRACE, "grace", KIND_DURATION, BUILT, NOTHING)                                      \
+    KEY(ROTATE_HOOK, "hook", KIND_ARGV, BUILT, NOTHING)                                            \
+    KEY(ROTATE_ENV, "env", KIND_TEXTS, BUILT, NOTHING)                                             \
+    KEY(ROTATE_TIMEOUT, "timeout", KIND_DURATION, BUILT, NOTHING)                                  \
+    KEY(ROTATE_CONFIG, "config", KIND_ANY, BUILT, NOTHING)                                         \
+    KEY(ROTATE_DEPENDS_ON, "depends_on", KIND_TEXTS, BUILT, NOTHING)                               \
+    KEY(ROTATE_AFTER, "after", KIND_SECTION_LIST, BUILT, SECTION(after))                           \
+    KEY(ROTATE_MIRRORS, "mirrors", KIND_TEXTS, BUILT, NOTHING)                                     \
+    KEY(ROTATE_LOGINS, "logins", KIND_TEXTS, BUILT, NOTHING)                                       \
+    KEY(ROTATE_OWNER, "owner", KIND_TEXT, BUILT, NOTHING)                                          \
+    KEY(ROTATE_LOGIN, "login", KIND_TEXT, BUILT, NOTHING)                                          \
+    KEY(ROTATE_ADMIN, "admin", KIND_TEXT, BUILT, NOTHING)                                          \
+    KEY(ROTATE_PASSWORD, "password", KIND_WORD, BUILT, WORDS(password))                            \
+    KEY(ROTATE_MOUNT, "mount", KIND_TEXT, BUILT, NOTHING)                                          \
+    KEY(ROTATE_ROLE, "role", KIND_TEXT, BUILT, NOTHING)                                            \
+    KEY(ROTATE_CONNECTION, "connection", KIND_TEXT, BUILT, NOTHING)                                \
+    KEY(ROTATE_BYTES, "bytes", KIND_COUNT, BUILT, NOTHING)                                         \
+    KEY(ROTATE_AS, "as", KIND_WORD, BUILT, WORDS(encoding))                                        \
+    KEY(ROTATE_LENGTH, "length", KIND_COUNT, BUILT, NOTHING)                                       \
+    KEY(ROTATE_ALPHABET, "alphabet", KIND_TEXT, BUILT, NOTHING)                                    \
+    KEY(ROTATE_KEEP, "keep", KIND_COUNT, BUILT, NOTHING)                                           \
+    KEY(ROTATE_STEPS, "steps", KIND_TEXTS, BUILT, NOTHING)                                         \
+    KEY(ROTATE_TEST, "test", KIND_SECTION, BUILT, SECTION(test))                                   \
+    KEY(ROTATE_WHY, "why", KIND_TEXT, BUILT, NOTHING)
 
 #define AFTER_KEYS(KEY)                                                                            \
-    KEY(AFTER_COMMAND, "command", KIND_ARGV, UNUSED, NOTHING)                                      \
-    KEY(AFTER_SIGNAL, "signal", KIND_TEXT, UNUSED, NOTHING)                                        \
-    KEY(AFTER_PIDFILE, "pidfile", KIND_TEXT, UNUSED, NOTHING)
+    KEY(AFTER_COMMAND, "command", KIND_ARGV, BUILT, NOTHING)                                       \
+    KEY(AFTER_SIGNAL, "signal", KIND_TEXT, BUILT, NOTHING)                                         \
+    KEY(AFTER_PIDFILE, "pidfile", KIND_TEXT, BUILT, NOTHING)
 
 #define TEST_KEYS(KEY)                                                                             \
-    KEY(TEST_COMMAND, "command", KIND_ARGV, UNUSED, NOTHING)
+    KEY(TEST_COMMAND, "command", KIND_ARGV, BUILT, NOTHING)
 
 #define DATABASE_KEYS(KEY)                                                                         \
     KEY(DATABASE_URL, "url", KIND_TEXT, BUILT, NOTHING)                                            \

@@ -1,0 +1,396 @@
+"""`agent rotate`: a whole rotation in KV and in the sealed store, what is shown of it, and what refuses it."""
+from __future__ import annotations
+
+import json
+import time
+from typing import Any, Dict, List, Optional
+
+from tests.lib.case import Case
+from tests.lib.project import Project
+from tests.lib.servers import OpenBao
+
+RANDOM = {"strategy": "random", "bytes": 32, "every": "30d"}
+
+
+def kv_read(bao: OpenBao, path: str) -> Dict[str, Any]:
+    mount, _, rest = path.partition("/")
+    return dict(bao.request("GET", f"{mount}/data/{rest}")["data"])
+
+
+def metadata(bao: OpenBao, path: str) -> Dict[str, Any]:
+    mount, _, rest = path.partition("/")
+    return dict(bao.request("GET", f"{mount}/metadata/{rest}")["data"])
+
+
+def missing(bao: OpenBao, path: str) -> bool:
+    mount, _, rest = path.partition("/")
+    try:
+        bao.request("GET", f"{mount}/metadata/{rest}")
+    except Exception as problem:
+        assert getattr(problem, "status", 0) == 404, problem
+        return True
+    return False
+
+
+class Vaulted:
+    """A contract whose secrets are fields of one KV path."""
+
+    def __init__(self, case: Case, names: Dict[str, Dict[str, Any]], **more: Any) -> None:
+        self.case, self.bao = case, case.openbao
+        self.mount = self.bao.kv(2)
+        self.path = f"{self.mount}/acme/app"
+        self.fields = {name: case.canaries.new(f"first {name}") for name in names}
+        self.bao.put(self.path, {**self.fields, "OTHER": "stays", "count": 7})
+        self.env = {"VAULT_ADDR": self.bao.address, "VAULT_TOKEN": self.bao.token}
+        Project(case).contract({
+            name: {"type": "string", "secret": True, "source": f"vault:{self.path}#{name}",
+                   "rotate": rotate} for name, rotate in names.items()}, **more)
+
+    def rotate(self, *args: str, **how: Any) -> Any:
+        how.setdefault("env", self.env)
+        return self.case.agent("rotate", *args, **how)
+
+    def now(self) -> Dict[str, Any]:
+        data = kv_read(self.bao, self.path)["data"]
+        for name in self.fields:
+            self.case.canaries.add(f"{name} {data[name]}", str(data[name]))
+        return dict(data)
+
+
+# ---- a whole one -----------------------------------------------------------------------------------------
+
+
+def test_a_rotation_replaces_its_field_and_no_other(case: Case) -> None:
+    v = Vaulted(case, {"KEY": RANDOM, "SECOND": RANDOM})
+    done = v.rotate("KEY", "--json", "--reason", "a test").expect(0).json()
+    assert done["command"] == "rotate" and done["ok"] is True
+    [one] = done["rotated"]
+    assert (one["name"], one["ok"], one["ending"], one["error"]) == ("KEY", True, "done", None)
+    now = v.now()
+    assert now["KEY"] != v.fields["KEY"] and len(now["KEY"]) >= 43
+    assert now["SECOND"] == v.fields["SECOND"] and now["OTHER"] == "stays" and now["count"] == 7
+    assert missing(v.bao, v.path + ".pending/KEY"), "the record is gone"
+    mark = json.loads(metadata(v.bao, v.path)["custom_metadata"]["agent.KEY"])
+    assert mark["id"] == one["id"] and set(mark) == {"at", "id", "by"}
+    receipts = metadata(v.bao, v.path + ".receipts/KEY")
+    assert receipts["max_versions"] == 50 and receipts["current_version"] == 1
+
+
+def test_history_says_who_when_and_why_without_values(case: Case) -> None:
+    v = Vaulted(case, {"KEY": RANDOM})
+    for why in ("the first", "the second"):
+        v.rotate("KEY", "--reason", why).expect(0)
+        v.now()
+    shown = v.rotate("--history", "KEY", "--json").expect(0).json()["history"]
+    assert [one["reason"] for one in shown] == ["the second", "the first"], "newest first"
+    who = v.bao.request("GET", "auth/token/lookup-self")["data"]["display_name"]
+    assert all(one["result"] == "done" and one["by"] == who and one["strategy"] == "random"
+               for one in shown)
+    text = v.rotate("--history", "KEY").expect(0).stdout
+    assert "because: the second" in text and f"by {who}" in text
+
+
+# ---- status ----------------------------------------------------------------------------------------------
+
+
+def status(v: Vaulted, *args: str, code: int = 0) -> Dict[str, Dict[str, Any]]:
+    shown = v.rotate("--status", "--json", *args).expect(code).json()
+    return {one["name"]: one for one in shown["secrets"]}
+
+
+def mark(v: Vaulted, name: str, age_s: float) -> None:
+    at = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(time.time() - age_s))
+    custom = {**(metadata(v.bao, v.path)["custom_metadata"] or {}),
+              f"agent.{name}": json.dumps({"at": at, "id": "x", "by": "y"})}
+    v.bao.write(f"{v.mount}/metadata/acme/app", {"custom_metadata": custom})
+
+
+def test_status_knows_due_and_overdue_and_whose_age_it_is(case: Case) -> None:
+    hour = {"strategy": "random", "every": "1h"}
+    v = Vaulted(case, {name: hour for name in ("YOUNG", "DUE", "OVER", "NEVER", "AHEAD")})
+    for name, age in (("YOUNG", 1800), ("DUE", 3600 * 1.2), ("OVER", 3600 * 1.3), ("AHEAD", -7200)):
+        mark(v, name, age)
+    shown = status(v, code=1)
+    assert {name: one["state"] for name, one in shown.items()} == {
+        "YOUNG": "ok", "DUE": "due", "OVER": "overdue", "NEVER": "ok", "AHEAD": "unknown"}
+    assert shown["NEVER"]["since"] == "created_time" and shown["YOUNG"]["since"] == "rotation"
+    assert abs(shown["DUE"]["age_s"] - 4320) < 60 and shown["DUE"]["every_s"] == 3600
+    assert "clock" in shown["AHEAD"]["error"]["message"]
+    text = v.rotate("--status").expect(1).stdout
+    assert "overdue" in text and "agent never rotated it" in text
+    assert v.rotate("--status", "YOUNG").expect(0), "only what is named counts"
+
+
+def test_due_rotates_what_is_due_in_order_and_past_a_failure(case: Case) -> None:
+    hour = {"strategy": "random", "every": "1h"}
+    v = Vaulted(case, {
+        "LAST": {**hour, "depends_on": ["FIRST"]},
+        "FIRST": hour,
+        "BAD": {**hour, "bytes": 4},
+        "BEHIND": {**hour, "depends_on": ["BAD"]},
+        "YOUNG": hour})
+    for name in ("LAST", "FIRST", "BAD", "BEHIND"):
+        mark(v, name, 7200)
+    shown = v.rotate("--due", "--json")
+    results = shown.json()["rotated"]
+    assert [(one["name"], one["ok"]) for one in results] == [
+        ("FIRST", True), ("LAST", True), ("BAD", False), ("BEHIND", False)]
+    assert "comes before it" in results[3]["error"]["message"]
+    assert shown.code == 2, "the worst of them: the contract asks for too little"
+    now = v.now()
+    assert now["YOUNG"] == v.fields["YOUNG"] and now["BEHIND"] == v.fields["BEHIND"]
+    assert "nothing is due" in v.rotate("--due", "YOUNG").expect(0).stdout
+
+
+def test_metrics_are_what_prometheus_reads(case: Case) -> None:
+    from prometheus_client.parser import text_string_to_metric_families
+    v = Vaulted(case, {"KEY": RANDOM, "OVER": {"strategy": "random", "every": "1h"}})
+    mark(v, "OVER", 7200)
+    file = case.folder.path / "agent.prom"
+    v.rotate("KEY", "--metrics", str(file)).expect(0)
+    v.rotate("--status", "--metrics", str(file)).expect(1)
+    samples = {(sample.name, sample.labels.get("name")): sample.value
+               for family in text_string_to_metric_families(file.read_text())
+               for sample in family.samples}
+    assert samples["agent_secret_overdue", "OVER"] == 1 and samples["agent_secret_due", "KEY"] == 0
+    assert samples["agent_secret_age_seconds", "KEY"] < 600
+    assert samples["agent_secret_age_seconds", "OVER"] >= 7200
+    assert samples["agent_secret_last_rotation_success", "KEY"] == 1
+    assert ("agent_secret_last_rotation_success", "OVER") not in samples
+    assert samples["agent_secret_open", "KEY"] == 0
+    assert oct(file.stat().st_mode & 0o777) == "0o644"
+
+
+# ---- open ones -------------------------------------------------------------------------------------------
+
+
+def record(v: Vaulted, name: str, **members: Any) -> None:
+    body = {"format": 1, "id": "an-id", "variable": name, "strategy": "random", "step": "set",
+            "started": "2026-11-26T01:02:03Z", "by": "somebody", "reason": "", "base_version": 1,
+            "runner": "another", "sequence": 1, "fields": {name: "pending-value-of-another"},
+            "former": {name: v.fields[name]}, **members}
+    v.bao.put(f"{v.path}.pending/{name}", body)
+
+
+def test_an_open_one_is_refused_shown_and_gone_on_with(case: Case) -> None:
+    v = Vaulted(case, {"KEY": RANDOM})
+    record(v, "KEY")
+    refused = v.rotate("KEY", "--json").expect(7).json()
+    [one] = refused["rotated"]
+    assert one["by"] == "somebody" and one["started"] == "2026-11-26T01:02:03Z"
+    assert "--resume KEY" in one["error"]["hint"] and refused["error"]["code"] == 7
+    shown = status(v, code=1)["KEY"]
+    assert (shown["state"], shown["step"], shown["by"]) == ("open", "set", "somebody")
+    done = v.rotate("--resume", "--json").expect(0).json()["rotated"]
+    assert [(one["name"], one["ending"], one["id"]) for one in done] == [("KEY", "done", "an-id")]
+    assert kv_read(v.bao, v.path)["data"]["KEY"] == "pending-value-of-another"
+    assert v.rotate("--resume").expect(0).stdout == "nothing is open\n"
+    assert v.rotate("--resume", "KEY").expect(0).stdout.startswith("KEY: nothing was open")
+
+
+def test_abort_gives_it_back_and_rollback_has_nothing_to_do(case: Case) -> None:
+    v = Vaulted(case, {"KEY": RANDOM})
+    record(v, "KEY")
+    v.rotate("--abort", "KEY").expect(0)
+    assert v.now()["KEY"] == v.fields["KEY"] and missing(v.bao, v.path + ".pending/KEY")
+    [one] = v.rotate("--history", "KEY", "--json").expect(0).json()["history"]
+    assert one["result"] == "aborted"
+    assert status(v)["KEY"]["since"] == "created_time", "what was undone rotated nothing"
+    v.rotate("--abort", "KEY").expect(0)
+    v.rotate("--rollback", "KEY").expect(1)
+
+
+def test_grace_soaks_and_the_next_run_goes_on(case: Case) -> None:
+    v = Vaulted(case, {"KEY": {**RANDOM, "grace": "1s", "every": "1h"},
+                       "LONG": {**RANDOM, "grace": "1h", "every": "1d"}})
+    [one] = v.rotate("LONG", "--json").expect(0).json()["rotated"]
+    assert one["ending"] == "soaking" and one["soak_until"]
+    assert status(v)["LONG"]["state"] == "soaking"
+    v.rotate("--rollback", "LONG").expect(0)
+    assert v.now()["LONG"] == v.fields["LONG"]
+    [one] = v.rotate("KEY", "--wait", "--json").expect(0).json()["rotated"]
+    assert one["ending"] == "done"
+
+
+def test_a_record_that_cannot_be_read_is_left_alone(case: Case) -> None:
+    for members, said in (({"format": 99}, "later version"), ({"step": "dance"}, "no step"),
+                          ({"variable": "OTHER"}, "OTHER"), ({"fields": [1]}, "none of agent's"),
+                          ({"strategy": "hook"}, "the contract says 'random'")):
+        v = Vaulted(case, {"KEY": RANDOM})
+        record(v, "KEY", **members)
+        before = kv_read(v.bao, v.path + ".pending/KEY")["data"]
+        for args in (["KEY"], ["--resume", "KEY"], ["--abort", "KEY"]):
+            result = v.rotate(*args).expect(7)
+            assert said in result.stderr and ".pending/KEY" in result.stderr, said
+            assert "Nothing was changed" in result.stderr
+        assert kv_read(v.bao, v.path + ".pending/KEY")["data"] == before
+        assert v.now()["KEY"] == v.fields["KEY"]
+        assert status(v, code=1)["KEY"]["state"] == "open"
+
+
+# ---- what Vault refuses ----------------------------------------------------------------------------------
+
+
+def test_kv_version_1_is_refused_with_the_reason(case: Case) -> None:
+    mount = case.openbao.kv(1)
+    case.openbao.put(f"{mount}/app", {"KEY": "v"}, version=1)
+    Project(case).contract({"KEY": {"type": "string", "secret": True, "rotate": RANDOM,
+                                    "source": f"vault:{mount}/app#KEY"}})
+    env = {"VAULT_ADDR": case.openbao.address, "VAULT_TOKEN": case.openbao.token}
+    result = case.agent("rotate", "KEY", env=env).expect(2)
+    assert "check-and-set" in result.stderr
+    case.agent("rotate", "--status", env=env).expect(0)
+
+
+def limited(v: Vaulted, rules: Dict[str, List[str]]) -> Dict[str, str]:
+    policy = v.bao.policy(rules)
+    token = v.case.canaries.add(f"token of {policy}", v.bao.new_token([policy]))
+    return {**v.env, "VAULT_TOKEN": token}
+
+
+FULL = {"data/acme/app": ["read", "patch"], "metadata/acme/app": ["patch"],
+        "data/acme/app.pending/*": ["create", "read", "update"],
+        "metadata/acme/app.pending/*": ["read", "delete"],
+        "data/acme/app.receipts/*": ["create", "read", "update"],
+        "metadata/acme/app.receipts/*": ["create", "read", "update"]}
+
+
+def rules(v: Vaulted, without: Optional[str] = None, **changed: Any) -> Dict[str, List[str]]:
+    return {f"{v.mount}/{path}": what for path, what in {**FULL, **changed}.items()
+            if path != without}
+
+
+def test_the_least_policy_is_enough(case: Case) -> None:
+    v = Vaulted(case, {"KEY": RANDOM})
+    env = limited(v, rules(v))
+    v.rotate("KEY", "--dry-run", env=env).expect(0)
+    v.rotate("KEY", env=env).expect(0)
+    assert v.now()["KEY"] != v.fields["KEY"]
+    assert len(v.rotate("--history", "KEY", "--json", env=env).expect(0).json()["history"]) == 1
+
+
+def test_patch_may_be_replaced_by_read_and_update(case: Case) -> None:
+    v = Vaulted(case, {"KEY": RANDOM})
+    env = limited(v, rules(v, **{"data/acme/app": ["read", "update"],
+                                 "metadata/acme/app": ["read", "update"]}))
+    v.rotate("KEY", env=env).expect(0)
+    now = v.now()
+    assert now["KEY"] != v.fields["KEY"] and now["count"] == 7 and now["OTHER"] == "stays"
+
+
+def test_a_missing_right_is_named_with_its_policy(case: Case) -> None:
+    for path, code in (("data/acme/app.pending/*", 4), ("data/acme/app", 4)):
+        v = Vaulted(case, {"KEY": RANDOM})
+        env = limited(v, rules(v, without=path))
+        result = v.rotate("KEY", env=env).expect(code)
+        assert f'path "{v.mount}/{path.replace("*", "KEY")}"' in result.stderr
+        planned = v.rotate("KEY", "--dry-run", env=env)
+        assert planned.code in (1, 4) and v.mount in planned.stdout + planned.stderr
+        assert v.now()["KEY"] == v.fields["KEY"]
+
+
+def test_notes_that_a_policy_forbids_are_missed_and_said(case: Case) -> None:
+    for path in ("metadata/acme/app", "data/acme/app.receipts/*"):
+        v = Vaulted(case, {"KEY": RANDOM})
+        env = limited(v, rules(v, without=path))
+        shown = v.rotate("KEY", "--json", env=env).expect(1)
+        [one] = shown.json()["rotated"]
+        assert one["ending"] == "warnings"
+        assert f'path "{v.mount}/{path.replace("*", "KEY")}"' in one["warnings"][0]
+        assert v.now()["KEY"] != v.fields["KEY"], "it is promoted, and works"
+        assert missing(v.bao, v.path + ".pending/KEY")
+
+
+def test_a_record_that_may_not_be_erased_stays_for_somebody_who_may(case: Case) -> None:
+    v = Vaulted(case, {"KEY": RANDOM})
+    path = "metadata/acme/app.pending/*"
+    result = v.rotate("KEY", env=limited(v, rules(v, without=path))).expect(7)
+    assert f'path "{v.mount}/{path.replace("*", "KEY")}"' in result.stderr
+    assert v.now()["KEY"] != v.fields["KEY"], "it is promoted, and works"
+    v.rotate("--resume", "KEY").expect(0)
+    assert missing(v.bao, v.path + ".pending/KEY")
+    history = v.rotate("--history", "KEY", "--json").expect(0).json()["history"]
+    assert len(history) == 1, "the same receipt is not written twice"
+
+
+# ---- the sealed store ------------------------------------------------------------------------------------
+
+
+class Sealed:
+    """A contract whose secrets are in the sealed store."""
+
+    def __init__(self, case: Case, names: Dict[str, Dict[str, Any]]) -> None:
+        self.case = case
+        self.env = {"AGENT_SEALED_KEY_FILE": str(case.folder.path / "keys" / "mine")}
+        Project(case).contract({
+            name: {"type": "string", "secret": True, "source": f"sealed:{name}", "rotate": rotate}
+            for name, rotate in names.items()})
+        case.agent("seal", "init", env=self.env).expect(0)
+        self.first = {name: case.canaries.new(f"first {name}") for name in names}
+        for name, value in self.first.items():
+            case.agent("seal", "set", name, env=self.env, text=value.encode()).expect(0)
+
+    def rotate(self, *args: str) -> Any:
+        return self.case.agent("rotate", *args, env=self.env)
+
+    def value(self, name: str) -> str:
+        shown = self.case.agent("seal", "get", name, env=self.env, prints_secrets=True).expect(0)
+        return self.case.canaries.add(f"{name} {shown.stdout}", shown.stdout)
+
+
+def test_the_sealed_store_is_rotated_too(case: Case) -> None:
+    s = Sealed(case, {"KEY": RANDOM, "OTHER": RANDOM})
+    assert s.rotate("--status", "--json").expect(0).json()["secrets"][0]["state"] == "unknown"
+    [one] = s.rotate("KEY", "--json", "--reason", "sealed").expect(0).json()["rotated"]
+    assert one["ending"] == "done" and "@" in one["by"]
+    assert s.value("KEY") != s.first["KEY"] and s.value("OTHER") == s.first["OTHER"]
+    listed = case.agent("seal", "list", "--json", env=s.env).expect(0).json()
+    assert listed["names"] == ["KEY", "OTHER"] and listed["rotations"] == ["KEY.receipts"]
+    exported = case.agent("seal", "export", "--format", "json", env=s.env, prints_secrets=True)
+    assert set(exported.expect(0).json()) == {"KEY", "OTHER"}
+    [receipt] = s.rotate("--history", "KEY", "--json").expect(0).json()["history"]
+    assert receipt["reason"] == "sealed" and receipt["result"] == "done" and "@" in receipt["by"]
+    shown = {one["name"]: one for one in s.rotate("--status", "--json").expect(0).json()["secrets"]}
+    assert shown["KEY"]["state"] == "ok" and shown["KEY"]["since"] == "rotation"
+    case.agent("check", env=s.env).expect(0)
+
+
+def test_a_soaking_record_lies_in_the_sealed_store(case: Case) -> None:
+    s = Sealed(case, {"KEY": {**RANDOM, "grace": "1h"}})
+    s.rotate("KEY").expect(0)
+    listed = case.agent("seal", "list", "--json", env=s.env).expect(0).json()
+    assert listed["rotations"] == ["KEY.pending"]
+    s.rotate("--rollback", "KEY").expect(0)
+    assert s.value("KEY") == s.first["KEY"]
+    [receipt] = s.rotate("--history", "KEY", "--json").expect(0).json()["history"]
+    assert receipt["result"] == "rolled back"
+
+
+# ---- the call --------------------------------------------------------------------------------------------
+
+
+def test_wrong_calls_are_named(case: Case) -> None:
+    v = Vaulted(case, {"KEY": RANDOM, "FIXED": {"strategy": "none", "why": "x"}})
+    for args, said in ((["KEI"], "Did you mean 'KEY'?"), ([], "needs the name"),
+                       (["FIXED"], "does not rotate 'FIXED'"),
+                       (["--due", "--status"], "exclude each other"),
+                       (["--abort"], "takes one name"),
+                       (["KEY", "FIXED", "--value-stdin"], "one value"),
+                       (["KEY", "--reason", "x" * 600], "--reason")):
+        result = v.rotate(*args).expect(2)
+        assert said in result.stderr, (args, said)
+    assert v.now()["KEY"] == v.fields["KEY"]
+
+
+def test_a_value_of_people_comes_from_standard_input(case: Case) -> None:
+    v = Vaulted(case, {"KEY": {"strategy": "manual", "steps": ["make one"]}})
+    value = case.canaries.new("typed")
+    v.rotate("KEY", "--value-stdin", text=value.encode() + b"\n").expect(0)
+    assert v.now()["KEY"] == value
+    assert "--value-stdin" in v.rotate("KEY").expect(2).stderr
+
+
+def test_help_has_the_machine(case: Case) -> None:
+    shown = case.agent("help", "rotation").expect(0).stdout
+    assert "promote" in shown and "retire" in shown and "resume" in shown
+    assert "rotation" in case.agent("help").expect(0).stdout
