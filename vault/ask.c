@@ -65,12 +65,25 @@ static void rewind_call(struct vault *v, struct call *call)
     *call = fresh;
 }
 
+/* The flight may fail (memory, libcurl) with a request on its way, of which nobody knows then what
+ * became of it: that is an answer that was lost, and no failure to ask. */
+static int perform(struct vault *v, struct call *call, int64_t deadline_ms, struct err *err)
+{
+    if (flight_perform(v, call, deadline_ms, err) == 0)
+        return 0;
+    if (!call->once || !call->lost)
+        return -1;
+    call->exchange.sent = true;
+    call->exchange.err = *err;
+    return 0;
+}
+
 int ask_send(struct vault *v, struct ask *ask, int64_t deadline_ms, struct err *err)
 {
     int64_t deadline = clock_earlier(deadline_ms, clock_in_ms(v->config.deadline_ms));
     bool fresh = v->method == NULL;
 
-    if (auth_ensure(v, deadline, err) != 0 || flight_perform(v, &ask->call, deadline, err) != 0)
+    if (auth_ensure(v, deadline, err) != 0 || perform(v, &ask->call, deadline, err) != 0)
         return -1;
     if (ask->call.status != 403 || ask->call.as || ask->call.anonymous || ask->refusal_is_expected)
         return 0;
@@ -87,7 +100,7 @@ int ask_send(struct vault *v, struct ask *ask, int64_t deadline_ms, struct err *
     ask->token = AUTH_TOKEN_LIVES;
     if (auth_again(v, deadline, err) != 0)
         return -1;
-    return flight_perform(v, &ask->call, deadline, err);
+    return perform(v, &ask->call, deadline, err);
 }
 
 /* ---- answered ------------------------------------------------------------------------------- */

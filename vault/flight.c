@@ -303,8 +303,10 @@ int flight_run(struct flight *flight, struct err *err)
     int result = fly(flight, err);
     log_progress_end(&flight->progress);
     for (struct call *call = flight->first; call; call = call->next)
-        if (call->state == CALL_IN_FLIGHT) /* nobody needs it any more */
+        if (call->state == CALL_IN_FLIGHT) { /* nobody needs it any more */
+            call->lost = call->exchange.sent;
             http_exchange_release(v->http, &call->exchange);
+        }
     return result;
 }
 

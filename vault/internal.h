@@ -181,6 +181,7 @@ struct call {
     enum call_state state;
     int status;      /* of the last answer; 0: none, see exchange.err */
     int64_t sent_ms; /* when the answered attempt started */
+    bool lost;       /* it may have reached the server, and the flight failed before the answer */
     size_t node;     /* of the configuration's: where the last attempt went, or the next one goes */
     struct http_exchange exchange;
     /* flight.c's own */

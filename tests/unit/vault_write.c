@@ -3,11 +3,14 @@
 
 #include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "base/clock.h"
 #include "base/str.h"
 #include "tests/lib/bao.h"
+#include "tests/lib/heap.h"
 #include "tests/lib/script_server.h"
+#include "vault/http_curl.h"
 #include "vault/internal.h"
 #include "vault/write.h"
 
@@ -768,6 +771,105 @@ static void what_never_arrived_is_no_doubt(void **state)
     vault_free(v);
 }
 
+/* A write with the heap failing at allocation K. Whatever comes of it is true of what the server saw. */
+static bool write_with_a_failing_heap(struct script_server *script, long k, bool from_there_on)
+{
+    const struct vault_kv_mount mounts[] = {{"secret", 2}};
+    const struct vault_settings settings = {
+        .address = script_url(script), .kv_mounts = mounts, .kv_mount_count = 1};
+    enum vault_written outcome = VAULT_CONFLICT;
+    atomic_int *writes = &script_counts_of(script)->by_key[0];
+    struct vault *v = NULL;
+    struct err err = ERR_INIT;
+    unsigned version = 0;
+
+    AUTO_DOCUMENT doc = parsed("{\"f\":\"" CANARY "\"}");
+    assert_int_equal(vault_open(&settings, &v, &err), 0);
+    int before = atomic_load(writes);
+    if (from_there_on)
+        heap_fail_from(k);
+    else
+        heap_fail_after(k);
+    int result = vault_kv_put(v, "secret/a", &doc, 2, soon(), &outcome, &version, &err);
+    bool failed = heap_successes < (from_there_on ? 1 : 0);
+    heap_fail_after(-1);
+    int seen = atomic_load(writes) - before;
+    if (result != 0 || outcome == VAULT_IN_DOUBT) {
+        assert_true(err.kind == ERR_RESOURCE || err.kind == ERR_SOURCE_DOWN ||
+                    err.kind == ERR_SOURCE_DATA);
+        assert_text_lacks(err.text, "canary");
+    }
+    if ((result != 0 && seen > 0) || seen > 1 || (outcome == VAULT_WRITTEN && seen != 1))
+        fail_msg("allocation %ld: %d, outcome %d, %d writes: %s", k, result, (int)outcome, seen,
+                 err.text);
+    vault_free(v);
+    return result == 0 && outcome == VAULT_WRITTEN && !failed;
+}
+
+static void memory_that_runs_out_never_hides_what_was_sent(void **state)
+{
+    static const struct loss none = {200, written, 0};
+    struct loss context = none;
+
+    (void)state;
+    NEEDS_HEAP();
+    setenv("VAULT_TOKEN", CANARY_TOKEN, 1);
+    unsetenv("VAULT_ADDR");
+    struct script_server *script = script_start(loses, &context, CANARY);
+    for (int from_there_on = 0; from_there_on < 2; from_there_on++)
+        for (long k = 0; !write_with_a_failing_heap(script, k, from_there_on == 1); k++)
+            assert_true(k < 20000);
+    script_stop(script);
+}
+
+static atomic_int *seen_writes;
+static __typeof__(http_curl.multi_poll) curl_multi_poll_of_libcurl;
+
+/* libcurl gives up once the second write has arrived. */
+static CURLMcode fails_when_it_is_there(CURLM *multi, struct curl_waitfd extra[], unsigned count,
+                                        int ms, int *ready)
+{
+    (void)ms;
+    return atomic_load(seen_writes) > 1 ? CURLM_OUT_OF_MEMORY
+                                        : curl_multi_poll_of_libcurl(multi, extra, count, 1, ready);
+}
+
+static bool holds_the_second(struct script_turn *turn)
+{
+    if (atomic_fetch_add(&turn->counts->by_key[0], 1) == 0)
+        return script_answer(turn, 200, "", written);
+    pause();
+    return false;
+}
+
+static void a_failure_of_our_own_behind_a_write_is_a_doubt(void **state)
+{
+    const struct vault_kv_mount mounts[] = {{"secret", 2}};
+    AUTO_DOCUMENT doc = parsed("{\"f\":\"" CANARY "\"}");
+    enum vault_written outcome = VAULT_WRITTEN;
+    struct vault *v = NULL;
+    struct err err = ERR_INIT;
+    unsigned version = 0;
+
+    (void)state;
+    unsetenv("VAULT_ADDR");
+    struct script_server *script = script_start(holds_the_second, NULL, CANARY);
+    const struct vault_settings settings = {
+        .address = script_url(script), .kv_mounts = mounts, .kv_mount_count = 1};
+    seen_writes = &script_counts_of(script)->by_key[0];
+    assert_int_equal(vault_open(&settings, &v, &err), 0);
+    assert_int_equal(put(v, "secret/a", "{\"f\":\"1\"}", 2, &version), VAULT_WRITTEN);
+    curl_multi_poll_of_libcurl = http_curl.multi_poll;
+    http_curl.multi_poll = fails_when_it_is_there;
+    int result = vault_kv_put(v, "secret/a", &doc, 3, soon(), &outcome, &version, &err);
+    http_curl.multi_poll = curl_multi_poll_of_libcurl;
+    assert_int_equal(result, 0);
+    assert_int_equal(outcome, VAULT_IN_DOUBT);
+    assert_text_has(err.text, "wait for an answer");
+    vault_free(v);
+    script_stop(script);
+}
+
 #define clean_test(f) cmocka_unit_test_setup(f, clean)
 
 int main(void)
@@ -792,6 +894,8 @@ int main(void)
         clean_test(what_is_known_to_have_had_no_effect_is_sent_again),
         clean_test(an_answer_that_is_not_vaults_is_a_doubt),
         clean_test(what_never_arrived_is_no_doubt),
+        clean_test(a_failure_of_our_own_behind_a_write_is_a_doubt),
+        clean_test(memory_that_runs_out_never_hides_what_was_sent),
     };
     return cmocka_run_group_tests(tests, start_server, stop_server);
 }
