@@ -148,10 +148,9 @@ static int judge(struct rotation *r, enum hook_step step, const struct answer *a
         return err_set(err, ERR_SOURCE_DOWN, "hook '%s', step '%s': it says try again later%s%s",
                        name, steps[step].word, colon, message);
     default:
-        (void)err_set(err, step == RETIRE ? ERR_VIOLATION : ERR_SOURCE_DATA,
-                      "hook '%s', step '%s': it failed with exit code %d%s%s", name,
-                      steps[step].word, answer->exit_code, colon, message);
-        return err_hint(err, "What it wrote to stderr is in the log.");
+        return err_set(err, step == RETIRE ? ERR_VIOLATION : ERR_SOURCE_DATA,
+                       "hook '%s', step '%s': it failed with exit code %d%s%s", name,
+                       steps[step].word, answer->exit_code, colon, message);
     }
 }
 
@@ -307,12 +306,21 @@ static int hook_retire(struct rotation *r, struct err *err)
     return 0;
 }
 
-/* Before promote and behind it alike: the provider takes back what it was told. */
-static int hook_rollback(struct rotation *r, struct err *err)
+/* The provider takes back what it was told: before promote, and behind it once the former is current
+ * again, so that nobody is left with a key that works no more. */
+static int hook_restore(struct rotation *r, struct err *err)
 {
     AUTO_ANSWER answer = ANSWER_INIT;
 
     return call(r, ROLLBACK, &answer, err);
+}
+
+/* Within grace the former still works; nothing was ended yet. */
+static int hook_rollback(struct rotation *r, struct err *err)
+{
+    (void)r;
+    (void)err;
+    return 0;
 }
 
 static int hook_plan(struct rotation *r, struct buf *out, bool *ready, struct err *err)
@@ -338,7 +346,7 @@ const struct strategy strategy_hook = {
     .stage = hook_stage,
     .set = hook_set,
     .test = hook_test,
-    .restore = hook_rollback,
+    .restore = hook_restore,
     .promoted = hook_promoted,
     .retire = hook_retire,
     .rollback = hook_rollback,
