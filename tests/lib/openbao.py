@@ -82,13 +82,17 @@ class OpenBao:
     # ---- requests -----------------------------------------------------------------------------
 
     def request(self, method: str, path: str, body: Optional[Mapping[str, Any]] = None,
-                token: Optional[str] = "", namespace: Optional[str] = None) -> Dict[str, Any]:
-        """One request to /v1/PATH; `token` is the root token unless said otherwise."""
+                token: Optional[str] = "", namespace: Optional[str] = None,
+                wrap: int = 0) -> Dict[str, Any]:
+        """One request to /v1/PATH; `token` is the root token unless said otherwise. `wrap`: have the
+        answer wrapped for so many seconds."""
         headers = {"Content-Type": "application/json"}
         if token is not None:
             headers["X-Vault-Token"] = token or self.token
         if namespace:
             headers["X-Vault-Namespace"] = namespace
+        if wrap:
+            headers["X-Vault-Wrap-TTL"] = str(wrap)
         data = json.dumps(body).encode() if body is not None else None
         request = urllib.request.Request(f"{self.address}/v1/{path}", data, headers, method=method)
         if self.ca_cert is not None and self._context is None:
@@ -119,8 +123,19 @@ class OpenBao:
 
     def kv(self, version: int, path: Optional[str] = None, namespace: Optional[str] = None) -> str:
         """Enable KV of that version; without a path one that nobody else has."""
-        return self.mount(path or f"kv{version}-{secrets.token_hex(4)}", "kv",
+        made = self.mount(path or f"kv{version}-{secrets.token_hex(4)}", "kv",
                           {"version": str(version)}, namespace)
+        if version == 2:  # which it becomes in the background
+            wait_until(lambda: self._is_versioned(made, namespace), "KV version 2", self.program)
+        return made
+
+    def _is_versioned(self, path: str, namespace: Optional[str]) -> bool:
+        try:
+            return bool(self.request("GET", f"{path}/config", namespace=namespace))
+        except BaoError as problem:
+            if problem.status == 400:
+                return False
+            raise
 
     def put(self, path: str, fields: Mapping[str, Any], version: int = 2,
             namespace: Optional[str] = None) -> None:
@@ -171,6 +186,46 @@ class OpenBao:
         self.write(f"auth/{mount}/users/{username}",
                    {"password": password, "token_policies": list(policies)})
         return mount
+
+    def kubernetes(self, host: str, policies: Sequence[str], namespace: str, account: str) -> str:
+        """The service account ACCOUNT of the Kubernetes namespace logs in as the role `app`; `host`
+        answers its TokenReviews. Gives the mount."""
+        mount = self._auth("kubernetes", None, None)
+        self.write(f"auth/{mount}/config", {"kubernetes_host": host, "disable_local_ca_jwt": True,
+                                            "token_reviewer_jwt": "reviewer"})
+        self.write(f"auth/{mount}/role/app", {
+            "bound_service_account_names": [account], "token_policies": list(policies),
+            "bound_service_account_namespaces": [namespace], "token_ttl": "1h"})
+        return mount
+
+    def jwt(self, public_key: str, policies: Sequence[str], issuer: str, audience: str) -> str:
+        """Tokens of that issuer for that audience log in as the role `app`, which is the default
+        role. Gives the mount."""
+        mount = self._auth("jwt", None, None)
+        self.write(f"auth/{mount}/config", {"jwt_validation_pubkeys": [public_key],
+                                            "bound_issuer": issuer, "default_role": "app"})
+        self.write(f"auth/{mount}/role/app", {
+            "role_type": "jwt", "user_claim": "sub", "bound_audiences": [audience],
+            "token_policies": list(policies), "token_ttl": "1h"})
+        return mount
+
+    def certificates(self, ca: Path, policies: Sequence[str]) -> str:
+        """Certificates of that authority log in as the role `web`. Gives the mount."""
+        mount = self._auth("cert", None, None)
+        self.write(f"auth/{mount}/certs/web", {"certificate": ca.read_text(), "token_ttl": "1h",
+                                               "token_policies": list(policies)})
+        return mount
+
+    def wrapped_secret_id(self, role: AppRole, seconds: int = 300) -> str:
+        """A wrapping token for a new secret id of the role."""
+        made = self.request("POST", f"auth/{role.mount}/role/{role.name}/secret-id", {},
+                            wrap=seconds)
+        return str(made["wrap_info"]["token"])
+
+    def wrapped(self, fields: Mapping[str, Any], seconds: int = 300) -> str:
+        """A wrapping token for anything at all."""
+        made = self.request("POST", "sys/wrapping/wrap", fields, wrap=seconds)
+        return str(made["wrap_info"]["token"])
 
     def namespace(self, name: Optional[str] = None) -> str:
         """Make a namespace; gives its name."""
