@@ -436,8 +436,12 @@ static size_t delete_keys(const struct job *job, json_t *keys, bool former)
         json_decref(answer.body);
     }
     json_decref(keys);
-    if (count > 0 && json_array_size(find_keys(job, former, &ours)) > 0)
+    if (count == 0)
+        return 0;
+    json_t *left = find_keys(job, former, &ours);
+    if (json_array_size(left) > 0)
         finish(FAILED, NULL, "Resend said that it deleted a key, and still has it");
+    json_decref(left);
     return count;
 }
 

@@ -8,15 +8,13 @@ import os
 import re
 import secrets
 import subprocess
-from pathlib import Path
 from typing import Any, Callable, Dict, List, NamedTuple
 
 from tests.lib.case import Case
 from tests.lib.hooks import (DONE, DONE_BEFORE, FAILED, HOOKS, LATER, NO_SUCH_STEP, STEPS, Hook,
-                             rotate)
-from tests.lib.providers import (BUSY, LOST, NOTHING, Clerk, Neon, Provider, Resend, Upstash, refuse,
+                             build_resend, rotate)
+from tests.lib.providers import (BUSY, LOST, NOTHING, Clerk, Neon, Resend, Upstash, refuse,
                                  too_many)
-from tests.lib.servers import ROOT
 
 LONG = bool(os.environ.get("AGENT_LONG"))
 REQUESTS_MAX = 40  # of one rotation; more would be a hook that never ends
@@ -41,21 +39,6 @@ def new_id() -> str:
 # ---- sites --------------------------------------------------------------------------------------
 
 
-def build_resend() -> Path:
-    """The hook in C, with the warnings of this tree as errors."""
-    (probed,) = (ROOT / "build").glob("probed-gcc.mk")
-    found = re.search(r"^WARNINGS :=(.*)$", probed.read_text(), re.M)
-    assert found, probed
-    binary = ROOT / "build" / "debug" / "hooks" / "resend"
-    binary.parent.mkdir(parents=True, exist_ok=True)
-    libraries = subprocess.run(["pkg-config", "--cflags", "--libs", "libcurl", "jansson"], check=True,
-                               capture_output=True, text=True).stdout.split()
-    subprocess.run(["gcc", "-std=c17", "-D_GNU_SOURCE", *found.group(1).split(), "-Werror", "-O1", "-g",
-                    "-fsanitize=address,undefined", "-fno-sanitize-recover=undefined",
-                    str(HOOKS / "resend.c"), "-o", str(binary), *libraries], check=True)
-    return binary
-
-
 def resend(case: Case, **config: Any) -> Site:
     """Resend; the application's key was made by hand."""
     server = Resend()
@@ -65,7 +48,7 @@ def resend(case: Case, **config: Any) -> Site:
     hook = Hook(case, [str(case.once("resend", build_resend))], "RESEND_API_KEY",
                 {"api": server.address, "project": "acme",
                  "former_key_id": server.id_of("acme by hand"), **config},
-                {"RESEND_ADMIN_KEY": server.admin, "ASAN_OPTIONS": "detect_leaks=0"})
+                {"RESEND_ADMIN_KEY": server.admin})
     return Site(server, hook, former, lambda: [key["token"] for key in server.state["keys"]
                                                if key["token"] != server.admin])
 
@@ -294,7 +277,7 @@ def test_resends_yes_without_a_deed_is_seen(case: Case) -> None:
 
 def test_resends_key_with_full_access_rotates_itself(case: Case) -> None:
     site = resend(case, rotates_itself=True)
-    site.hook.hand({"ASAN_OPTIONS": "detect_leaks=0"})
+    site.hook.hand({})
     site.hook.config["former_key_id"] = site.server.id_of("made by hand")
     pending = rotate(site.hook, new_id(), {"api_key": site.server.admin})
     assert not site.server.accepts(site.server.admin)
@@ -525,7 +508,7 @@ def test_hooks_take_the_admins_credential_from_a_file(case: Case) -> None:
     for make in MAKE.values():
         site = make(case)
         site.hook.watched = False
-        (value,) = [value for name, value in site.hook.handed().items() if name != "ASAN_OPTIONS"]
+        (value,) = site.hook.handed().values()
         path = str(case.folder.write("admin", value + "\n", 0o600))
         site.hook.hand({})
         site.hook.config.update({"api_key_file": path, "admin_file": path})

@@ -7,14 +7,15 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import shutil
 import signal
 import subprocess
 from pathlib import Path
-from typing import Any, Dict, List, Mapping, Optional, Sequence
+from typing import Any, Dict, Mapping, Optional, Sequence
 
 from tests.lib.case import Case
-from tests.lib.processes import ROOT, register, unregister
+from tests.lib.processes import ROOT, Folder, register, unregister
 
 HOOKS = ROOT / "examples" / "hooks"
 HOOK_SECONDS = 60.0
@@ -143,6 +144,21 @@ class Hook:
             for folder in left:
                 shutil.rmtree(folder)
         assert ended.code < 0 or not left, "a hook left a file"
+
+
+def build_resend() -> Path:
+    """The hook in C, with the warnings of this tree as errors; in a folder that goes with the run."""
+    probed = max((ROOT / "build").glob("probed-*.mk"))  # gcc's, where there are several
+    warnings = re.search(r"^WARNINGS :=(.*)$", probed.read_text(), re.M)
+    assert warnings, probed
+    libraries = subprocess.run(["pkg-config", "--cflags", "--libs", "libcurl", "jansson"],
+                               check=True, capture_output=True, text=True).stdout.split()
+    binary = Folder("agent-hook-") / "resend"
+    subprocess.run([probed.stem.partition("-")[2], "-std=c17", "-D_GNU_SOURCE",
+                    *warnings.group(1).split(), "-Werror", "-O1", "-g",
+                    "-fsanitize=address,undefined", "-fno-sanitize-recover=undefined",
+                    str(HOOKS / "resend.c"), "-o", str(binary), *libraries], check=True)
+    return binary
 
 
 STEPS = ("create", "set", "test", "promote", "retire")
