@@ -16,6 +16,16 @@ OPEN = 7   # a rotation is unfinished
 TRIES = 5  # of a step that says "later", before agent leaves it open
 
 
+def test_the_readmes_contract_has_no_mistake(case: Case) -> None:
+    text = (HOOKS / "README.md").read_text()
+    (variables,) = re.findall(r"^```jsonc\n(.*?)^```$", text, re.M | re.S)
+    case.folder.write("contract.json", '{"contract": 1, "vars": {' + variables + "}}")
+    case.agent("check", "--lint").expect()
+    named = set(re.findall(r'"hook": \["hooks/([a-z.]+)"\]', variables))
+    assert named == {path.name.replace(".c", "") if path.suffix == ".c" else path.name
+                     for path in HOOKS.iterdir() if path.suffix in (".c", ".py", ".sh")}
+
+
 class Rotated:
     """A contract with one variable, in fields of a KV path, that a hook rotates."""
 
