@@ -1,0 +1,265 @@
+"""pg-two-login and pg-login by `agent rotate`, from KV to a real server that logs every statement."""
+from __future__ import annotations
+
+import socket
+import struct
+import threading
+
+import psycopg
+
+from tests.lib.case import Case
+from tests.lib.logins import Scene, one_login, server_of, set_password, two, two_logins
+from tests.lib.postgres import quote_name, quote_text
+from tests.lib.rotating import results
+
+SHORT_GRACE = "1s"
+
+
+# ---- two logins ------------------------------------------------------------------------------------------
+
+
+def test_two_logins_take_turns_and_the_former_ends_behind_grace(case: Case) -> None:
+    scene = two_logins(case, grace="1h")
+    first = scene.published()
+    parked = scene.rotated()
+    assert (parked["ending"], parked["step"]) == ("soaking", "soak"), parked
+    second = scene.published()
+    assert second["user"] == scene.logins[1] and scene.fields()["other"] == "stays"
+    assert scene.logs_in(first) and scene.logs_in(second), "both work until grace is over"
+    scene.says(two(scene, SHORT_GRACE))
+    record = scene.record("DATABASE_URL")
+    record["state"]["soak_until"] = record["state"]["promoted_at"]  # an hour later
+    scene.put_record("DATABASE_URL", record)
+    [done] = results(scene.rotate("--resume", "DATABASE_URL", "--json").expect(0))
+    assert done["ending"] == "done" and done["sessions"] == 0, done
+    assert not scene.logs_in(first) and scene.logs_in(second)
+    assert scene.record("DATABASE_URL") == {}
+    scene.says(two(scene))
+    scene.rotated()  # and back
+    third = scene.published()
+    assert third["user"] == scene.logins[0] and scene.logs_in(third) and not scene.logs_in(second)
+    scene.assert_log_is_clean(first, second, third)
+
+
+def test_a_url_keeps_every_byte_but_user_and_password(case: Case) -> None:
+    scene = two_logins(case, as_url=True)
+    before = scene.fields()["url"]
+    scene.rotated()
+    after = scene.fields()["url"]
+    now = scene.published()
+    assert after == scene.url(now["user"], now["password"]) and before != after
+    assert scene.logs_in(now) and scene.fields()["other"] == "stays"
+
+
+def test_what_a_login_owns_is_refused_and_the_printed_plan_cures_it(case: Case) -> None:
+    scene = two_logins(case)
+    first = scene.published()
+    login = quote_name(scene.logins[0])
+    scene.database.sql(
+        f"CREATE TABLE public.mine (n int); ALTER TABLE public.mine OWNER TO {login};"
+        f"CREATE TABLE public.theirs (n int); GRANT SELECT ON public.theirs TO {login}")
+    refused = scene.rotate("DATABASE_URL").expect(6)
+    assert "owns 1 object in database" in refused.stderr and "REASSIGN OWNED BY" in refused.stderr
+    assert scene.published() == first and scene.record("DATABASE_URL") == {}
+    shown = scene.rotate("DATABASE_URL", "--dry-run").stdout
+    plan = [line.strip() for line in shown.splitlines()
+            if line.strip().startswith(("\\connect", "REASSIGN", "GRANT"))]
+    assert len(plan) >= 3, shown
+    scene.server.sql("\n".join(plan))  # as psql reads it
+    assert scene.rotated()["ending"] == "done"
+    assert scene.session(scene.published()).execute("SELECT count(*) FROM mine, theirs").fetchone()
+
+
+def test_sessions_that_outlive_their_login_are_reported_and_ended_on_demand(case: Case) -> None:
+    scene = two_logins(case)
+    old = scene.session(scene.published())
+    done = scene.rotated()
+    assert done["ending"] == "done" and done["sessions"] == 1, done
+    old.execute("SELECT 1")
+    scene.server.sql(f"GRANT pg_signal_backend TO {quote_name(scene.admin.name)}")
+    old = scene.session(scene.published())
+    assert scene.rotated("--terminate")["sessions"] == 0
+    try:
+        old.execute("SELECT 1")
+        raise AssertionError("the session lives on")
+    except psycopg.OperationalError:
+        pass
+
+
+def test_abort_and_rollback_leave_what_was(case: Case) -> None:
+    scene = two_logins(case, grace="1h")
+    first = scene.published()
+    scene.rotated()
+    second = scene.published()
+    scene.rotate("--rollback", "DATABASE_URL").expect(0)
+    assert scene.published() == first and scene.logs_in(first), "within grace nothing is lost"
+    assert scene.record("DATABASE_URL") == {}
+    # A test that fails takes the idle login's password away again.
+    scene.says({**two(scene), "test": {"command": ["false"]}})
+    failed = scene.rotate("DATABASE_URL", "--json")
+    assert failed.code != 0 and scene.published() == first and scene.logs_in(first)
+    assert not scene.logs_in(second), "it was replaced and taken away"
+    assert scene.server.value("SELECT rolcanlogin FROM pg_roles WHERE rolname = "
+                              + quote_text(scene.logins[1])) == "f"
+    scene.says(two(scene))
+    assert scene.rotated()["ending"] == "done"
+
+
+def test_init_goes_from_one_login_to_two_while_the_application_runs(case: Case) -> None:
+    scene = Scene(case, {})
+    scene.says(two(scene))
+    legacy = {"user": f"legacy_{scene.mark}", "password": case.canaries.new("legacy")}
+    name = quote_name(legacy["user"])
+    scene.database.sql(f"CREATE ROLE {name} LOGIN; CREATE SCHEMA app AUTHORIZATION {name};"
+                       f"SET ROLE {name}; CREATE TABLE app.orders (n int)")
+    set_password(scene, legacy["user"], legacy["password"])
+    scene.put(**legacy)
+    application = scene.session(legacy)
+    refused = scene.rotate("--init", "DATABASE_URL").expect(6)
+    assert "owns 2 objects" in refused.stderr and "--init DATABASE_URL again" in refused.stderr
+    application.execute("INSERT INTO app.orders VALUES (1)")
+    scene.database.sql(f"REASSIGN OWNED BY {name} TO {quote_name(scene.owner)}")
+    application.execute("INSERT INTO app.orders VALUES (2)")  # it is a member of the owner
+    scene.rotate("--init", "DATABASE_URL").expect(0)
+    now = scene.published()
+    assert now["user"] == scene.logins[0]
+    assert scene.session(now).execute("SELECT count(*) FROM app.orders").fetchone() == (2,)
+    assert scene.logs_in(legacy), "it is none of ours: left as it is"
+    assert scene.rotated()["ending"] == "done"
+    assert scene.published()["user"] == scene.logins[1] and not scene.logs_in(now)
+
+
+def test_init_makes_the_first_value_from_the_admins_url(case: Case) -> None:
+    scene = Scene(case, {}, as_url=True)
+    scene.says(two(scene))
+    scene.rotate("--init", "DATABASE_URL").expect(0)
+    now = scene.published()
+    assert now["user"] == scene.logins[0] and scene.logs_in(now)
+    assert scene.fields()["url"] == scene.url(now["user"], now["password"])
+    scene.rotate("--init", "DATABASE_URL").expect(0)
+    assert scene.published() == now, "what is there is kept"
+
+
+def test_an_admin_of_another_server_changes_nothing(case: Case) -> None:
+    scene = two_logins(case)
+    first = scene.published()
+    other = case.postgres
+    other.sql("; ".join(
+        [f"CREATE ROLE {quote_name(scene.owner)}"]
+        + [f"CREATE ROLE {quote_name(login)} IN ROLE {quote_name(scene.owner)}; ALTER ROLE "
+           f"{quote_name(login)} SET role = {quote_name(scene.owner)}" for login in scene.logins]))
+    scene.bao.put(f"{scene.mount}/admin", {"url": other.url("postgres")})
+    refused = scene.rotate("DATABASE_URL").expect(6)
+    assert "on another server" in refused.stderr
+    assert other.value("SELECT count(*) FROM pg_authid WHERE rolpassword IS NOT NULL AND rolname "
+                       f"LIKE '%{scene.mark}'") == "0"
+    assert scene.published() == first and scene.logs_in(first)
+
+
+# ---- one login -------------------------------------------------------------------------------------------
+
+
+def test_one_login_is_replaced_and_the_gap_is_measured(case: Case) -> None:
+    scene = one_login(case)
+    first = scene.published()
+    old = scene.session(first)
+    done = scene.rotated()
+    now = scene.published()
+    assert done["ending"] == "done" and done["gap_ms"] >= 0 and done["sessions"] == 1, done
+    assert now["user"] == first["user"] and scene.logs_in(now) and not scene.logs_in(first)
+    old.execute("SELECT 1")
+    assert "gap" in scene.rotate("DATABASE_URL", "--dry-run").expect(0).stdout
+    scene.assert_log_is_clean(first, now)
+
+
+def test_a_failed_test_gives_the_former_password_back(case: Case) -> None:
+    scene = one_login(case, extra={"test": {"command": ["false"]}})
+    first = scene.published()
+    failed = scene.rotate("DATABASE_URL", "--json")
+    assert failed.code != 0
+    assert scene.published() == first and scene.logs_in(first)
+    assert scene.record("DATABASE_URL") == {}
+    scene.assert_log_is_clean(first)
+
+
+def test_a_password_that_was_changed_by_hand_stops_it(case: Case) -> None:
+    scene = one_login(case)
+    set_password(scene, scene.logins[0], case.canaries.new("by hand"))
+    before = scene.published()
+    refused = scene.rotate("DATABASE_URL").expect(6)
+    assert "log in with the current credential" in refused.stderr
+    assert scene.published() == before and scene.record("DATABASE_URL") == {}
+
+
+class Refusing:
+    """Before a server without TLS: it answers ALTER ROLE with a verifier as hosts do that keep passwords
+    themselves, and hands everything else on."""
+
+    SAYS = ('Received HTTP code 400 from control plane: "Neon only supports being given plaintext '
+            'passwords"')
+
+    def __init__(self, port: int) -> None:
+        self._to, self._listener = port, socket.create_server(("127.0.0.1", 0))
+        self.port: int = self._listener.getsockname()[1]
+        threading.Thread(target=self._accept, daemon=True).start()
+
+    def stop(self) -> None:
+        """No new connections."""
+        self._listener.close()
+
+    def _accept(self) -> None:
+        while True:
+            try:
+                client, _ = self._listener.accept()
+            except OSError:
+                return
+            server = socket.create_connection(("127.0.0.1", self._to))
+            for run in (self._requests, self._answers):
+                threading.Thread(target=run, args=(client, server), daemon=True).start()
+
+    @staticmethod
+    def _answers(client: socket.socket, server: socket.socket) -> None:
+        try:
+            while data := server.recv(65536):
+                client.sendall(data)
+            client.shutdown(socket.SHUT_WR)
+        except OSError:
+            pass
+
+    def _requests(self, client: socket.socket, server: socket.socket) -> None:
+        stream = client.makefile("rb")
+        try:
+            head = stream.read(4)  # the start-up message has no type
+            server.sendall(head + stream.read(struct.unpack("!I", head)[0] - 4))
+            while head := stream.read(5):
+                body = stream.read(struct.unpack("!I", head[1:])[0] - 4)
+                if head[:1] == b"Q" and b"PASSWORD 'SCRAM-SHA-256$" in body:
+                    self._refuse(client)
+                else:
+                    server.sendall(head + body)
+            server.shutdown(socket.SHUT_WR)
+        except (OSError, struct.error):
+            pass
+
+    def _refuse(self, client: socket.socket) -> None:
+        fields = b"SERROR\0VERROR\0CXX000\0M" + self.SAYS.encode() + b"\0\0"
+        client.sendall(b"E" + struct.pack("!I", len(fields) + 4) + fields + b"Z\0\0\0\x05I")
+
+
+def test_a_host_that_refuses_verifiers_is_told_by_name_and_gets_them_plain_on_demand(
+        case: Case) -> None:
+    refusing = Refusing(server_of(case).port)
+    case.defer(refusing.stop)
+    scene = one_login(case, admin_port=refusing.port)
+    first = scene.published()
+    refused = scene.rotate("DATABASE_URL")
+    assert refused.code == 7, refused  # open: the contract may be put right, and it goes on
+    assert '"password": "plain"' in refused.stderr and "plaintext" in refused.stderr
+    assert scene.published() == first and scene.logs_in(first)
+    scene.says({"strategy": "pg-login", "login": scene.logins[0], "password": "plain"})
+    scene.rotate("--resume", "DATABASE_URL").expect(0)
+    now = scene.published()
+    assert scene.logs_in(now) and not scene.logs_in(first)
+    # What the contract asks for is said: here the server's log does have it.
+    assert now["password"] in scene.server.log_text()
+    assert "the server's log" in scene.rotate("DATABASE_URL", "--dry-run").expect(0).stdout
