@@ -187,12 +187,14 @@ class OpenBao:
                    {"password": password, "token_policies": list(policies)})
         return mount
 
-    def kubernetes(self, host: str, policies: Sequence[str], namespace: str, account: str) -> str:
+    def kubernetes(self, host: str, ca: Path, policies: Sequence[str], namespace: str,
+                   account: str) -> str:
         """The service account ACCOUNT of the Kubernetes namespace logs in as the role `app`; `host`
         answers its TokenReviews. Gives the mount."""
         mount = self._auth("kubernetes", None, None)
-        self.write(f"auth/{mount}/config", {"kubernetes_host": host, "disable_local_ca_jwt": True,
-                                            "token_reviewer_jwt": "reviewer"})
+        self.write(f"auth/{mount}/config", {
+            "kubernetes_host": host, "kubernetes_ca_cert": ca.read_text(),
+            "disable_local_ca_jwt": True, "token_reviewer_jwt": "reviewer"})
         self.write(f"auth/{mount}/role/app", {
             "bound_service_account_names": [account], "token_policies": list(policies),
             "bound_service_account_namespaces": [namespace], "token_ttl": "1h"})
