@@ -1,10 +1,12 @@
 /* agent/cmd_run.c: the story: load, fetch, check, make the database, become the application or stay
  * as its parent. */
+#include "agent/beside.h"
 #include "agent/cmd.h"
 #include "agent/files.h"
 #include "agent/inline.h"
 #include "agent/job.h"
 #include "agent/leave.h"
+#include "agent/probe.h"
 #include "agent/stale.h"
 #include "agent/start.h"
 #include "agent/supervise.h"
@@ -12,7 +14,8 @@
 #include "base/stop.h"
 #include "base/str.h"
 
-static bool with_bootstrap, replace, supervise, only_contract;
+static bool with_bootstrap, replace, supervise, only_contract, redact;
+static const char *probe;
 
 static const struct opt run_options[] = {
     {"--bootstrap", 0, OPT_FLAG, NULL, NULL, "make the database first where it is fresh",
@@ -22,6 +25,10 @@ static const struct opt run_options[] = {
     {"--supervise", 0, OPT_FLAG, NULL, NULL, "stay as the command's parent", &supervise},
     {"--only-contract", 0, OPT_FLAG, NULL, NULL,
      "pass on the contract's variables and a basic set alone", &only_contract},
+    {"--redact", 0, OPT_FLAG, NULL, NULL,
+     "stay as the command's parent, and hide secrets in what it puts out", &redact},
+    {"--probe", 0, OPT_STRING, "PATH", NULL,
+     "ask run.status for /ready, /live or /metrics; or the socket PATH for /ready", &probe},
     {0},
 };
 
@@ -29,6 +36,8 @@ static int check_call(const struct invocation *call, struct err *err)
 {
     if (supervise && replace)
         return err_set(err, ERR_USAGE, "--supervise and --replace exclude each other");
+    if (redact && replace)
+        return err_set(err, ERR_USAGE, "--redact and --replace exclude each other");
     if (call->word_count > 0)
         err_set(err, ERR_USAGE, "'%s' stands before '--'", call->words[0]);
     else if (!call->rest || !call->rest[0])
@@ -134,16 +143,20 @@ static int not_started(const struct job *job, struct err *err)
 /* Whether there is something to do while the application runs. */
 static bool has_to_stay(const struct job *job)
 {
-    return supervise || getpid() == 1 || (job->sources && source_leases(job->sources, NULL, 0) > 0);
+    return supervise || redact || getpid() == 1 || (job->contract && job->contract->run.status) ||
+           (job->sources && source_leases(job->sources, NULL, 0) > 0);
 }
 
 static int stay(struct job *job, struct supervisor *supervisor)
 {
+    AUTO_BESIDE beside = BESIDE_INIT;
     AUTO_FREE const char **environment = NULL;
     struct supervise_settings settings = SUPERVISE_SETTINGS_INIT;
     struct err err = ERR_INIT;
     int exit_code = EXIT_RUN_FAILED;
 
+    if (beside_open(&beside, job, supervisor, redact, &settings, &err) != 0)
+        return not_started(job, &err);
     environment = environment_list(&job->environment, &err);
     if (!environment)
         return not_started(job, &err);
@@ -154,6 +167,7 @@ static int stay(struct job *job, struct supervisor *supervisor)
     settings.run = job->contract ? &job->contract->run : &contract_run_default;
     if (supervise_run(supervisor, &settings, &exit_code, &err) != 0)
         (void)command_failed_with(job->call, &err, exit_code);
+    beside_finish(&beside);
     leave_vault_unused(job); /* nobody has what was fetched any more */
     return exit_code;
 }
@@ -165,6 +179,8 @@ static int run_command(const struct invocation *call)
     struct err err = ERR_INIT;
     int exit_code = EXIT_RUN_FAILED;
 
+    if (probe)
+        return probe_run(call, probe);
     if (check_call(call, &err) != 0 || (!replace && supervise_init(&supervisor, &err) != 0) ||
         prepare_until_stopped(&job, &err) != 0 || files_write(&job, NULL, &err) != 0)
         return not_started(&job, &err);

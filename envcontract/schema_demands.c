@@ -82,6 +82,8 @@ static const struct demand {
      "'if': {'required': ['server']}, 'then': {'properties': {'ephemeral': {'const': false}}}"},
     {"guard", "jobs", "'enum': [1, 2]"},
     {"stale", NULL, "'required': ['dir', 'key_file']"},
+    {"file", NULL,
+     "'required': ['path'], 'oneOf': [{'required': ['var']}, {'required': ['template']}]"},
 
     {"guard_ignore", NULL, "'required': ['kind', 'object', 'until', 'why']"},
 };

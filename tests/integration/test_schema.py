@@ -145,7 +145,10 @@ GOOD_CONTRACTS = [
     '"run": {"stop_signal": "SIGQUIT", "rewrite": {"TERM": "INT", "SIGRTMIN+3": "RTMAX-30"}}',
     '"run": {"exit_codes": {"143": 0, "0": 255}, "on_change": "signal:HUP"}',
     '"run": {"on_change": ["/bin/reload", "--now"]}', '"run": {"on_change": "none"}',
-    '"files": [{"path": "/run/x", "template": "", "mode": "0400"}]',
+    '"files": [{"path": "/run/x", "template": "x", "mode": "0400"}]',
+    '"files": [{"path": "x", "var": "B", "mode": "444", "owner": "app", "group": "1000"}]',
+    '"run": {"status": "unix:agent.sock", "refresh": "5m", "splay": "0s", "keep_leases": true}',
+    '"run": {"status": "127.0.0.1:9100", "refresh": "off"}', '"run": {"status": "[::1]:9100"}',
     '"docs": {"ENVIRONMENT_CONTRACT.md": {}, ".env.example": {"profile": "dev"}}',
 ]
 
@@ -186,6 +189,12 @@ BAD_CONTRACTS = [
     '"run": {"exit_codes": {"1": 256}}', '"run": {"exit_codes": {"1": "2"}}', '"run": {"on_change": []}',
     '"run": {"on_change": "reload"}', '"run": {"on_change": "signal:hup"}', '"run": {"on_change": true}',
     '"run": {"stop_timout": "1s"}', '"run": {"unset": "X"}', '"files": [{"pth": "x"}]', '"files": {}',
+    '"files": [{"path": "x"}]', '"files": [{"var": "B"}]', '"files": [{"path": "x", "template": ""}]',
+    '"files": [{"path": "x", "var": "B", "template": "x"}]',
+    '"files": [{"path": "x", "var": "B", "mode": "0666"}]',
+    '"files": [{"path": "x", "var": "B", "mode": 400}]', '"run": {"refresh": "often"}',
+    '"run": {"status": "localhost:80"}', '"run": {"status": ":80"}', '"run": {"status": "unix:"}',
+    '"run": {"status": 80}', '"run": {"keep_leases": "no"}',
     '"docs": []', '"docs": {"ENVIRONMENT_CONTRACT.md": {"sections": []}}',
 ]
 

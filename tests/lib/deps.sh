@@ -19,7 +19,8 @@ for group in "$@"; do
         packages+=(libcmocka-dev pgbouncer strace curl jq)
         # Elsewhere Chromium is no package of apt's: the tests take what browser there is, or are skipped.
         grep -qs '^ID=debian$' /etc/os-release && packages+=(chromium fonts-dejavu-core)
-        python_test_packages+=('jsonschema==4.*' 'pyyaml==6.*' 'python-dotenv==1.*')
+        python_test_packages+=('jsonschema==4.*' 'pyyaml==6.*' 'python-dotenv==1.*'
+            'prometheus-client==0.*')
         # Of this one only a file of its source is wanted: SARIF's JSON Schema.
         schema_package='sarif-om==1.0.4'
         ;;
