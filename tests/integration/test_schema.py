@@ -105,7 +105,7 @@ BAD_VARIABLES = [
     '"secret": true, "source": "env", "profiles": {"dev": {"default": "x"}}',
     '"profiles": {"dev": {"secret": true}}', '"profiles": {"dev": {"type": "enum"}}',
     '"rotate": []', '"rotate": {"strategi": "none"}', '"rotate": {}', '"rotate": {"strategy": "non"}',
-    '"source": "vault:kv/a#b", "rotate": {"strategy": "hook", "bytes": 3}',
+    '"source": "vault:kv/a#b", "rotate": {"strategy": "manual", "bytes": 3}',
     '"source": "vault:kv/a#b", "rotate": {"strategy": "none", "why": ""}',
     '"source": "vault:kv/a#b", "rotate": {"strategy": "random", "as": "utf-8"}',
     '"source": "vault:kv/a#b", "rotate": {"strategy": "hook", "hook": []}',
