@@ -585,6 +585,55 @@ static void a_lock_is_held_by_one_at_a_time(void **state)
     assert_int_equal(close(second), 0);
 }
 
+static void what_rotations_keep_has_names_of_its_own(void **state)
+{
+    struct secret bytes = text("{}");
+    struct sealed *store;
+    bool changed;
+
+    (void)state;
+    make_store();
+    store = unlocked();
+    set(store, "ALPHA.pending", "{\"a\": 1}");
+    set(store, "ALPHA.receipts", "{}");
+    assert_int_equal(sealed_set(store, "ALPHA.other", &bytes, false, &changed, &err), -1);
+    assert_int_equal(sealed_set(store, ".pending", &bytes, false, &changed, &err), -1);
+    assert_int_equal(sealed_set(store, "A.B.pending", &bytes, false, &changed, &err), -1);
+    assert_int_equal(sealed_save(store, &err), 0);
+    sealed_free(store);
+    store = unlocked();
+    assert_value(store, "ALPHA.pending", "{\"a\": 1}");
+    assert_true(sealed_is_record("ALPHA.pending"));
+    assert_false(sealed_is_record("ALPHA"));
+    assert_int_equal(sealed_check_name("ALPHA.pending", &err), -1); /* nobody sets it by hand */
+    sealed_free(store);
+}
+
+static void it_is_read_again_without_asking_for_the_key(void **state)
+{
+    struct sealed *store, *again = NULL, *rekeyed;
+    AUTO_SECRET value = SECRET_INIT;
+
+    (void)state;
+    make_store();
+    store = unlocked();
+    rekeyed = unlocked();
+    set(rekeyed, "DELTA", "written meanwhile");
+    assert_int_equal(sealed_save(rekeyed, &err), 0);
+    assert_int_equal(setenv("AGENT_SEALED_KEY_FILE", "/nowhere", 1), 0);
+    assert_int_equal(sealed_load_again(store, &again, &err), 0);
+    assert_value(again, "DELTA", "written meanwhile");
+    sealed_free(again);
+    assert_int_equal(sealed_rekey(rekeyed, &err), 0);
+    assert_int_equal(sealed_save(rekeyed, &err), 0);
+    assert_int_equal(sealed_load_again(store, &again, &err), 0);
+    const struct sealed_access access = {0};
+    assert_int_equal(sealed_unlock(again, &access, &err), -1); /* by another data key now */
+    sealed_free(again);
+    sealed_free(rekeyed);
+    sealed_free(store);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -607,6 +656,8 @@ int main(void)
         cmocka_unit_test_setup(a_passphrase_opens_it_and_survives_a_rekey, clean),
         cmocka_unit_test_setup(a_set_of_sources_opens_the_store_once, clean),
         cmocka_unit_test_setup(a_lock_is_held_by_one_at_a_time, clean),
+        cmocka_unit_test_setup(what_rotations_keep_has_names_of_its_own, clean),
+        cmocka_unit_test_setup(it_is_read_again_without_asking_for_the_key, clean),
     };
 
     return cmocka_run_group_tests(tests, make_folder, remove_folder);
