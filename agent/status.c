@@ -11,7 +11,7 @@
 #include "base/log.h"
 #include "base/mem.h"
 
-enum { BACKLOG = 16, PAUSE_MS = 1000 };
+enum { BACKLOG = 128, PAUSE_MS = 1000 };
 
 struct client {
     struct status *status;

@@ -9,7 +9,7 @@
 #include "base/clock.h"
 #include "base/str.h"
 
-enum { PIECE_BYTES = 4096, CODE_DIGITS = 3 };
+enum { PIECE_BYTES = 4096, CODE_DIGITS = 3, QUEUE_WAIT_MS = 20 };
 
 #define VERSION "HTTP/1.1 "
 
@@ -40,7 +40,14 @@ static int connect_to(int fd, const struct endpoint *where, int64_t deadline_ms,
     int reason = 0;
     socklen_t length = sizeof reason;
 
-    if (connect(fd, (const struct sockaddr *)&where->address, where->length) == 0)
+    const struct sockaddr *address = (const struct sockaddr *)&where->address;
+    int result = connect(fd, address, where->length);
+    /* A unix socket whose queue is full says so, where TCP's waits. */
+    while (result != 0 && errno == EAGAIN && !clock_passed(deadline_ms)) {
+        clock_sleep_ms(QUEUE_WAIT_MS);
+        result = connect(fd, address, where->length);
+    }
+    if (result == 0)
         return 0;
     if (errno != EINPROGRESS)
         return fail(err, "connect");

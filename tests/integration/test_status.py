@@ -40,8 +40,8 @@ def ask(address: Any, request: bytes = REQUEST) -> bytes:
     """The whole answer of a server at a path or a port."""
     family = socket.AF_UNIX if isinstance(address, str) else socket.AF_INET
     with socket.socket(family, socket.SOCK_STREAM) as client:
-        client.settimeout(30)
         client.connect(address)
+        client.settimeout(30)
         client.sendall(request)
         answer = b""
         while True:
