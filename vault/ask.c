@@ -16,10 +16,12 @@ int ask_path(struct ask *ask, struct err *err, const char *part, ...)
     va_list parts;
 
     va_start(parts, part);
-    for (; part && result == 0; part = va_arg(parts, const char *)) {
+    while (part && result == 0) {
         if (path.len > 0)
             buf_addc(&path, '/');
         result = path_encode(part, &path, err);
+        /* NOLINTNEXTLINE(clang-analyzer-valist.Uninitialized): begun before the loop */
+        part = va_arg(parts, const char *);
     }
     va_end(parts);
     if (result != 0 || buf_check(&path, ERR_CONTRACT, "the path of a request", err) != 0)
@@ -51,7 +53,7 @@ static void rewind_call(struct vault *v, struct call *call)
 {
     struct call fresh = {
         .method = call->method,
-        .path = TAKE_POINTER(call->path),
+        .path = call->path,
         .anonymous = call->anonymous,
         .body = call->body,
         .sent = call->sent,
@@ -61,6 +63,7 @@ static void rewind_call(struct vault *v, struct call *call)
         .once = call->once,
     };
 
+    call->path = NULL; /* it moves */
     call_release(v, call);
     *call = fresh;
 }

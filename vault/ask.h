@@ -1,7 +1,8 @@
-/* vault/ask.h: one request and its answer, for what is written and made. It never leaves the folder.
+/* vault/ask.h: one request and its answer, for what is written and made. It never leaves the
+ * folder.
  *
- * An ask is filled in (ask_path, ask_body), sent, looked at, released. Sending logs in first where
- * needed, and once more when our own log-in has ended by then. */
+ * An ask is filled in (ask_path, ask_body), sent, looked at, released. Sending logs in first
+ * where needed, and once more when our own log-in has ended by then. */
 #ifndef VAULT_ASK_H
 #define VAULT_ASK_H
 
@@ -75,15 +76,15 @@ MUST_USE int ask_take_text(const json_t *object, const char *name, char **out, s
 MUST_USE int kv_settle(struct vault *v, const char *path, int64_t deadline_ms, size_t *mount_length,
                        struct err *err);
 
-/* The path of the request about PATH with WORD ("data", "metadata") in its place, and QUERY behind it ("" or
- * "?version=3"). */
+/* The path of the request about PATH with WORD ("data", "metadata") in its place, and QUERY
+ * behind it ("" or "?version=3"). */
 MUST_USE int kv_path(struct vault *v, struct ask *ask, const char *path, const char *word,
                      const char *query, int64_t deadline_ms, struct err *err);
 
 /* ---- write.c -------------------------------------------------------------------------------- */
 
-/* Send DATA, a JSON object, with CAS: whole (POST), or with PATCH its members alone. ASK has METHOD and
- * what else is to be said of it; its answer stays in there. */
+/* Send DATA, a JSON object, with CAS: whole (POST), or with PATCH its members alone. ASK has
+ * METHOD and what else is to be said of it; its answer stays in there. */
 MUST_USE int kv_send(struct vault *v, struct ask *ask, const char *path, const struct secret *data,
                      unsigned cas, int64_t deadline_ms, struct err *err);
 

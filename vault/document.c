@@ -1,7 +1,7 @@
 /* document.c: JSON objects of texts, with one level of groups.
  *
- * Reading goes through jansson, whose tree is wiped; writing through base/json.h, with numbers and booleans
- * put in as they are kept. */
+ * Reading goes through jansson, whose tree is wiped; writing through base/json.h, with numbers
+ * and booleans put in as they are kept. */
 #include "vault/document.h"
 
 #include <inttypes.h>

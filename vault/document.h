@@ -1,10 +1,11 @@
 /* vault/document.h: a JSON object of texts, with at most one level of objects (groups) in it.
  *
- * What is kept in KV beside a secret, what a hook puts out, and the fields of a secret itself have
- * this shape. Any value may be a secret, so each one lies in the slab; the text between is wiped.
+ * What is kept in KV beside a secret, what a hook puts out, and the fields of a secret itself
+ * have this shape. Any value may be a secret, so each one lies in the slab; the text between is
+ * wiped.
  *
- * Names are unique within their group. Values are strings without NUL, whole numbers up to 2^53, and
- * booleans; each is written as the type that it was read as. */
+ * Names are unique within their group. Values are strings without NUL, whole numbers up to 2^53,
+ * and booleans; each is written as the type that it was read as. */
 #ifndef VAULT_DOCUMENT_H
 #define VAULT_DOCUMENT_H
 
@@ -40,20 +41,21 @@ struct document {
 #define DOCUMENT_INIT ((struct document){0})
 #define AUTO_DOCUMENT CLEANUP(document_release) struct document
 
-/* Read LENGTH bytes. WHAT is for messages ("the record 'secret/x.pending/Y'"), KIND their kind. null
- * is the same as not there. Refused, by the member's name and its type, and never with its value:
- * arrays, objects inside of groups, numbers that are not whole or beyond 2^53, a NUL byte, a name
- * twice, more than DOCUMENT_MAX_BYTES. */
+/* Read LENGTH bytes. WHAT is for messages ("the record 'secret/x.pending/Y'"), KIND their kind.
+ * null is the same as not there. Refused, by the member's name and its type, and never with its
+ * value: arrays, objects inside of groups, numbers that are not whole or beyond 2^53, a NUL byte,
+ * a name twice, more than DOCUMENT_MAX_BYTES. */
 MUST_USE int document_parse(const char *bytes, size_t length, const char *what, enum err_kind kind,
                             struct document *out, struct err *err);
 
-/* As document_parse, but what would be refused for its type is left out, and is_partial says so: for
- * a secret that others fill too, of which some fields are wanted. It is not written back whole. */
+/* As document_parse, but what would be refused for its type is left out, and is_partial says so:
+ * for a secret that others fill too, of which some fields are wanted. It is not written back
+ * whole. */
 MUST_USE int document_parse_known(const char *bytes, size_t length, const char *what,
                                   enum err_kind kind, struct document *out, struct err *err);
 
-/* The JSON text: first what is at the top, then each group. Errors: ERR_RESOURCE; ERR_DEFECT for one
- * that is partial; ERR_USAGE: longer than SECRET_MAX_BYTES. */
+/* The JSON text: first what is at the top, then each group. Errors: ERR_RESOURCE; ERR_DEFECT for
+ * one that is partial; ERR_USAGE: longer than SECRET_MAX_BYTES. */
 MUST_USE int document_write(const struct document *doc, struct secret *out, struct err *err);
 
 /* The value as the document's own; NULL: there is none. GROUP NULL: at the top. */

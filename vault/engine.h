@@ -1,10 +1,11 @@
 /* vault/engine.h: what makes credentials: the database engine, leases, tokens, AppRole.
  *
- * MOUNT, ROLE and CONNECTION are names without slashes at the ends ("database", "app"); an AppRole's mount is
- * the name behind auth/ ("approle"). Effects are never sent twice (see vault/write.h): where there is an
- * OUTCOME, 0 with VAULT_IN_DOUBT means that nobody said what became of it; VAULT_CONFLICT does not happen
- * here. What makes something and hands it out answers -1 with ERR_SOURCE_DOWN when the answer was lost, and
- * the hint says what may be left behind.
+ * MOUNT, ROLE and CONNECTION are names without slashes at the ends ("database", "app"); an
+ * AppRole's mount is the name behind auth/ ("approle"). Effects are never sent twice (see
+ * vault/write.h): where there is an OUTCOME, 0 with VAULT_IN_DOUBT means that nobody said what
+ * became of it; VAULT_CONFLICT does not happen here. What makes something and hands it out
+ * answers -1 with ERR_SOURCE_DOWN when the answer was lost, and the hint says what may be left
+ * behind.
  *
  * Strings of answers are the caller's, released with the struct. Secrets go in bodies or in the
  * token's header, never into a URL or an error. Errors: as in vault/vault.h. Source: HTTP API,

@@ -15,7 +15,8 @@ MUST_USE int engine_query_list(struct ask *ask, struct err *err);
 MUST_USE int engine_list(struct vault *v, struct ask *ask, int64_t deadline_ms,
                          struct vault_list *out, struct err *err);
 
-/* {NAME: VALUE}, where the server may repeat VALUE in an error. */
+/* {NAME: VALUE}. VALUE is borrowed until the ask is released: errors are cleared of it. A text is no
+ * secret, and is copied. */
 MUST_USE int engine_secret_body(struct ask *ask, const char *name, const struct secret *value,
                                 struct err *err);
 MUST_USE int engine_text_body(struct ask *ask, const char *name, const char *text, struct err *err);

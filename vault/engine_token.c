@@ -31,7 +31,10 @@ int engine_text_body(struct ask *ask, const char *name, const char *text, struct
 {
     const struct secret borrowed = secret_borrow(text, strlen(text));
 
-    return engine_secret_body(ask, name, &borrowed, err);
+    if (engine_secret_body(ask, name, &borrowed, err) != 0)
+        return -1;
+    ask->call.sent = NULL; /* an accessor is no secret, and this one ends here */
+    return 0;
 }
 
 int engine_take_secret(struct vault *v, struct ask *ask, const json_t *object, const char *name,

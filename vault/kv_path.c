@@ -1,7 +1,7 @@
 /* kv_path.c: the paths of requests about one secret of KV version 2.
  *
- * What is written has to be in the right place at once, so here nothing is guessed: the contract says
- * what the mount is, or Vault does. */
+ * What is written has to be in the right place at once, so here nothing is guessed: the contract
+ * says what the mount is, or Vault does. */
 #include <string.h>
 
 #include "base/str.h"
@@ -69,7 +69,7 @@ int kv_path(struct vault *v, struct ask *ask, const char *path, const char *word
 {
     AUTO_BUF plain = BUF_INIT(VAULT_PATH_MAX_BYTES);
     AUTO_BUF encoded = BUF_INIT(VAULT_PATH_MAX_BYTES);
-    size_t mount_length;
+    size_t mount_length = 0;
 
     if (kv_settle(v, path, deadline_ms, &mount_length, err) != 0 ||
         path_beside(path, mount_length, word, &plain, err) != 0 ||

@@ -1,7 +1,7 @@
 /* vault/span.h: parts of a JSON text as they were written. It never leaves the folder.
  *
- * A number keeps its spelling, a string its escapes. The text was parsed by vault_json_parse before:
- * here is looked for ends, not for mistakes. */
+ * A number keeps its spelling, a string its escapes. The text was parsed by vault_json_parse
+ * before: here is looked for ends, not for mistakes. */
 #ifndef VAULT_SPAN_H
 #define VAULT_SPAN_H
 

@@ -1,16 +1,17 @@
 /* vault/write.h: writing KV version 2, and what that needs of a policy.
  *
- * Paths are as in a reference ("secret/acme/db", with or without data/); the mount is the contract's or is
- * looked up. A KV version 1 mount has no check-and-set: ERR_CONTRACT, with that reason.
+ * Paths are as in a reference ("secret/acme/db", with or without data/); the mount is the
+ * contract's or is looked up. A KV version 1 mount has no check-and-set: ERR_CONTRACT, with that
+ * reason.
  *
- * A write is never sent twice unless the first one is known to have had no effect: no connection was
- * made, or the server said so (412, 429, sealed). So it ends in one of four ways: -1, it had no effect and
- * err says why; 0 with VAULT_WRITTEN; 0 with VAULT_CONFLICT, the version was not CAS; 0 with VAULT_IN_DOUBT:
- * it was sent and nobody said what became of it. Then err says what happened, and the caller reads
- * back.
+ * A write is never sent twice unless the first one is known to have had no effect: no connection
+ * was made, or the server said so (412, 429, sealed). So it ends in one of four ways: -1, it had
+ * no effect and err says why; 0 with VAULT_WRITTEN; 0 with VAULT_CONFLICT, the version was not
+ * CAS; 0 with VAULT_IN_DOUBT: it was sent and nobody said what became of it. Then err says what
+ * happened, and the caller reads back.
  *
- * Deadlines are base/clock.h's, retries included. Errors beside those: as in vault/vault.h. Source:
- * HTTP API, "KV secrets engine, version 2". */
+ * Deadlines are base/clock.h's, retries included. Errors beside those: as in vault/vault.h.
+ * Source: HTTP API, "KV secrets engine, version 2". */
 #ifndef VAULT_WRITE_H
 #define VAULT_WRITE_H
 
@@ -76,8 +77,9 @@ MUST_USE int vault_kv_put(struct vault *v, const char *path, const struct docume
                           unsigned cas, int64_t deadline_ms, enum vault_written *outcome,
                           unsigned *version, struct err *err);
 
-/* Replace the fields of DOC (no groups) in version CAS; every other one stays as Vault shows it, to the byte. Where
- * `patch` is not allowed: read, replace, write with the same CAS. Nothing there: ERR_SOURCE_MISSING. */
+/* Replace the fields of DOC (no groups) in version CAS; every other one stays as Vault shows it,
+ * to the byte. Where `patch` is not allowed: read, replace, write with the same CAS. Nothing
+ * there: ERR_SOURCE_MISSING. */
 MUST_USE int vault_kv_patch(struct vault *v, const char *path, const struct document *doc,
                             unsigned cas, int64_t deadline_ms, enum vault_written *outcome,
                             unsigned *version, struct err *err);
@@ -132,8 +134,9 @@ MUST_USE int vault_capabilities(struct vault *v, struct vault_need *needs, size_
 
 bool vault_need_is_met(const struct vault_need *need);
 
-/* Append the policy (HCL) that allows what NEEDS want, one rule a path. The mounts are those that are
- * known by now; elsewhere the first segment is taken for one. Errors: ERR_CONTRACT (a path), ERR_RESOURCE. */
+/* Append the policy (HCL) that allows what NEEDS want, one rule a path. The mounts are those that
+ * are known by now; elsewhere the first segment is taken for one. Errors: ERR_CONTRACT (a path),
+ * ERR_RESOURCE. */
 MUST_USE int vault_policy_text(struct vault *v, const struct vault_need *needs, size_t count,
                                struct buf *out, struct err *err);
 

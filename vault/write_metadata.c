@@ -129,8 +129,8 @@ static const struct vault_pair *find_pair(const struct vault_pair *pairs, size_t
     return NULL;
 }
 
-/* What stands there, with PAIRS in it: {"custom_metadata": {...}}. Where the server counts the changes of
- * metadata, its count goes along, so that another one's change between is not lost. */
+/* What stands there, with PAIRS in it: {"custom_metadata": {...}}. Where the server counts the
+ * changes of metadata, its count goes along, so that another one's change between is not lost. */
 static void write_merged(const json_t *data, const struct vault_pair *pairs, size_t count,
                          struct buf *out)
 {

@@ -1,9 +1,9 @@
 /* write_patch.c: some fields of a secret are replaced, every other byte of it stays.
  *
- * PATCH does it in one request and shows the other fields to nobody. It is a right of its own, which
- * older policies don't give; then the secret is read, cut up as it was written, and put back with
- * the same check-and-set. Nothing goes through numbers or strings of ours on that way. (OpenBao makes
- * floating point of numbers itself, when they are first written.) */
+ * PATCH does it in one request and shows the other fields to nobody. It is a right of its own,
+ * which older policies don't give; then the secret is read, cut up as it was written, and put
+ * back with the same check-and-set. Nothing goes through numbers or strings of ours on that way.
+ * (OpenBao makes floating point of numbers itself, when they are first written.) */
 #include <string.h>
 
 #include "base/mem.h"
@@ -76,8 +76,8 @@ static int nothing_there(struct vault *v, struct ask *ask, struct err *err)
                          "first.");
 }
 
-/* The fields of the newest version, as they were written, with DOC's in them. *matches: that version is
- * CAS. */
+/* The fields of the newest version, as they were written, with DOC's in them. *matches: that
+ * version is CAS. */
 static int read_and_replace(struct vault *v, const char *path, const struct document *doc,
                             unsigned cas, int64_t deadline_ms, bool *matches, struct secret *out,
                             struct err *err)

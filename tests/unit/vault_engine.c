@@ -641,6 +641,8 @@ static void no_secret_goes_into_a_url_or_comes_back_in_an_error(void **state)
     assert_int_equal(vault_secret_id_destroy(v, "a", "r", &word, soon(), &errs[3]), -1);
     assert_int_equal(vault_approle_login_try(v, "a", &word, &word, soon(), &accepted, &errs[4]),
                      -1);
+    assert_int_equal(vault_token_lookup_accessor(v, "an-accessor", soon(), &facts, &errs[5]), -1);
+    assert_text_has(errs[5].text, "bad thing");
     for (size_t i = 0; i < 5; i++) {
         assert_text_has(errs[i].text, "bad thing ***");
         assert_text_lacks(errs[i].text, CANARY);

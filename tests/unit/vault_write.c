@@ -665,8 +665,8 @@ static int do_it(struct vault *v, enum deed deed, int64_t deadline, struct meeti
     return -1;
 }
 
-/* The mount is looked at first, so the write goes over a connection that is kept: libcurl itself would
- * send it again there. */
+/* The mount is looked at first, so the write goes over a connection that is kept: libcurl itself
+ * would send it again there. */
 static struct meeting meet(const struct loss *loss, enum deed deed, int64_t ms)
 {
     struct loss context = *loss;
@@ -771,7 +771,8 @@ static void what_never_arrived_is_no_doubt(void **state)
     vault_free(v);
 }
 
-/* A write with the heap failing at allocation K. Whatever comes of it is true of what the server saw. */
+/* A write with the heap failing at allocation K. Whatever comes of it is true of what the server
+ * saw. */
 static bool write_with_a_failing_heap(struct script_server *script, long k, bool from_there_on)
 {
     const struct vault_kv_mount mounts[] = {{"secret", 2}};
