@@ -162,10 +162,14 @@ static int read_session(struct rotation *r, const char *login, const struct db_r
                         struct err *err)
 {
     const char *session = db_cell(rows, 0, 0), *began = db_cell(rows, 0, 1);
+    const char *current = db_cell(rows, 0, 2), *owner = r->spec->owner;
     int64_t began_us = 0;
     if (!str_eq(session, login))
         return err_set(err, ERR_VIOLATION, "the new credential logs in as '%s', not as '%s'",
                        session, login);
+    if (owner && !str_eq(current, owner))
+        return err_set(err, ERR_VIOLATION, "a session of '%s' begins as '%s', not as '%s'", login,
+                       current, owner);
     if (str_to_int64(began, strlen(began), &began_us) != 0)
         return 0; /* not told: then all its sessions are counted */
     return record_state_set_number(&r->record, "tested_us", began_us, err);
@@ -175,7 +179,7 @@ static int test(struct rotation *r, struct err *err)
 {
     static const char sql[] =
         "SELECT session_user, (SELECT (extract(epoch FROM backend_start) * 1e6)::bigint FROM "
-        "pg_catalog.pg_stat_activity WHERE pid = pg_catalog.pg_backend_pid())";
+        "pg_catalog.pg_stat_activity WHERE pid = pg_catalog.pg_backend_pid()), current_user";
     AUTO_SECRET url = SECRET_INIT;
     AUTO_DB db = NULL;
     struct db_results results = {0};

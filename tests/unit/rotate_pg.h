@@ -130,7 +130,7 @@ static void set_world(enum rotate_strategy strategy)
                   .user_field = "user",
                   .password_field = "password"},
         .logins = {"app_a", "app_b"},
-        .owner = "app_rw",
+        .owner = strategy == ROTATE_PG_TWO_LOGIN ? "app_rw" : NULL,
         .login = "app_one",
         .admin = "ADMIN_URL",
     };

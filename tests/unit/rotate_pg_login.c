@@ -197,6 +197,23 @@ static void a_server_that_trusts_everybody_proves_nothing(void **state)
     end(&r);
 }
 
+static void a_session_that_is_not_the_named_owners_fails_the_test(void **state)
+{
+    (void)state;
+    struct rotation r;
+    spec.owner = "app_one";
+    rotate_until_promoted(&r, one); /* it is its own owner */
+    end(&r);
+    spec.owner = "somebody";
+    begin(&r, one);
+    must(one->stage(&r, &err), "stage");
+    note_password(&r);
+    must(one->set(&r, &err), "set");
+    assert_int_equal(one->test(&r, &err), -1);
+    assert_text_has(err.text, "begins as 'app_one', not as 'somebody'");
+    end(&r);
+}
+
 static void the_plan_says_how_the_password_travels(void **state)
 {
     (void)state;
@@ -258,6 +275,7 @@ int main(void)
         ON_A_FRESH_ROLE(a_contract_without_a_login_is_wrong),
         ON_A_FRESH_ROLE(sessions_from_before_are_counted_and_those_behind_are_not),
         ON_A_FRESH_ROLE(a_server_that_trusts_everybody_proves_nothing),
+        ON_A_FRESH_ROLE(a_session_that_is_not_the_named_owners_fails_the_test),
         ON_A_FRESH_ROLE(the_plan_says_how_the_password_travels),
         cmocka_unit_test(the_servers_log_has_no_password),
         ON_A_FRESH_ROLE(plain_is_sent_where_the_contract_says_so_and_never_told),
