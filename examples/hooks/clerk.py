@@ -134,6 +134,8 @@ class Job:
         only = next(iter(current or pending), None) if len(current or pending) == 1 else None
         self.field = self.config.get("field", only or "secret_key")
         self.current, self.pending = current.get(self.field), pending.get(self.field)
+        if not re.fullmatch(r"[!-~]+", str(self.current)):
+            self.current = None  # what is no key was none
         self.machine = self.config.get("machine")
         self.api = self.config.get("api", API)
         if self.api != API and not LOOPBACK.fullmatch(str(self.api)):

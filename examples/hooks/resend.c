@@ -94,7 +94,7 @@ static _Noreturn void finish(int code, json_t *secret, const char *format, ...)
         json_object_set_new(said, "message", json_string(message)) < 0 ||
         json_dumpf(said, stdout, JSON_COMPACT) < 0 || fputc('\n', stdout) == EOF ||
         fflush(stdout) == EOF) {
-        fputs("resend: the answer could not be written\n", stderr);
+        (void)fputs("resend: the answer could not be written\n", stderr);
         code = FAILED;
     }
     exit(code);
@@ -123,15 +123,18 @@ static const char *required(const json_t *object, const char *where, const char 
 static void read_key(const char *path, const char *name, char out[static TEXT_MAX_BYTES])
 {
     const char *value = path ? NULL : getenv(name);
+    errno = 0;
     FILE *file = path ? fopen(path, "re") : NULL;
+    bool read = file && fgets(out, TEXT_MAX_BYTES, file);
+    int problem = errno;
 
-    out[0] = '\0';
-    if (path && (!file || (!fgets(out, TEXT_MAX_BYTES, file) && ferror(file))))
-        finish(FAILED, NULL, "read api_key_file '%s': %s", path, strerror(errno));
     if (file)
         (void)fclose(file); /* it was only read */
-    else if (value)
-        (void)snprintf(out, TEXT_MAX_BYTES, "%s", value);
+    if (path && !read)
+        finish(FAILED, NULL, "read api_key_file '%s': %s", path,
+               problem ? strerror(problem) : "it is empty");
+    if (!path)
+        (void)snprintf(out, TEXT_MAX_BYTES, "%s", value ? value : "");
     out[strcspn(out, "\r\n")] = '\0';
     if (!*out || out[strspn(out, UNRESERVED)])
         finish(FAILED, NULL, "%s '%s' has no API key of Resend's with full access",
@@ -194,9 +197,18 @@ static void find_admin(struct job *job)
     /* The new one wherever it is there: what is deleted must not be what deletes. */
     bool former = strcmp(job->step, "create") == 0 || strcmp(job->step, "rollback") == 0;
     const char *key = former ? job->current : job->pending;
-    if (!key || snprintf(job->admin, sizeof job->admin, "%s", key) >= (int)sizeof job->admin)
+    if (!key)
         finish(FAILED, NULL, "rotates_itself: there is no '%s' to make or delete keys with",
                job->field);
+    (void)snprintf(job->admin, sizeof job->admin, "%s", key);
+}
+
+/* A key of Resend's, which becomes a header; NULL where there is none, or what is there is no key. */
+static const char *key_of(const json_t *group, const char *field)
+{
+    const char *key = text_of(group, field);
+
+    return key && strlen(key) < TEXT_MAX_BYTES && !key[strspn(key, UNRESERVED)] ? key : NULL;
 }
 
 /* The value's name in the store: what the contract says, the one that there is, or `api_key`. */
@@ -229,8 +241,8 @@ static void read_job(struct job *job)
     job->step = required(job->input, "the input", "step");
     job->id = required(job->input, "the input", "id");
     job->field = field_of(job);
-    job->current = text_of(json_object_get(job->input, "current"), job->field);
-    job->pending = text_of(json_object_get(job->input, "pending"), job->field);
+    job->current = key_of(json_object_get(job->input, "current"), job->field);
+    job->pending = key_of(json_object_get(job->input, "pending"), job->field);
     job->api = api_of(job->config);
     make_name(job);
 }
@@ -297,7 +309,7 @@ static CURL *open_request(const char *method, const char *url, const char *send,
     return curl;
 }
 
-/* METHOD PATH with KEY, and SEND (owned here) as the body, which may be NULL. Comes back with an answer
+/* METHOD PATH with KEY, and SEND (owned here) as the body, NULL for a GET or a DELETE. Comes back with an answer
  * that is for good: 429 and 5xx end the program with "later". */
 static struct answer ask(const struct job *job, const char *method, const char *path,
                          const char *key, json_t *send)
@@ -310,7 +322,10 @@ static struct answer ask(const struct job *job, const char *method, const char *
 
     (void)snprintf(url, sizeof url, "%s%s", job->api, path);
     (void)snprintf(bearer, sizeof bearer, "Authorization: Bearer %s", key);
-    headers = curl_slist_append(headers, bearer);
+    if (headers)
+        headers = curl_slist_append(headers, bearer);
+    if (!headers || (strcmp(method, "POST") == 0 && !text))
+        finish(LATER, NULL, "%s %s: no memory", method, path);
     CURL *curl = open_request(method, url, text, headers);
     for (int times = 0; times <= PATIENCE_TIMES; times++) {
         exchange(curl, path, &answer, &wait_s);

@@ -215,6 +215,7 @@ user_retire() {
     if [ -z "$current" ] || [ "$current" = "$pending" ]; then
         finish "$DONE_BEFORE" 'there is no former token'
     fi
+    [ -n "$pending" ] || finish "$FAILED" "there is no new '$field': the former one was left"
     works "$pending" || finish "$FAILED" 'the new token is refused: the former one was left'
     take_out "$current" former
 }

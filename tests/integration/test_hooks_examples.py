@@ -518,6 +518,18 @@ def test_hooks_take_the_admins_credential_from_a_file(case: Case) -> None:
         assert "not-there" in site.hook.call("create", new_id(), site.former).expect(FAILED).message
 
 
+def test_hooks_put_nothing_into_a_request_that_is_no_credential(case: Case) -> None:
+    for make in ONE_OF_EACH:
+        site = make(case)
+        site.hook.watched = False
+        (name,) = site.former
+        forged = {name: 'secret-key"\r\nX-Other: "header'}
+        site.hook.call("test", new_id(), None, forged).expect(FAILED)
+        site.hook.call("retire", new_id(), forged, forged)
+        site.hook.call("retire", new_id(), site.former, forged).expect(FAILED)
+        assert site.living().count(site.former[name]) == 1, "what works was left"
+
+
 def test_hooks_talk_to_nobody_else_and_know_their_steps(case: Case) -> None:
     for name, make in MAKE.items():
         if name == "clerk_machine":
