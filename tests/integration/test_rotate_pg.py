@@ -86,6 +86,22 @@ def test_sessions_that_outlive_their_login_are_reported_and_ended_on_demand(case
         pass
 
 
+def test_each_exchange_is_one_that_its_step_needs(case: Case) -> None:
+    """What rotate/pg_two_login.c lists: four connections, three exchanges to log in each, and six
+    messages. (Where a connection ends in peace, its last word is counted, too.)"""
+    proxy = case.proxy(server_of(case).port)
+    scene = two_logins(case, port=proxy.port, admin_port=proxy.port)
+    proxy.reset()
+    scene.rotated()
+    current, admin, new, former = [traffic.round_trips for traffic in proxy.connections]
+    assert (current, admin, new, former) == (3 + 1 + 1, 3 + 4 + 1, 3 + 1 + 1, 3)
+    proxy.reset()
+    scene.says({"strategy": "pg-login", "login": scene.logins[1]})
+    scene.rotated()
+    current, admin, new, former = [traffic.round_trips for traffic in proxy.connections]
+    assert (current, admin, new, former) == (3 + 1 + 1, 3 + 3 + 1, 3 + 1 + 1, 3)
+
+
 def test_abort_and_rollback_leave_what_was(case: Case) -> None:
     scene = two_logins(case, grace="1h")
     first = scene.published()

@@ -20,11 +20,14 @@ def server_of(case: Case) -> Postgres:
 
 
 class Scene(Rotating):
-    """A database, its logins, and a credential in KV. `url`: as one URL, else user and password."""
+    """A database, its logins, and a credential in KV. `as_url`: as one URL, else user and password.
+    `port`, `admin_port`: where the server is reached, if by another."""
 
     def __init__(self, case: Case, rotate: Mapping[str, Any], as_url: bool = False,
-                 admin_port: Optional[int] = None, **more: Any) -> None:
+                 admin_port: Optional[int] = None, port: Optional[int] = None,
+                 **more: Any) -> None:
         self.server = server_of(case)
+        self.port = port or self.server.port  # in what is published
         self.database: Database = self.server.database()
         case.defer(self.database.drop)
         self.mark, self.as_url, self.more = secrets.token_hex(4), as_url, more
@@ -43,7 +46,7 @@ class Scene(Rotating):
             variable["source"] = {"user": "vault:{mount}/app#user",
                                   "password": "vault:{mount}/app#password"}
             variable["compose"] = ("postgresql://{user|url}:{password|url}@127.0.0.1:"
-                                   f"{self.server.port}/{self.database.name}")
+                                   f"{self.port}/{self.database.name}?sslmode=disable")
         variable["rotate"] = {"every": "30d", "admin": "ADMIN_URL", **rotate}
         self.contract({"DATABASE_URL": variable,
                        "ADMIN_URL": {"type": "postgres-url", "expose": "agent",
@@ -51,7 +54,7 @@ class Scene(Rotating):
                                      "rotate": {"strategy": "none", "why": "a test"}}}, **self.more)
 
     def url(self, user: str, password: str, port: Optional[int] = None) -> str:
-        return (f"postgresql://{user}:{password}@127.0.0.1:{port or self.server.port}/"
+        return (f"postgresql://{user}:{password}@127.0.0.1:{port or self.port}/"
                 f"{self.database.name}?sslmode=disable&application_name=my%20app")
 
     def put(self, user: str, password: str) -> None:
