@@ -3,6 +3,7 @@
  * The record is written before a step is done and says which; that a step was done is said by the next
  * one's being recorded. A write whose reply was lost is read back: it is ours when it has our mark. */
 #include <stdio.h>
+#include <string.h>
 
 #include "base/mem.h"
 #include "base/stop.h"
@@ -256,12 +257,18 @@ static void leave_at(struct rotation *r, enum rotate_step step)
 static void hint_at_open(struct rotation *r, const struct machine_move *move, struct err *err)
 {
     const char *name = r->spec->variable;
+    bool is_behind_set = move->next > ROTATE_SET && r->strategy->gap;
 
-    if (!*err->hint && move->next <= ROTATE_PROMOTE)
-        err_hint(err, "agent rotate --resume %s goes on; agent rotate --abort %s goes back.", name,
-                 name);
-    else if (!*err->hint)
+    if (strstr(err->hint, "--resume"))
+        return; /* whoever holds it was named, with what to do */
+    if (move->next > ROTATE_PROMOTE)
         err_hint(err, "agent rotate --resume %s goes on.", name);
+    else
+        err_hint(err, "%s agent rotate --resume %s goes on; agent rotate --abort %s goes back.",
+                 is_behind_set ? "What is current may have stopped working: the next one is in the "
+                                 "record."
+                               : "What is current works as before.",
+                 name, name);
 }
 
 /* The ending, and what is returned for it. */

@@ -10,9 +10,11 @@
 #include "rotate/store_kv.h"
 
 #include "base/str.h"
+#include "vault/engine.h"
 
 enum {
     HINT_POLICY_BYTES = 1024,
+    SELF_MS = 5 * 1000, /* of a question that only makes an error clearer */
     ERASE_ATTEMPTS = 3, /* each after having looked that ours still stands there */
 };
 
@@ -29,18 +31,44 @@ int kv_beside(const struct rotate_spec *spec, const char *suffix, struct buf *ou
 
 /* ---- errors ----------------------------------------------------------------------------------- */
 
+/* TEXT on one line, with single blanks. */
+static void add_on_one_line(const char *text, struct buf *out)
+{
+    bool blank = false;
+
+    for (; *text; text++) {
+        bool is_blank = *text == ' ' || *text == '\n';
+        if (!is_blank && blank && out->len > 0)
+            buf_addc(out, ' ');
+        if (!is_blank)
+            buf_addc(out, *text);
+        blank = is_blank;
+    }
+}
+
+/* Whether it is the token's end that was answered with 403, and no policy's want. */
+static bool token_is_dead(struct vault *v)
+{
+    CLEANUP(vault_token_facts_release) struct vault_token_facts self = {0};
+    struct err ignored = ERR_INIT; /* a refusal is the answer */
+
+    return vault_self(v, clock_in_ms(SELF_MS), &self, &ignored) != 0 || !self.is_alive;
+}
+
 /* What a policy would have to say, behind what Vault refused. */
 int kv_denied(struct vault *v, const struct vault_need *need, struct err *err)
 {
-    AUTO_BUF policy = BUF_INIT(HINT_POLICY_BYTES);
+    AUTO_BUF policy = BUF_INIT(HINT_POLICY_BYTES), line = BUF_INIT(HINT_POLICY_BYTES);
     struct err ignored = ERR_INIT; /* then there is the refusal alone */
 
-    if (err->kind != ERR_SOURCE_DENIED || err->http_status != 403)
+    if (err->kind != ERR_SOURCE_DENIED || err->http_status != 403 || token_is_dead(v))
         return -1;
-    if (vault_policy_text(v, need, 1, &policy, &ignored) != 0 ||
-        buf_check(&policy, ERR_DEFECT, "a policy", &ignored) != 0)
+    if (vault_policy_text(v, need, 1, &policy, &ignored) != 0)
         return -1;
-    return err_hint(err, "A rotation needs this in the policy: %s", buf_text(&policy));
+    add_on_one_line(buf_text(&policy), &line);
+    if (buf_check(&line, ERR_DEFECT, "a policy", &ignored) != 0)
+        return -1;
+    return err_hint(err, "A rotation needs this in the policy: %s", buf_text(&line));
 }
 
 /* PATH's values are refused: WANTED is what is needed of them. */
