@@ -2,10 +2,13 @@
 from __future__ import annotations
 
 import json
+import re
 import time
 from typing import Any, Dict, List, Optional
 
+from tests.lib import rotation_doc
 from tests.lib.case import Case
+from tests.lib.processes import wait_until
 from tests.lib.project import Project
 from tests.lib.servers import OpenBao
 
@@ -35,8 +38,9 @@ def missing(bao: OpenBao, path: str) -> bool:
 class Vaulted:
     """A contract whose secrets are fields of one KV path."""
 
-    def __init__(self, case: Case, names: Dict[str, Dict[str, Any]], **more: Any) -> None:
-        self.case, self.bao = case, case.openbao
+    def __init__(self, case: Case, names: Dict[str, Dict[str, Any]], bao: Optional[OpenBao] = None,
+                 **more: Any) -> None:
+        self.case, self.bao = case, bao or case.openbao
         self.mount = self.bao.kv(2)
         self.path = f"{self.mount}/acme/app"
         self.fields = {name: case.canaries.new(f"first {name}") for name in names}
@@ -228,6 +232,55 @@ def test_a_record_that_cannot_be_read_is_left_alone(case: Case) -> None:
         assert status(v, code=1)["KEY"]["state"] == "open"
 
 
+def test_what_somebody_wrote_meanwhile_is_kept(case: Case) -> None:
+    v = Vaulted(case, {"KEY": RANDOM})
+    record(v, "KEY", step="promote")
+    by_hand = case.canaries.new("by hand")
+    v.bao.put(v.path, {**v.fields, "KEY": by_hand, "OTHER": "stays", "count": 7})
+    for args in (["--resume", "KEY"], ["--resume"], ["KEY"]):
+        v.rotate(*args).expect(7)
+        assert v.now()["KEY"] == by_hand
+    v.rotate("--abort", "KEY").expect(0)
+    assert v.now()["KEY"] == by_hand and missing(v.bao, v.path + ".pending/KEY")
+    v.rotate("KEY").expect(0)
+
+
+def held(case: Case) -> Dict[str, Any]:
+    """A rotation that stays in its test until the file `go` is there."""
+    case.folder.write("hold", "#!/bin/sh\n: >here\nuntil [ -e go ]; do sleep 0.02; done\n", 0o755)
+    return {**RANDOM, "test": {"command": ["./hold"]}}
+
+
+def test_a_token_that_ends_between_two_steps_parks_it_for_another(case: Case) -> None:
+    v = Vaulted(case, {"KEY": held(case)})
+    env = limited(v, rules(v))
+    running = case.make_agent().start("rotate", "KEY", "--json", env=env)
+    wait_until(lambda: (case.folder.path / "here").exists(), "the step 'test'")
+    v.bao.write("auth/token/revoke", {"token": env["VAULT_TOKEN"]})
+    case.folder.write("go", "")
+    result = running.wait().expect(7)
+    [one] = result.json()["rotated"]
+    assert one["ending"] == "open" and v.now()["KEY"] == v.fields["KEY"]
+    assert "--resume KEY" in one["error"]["hint"]
+    v.rotate("--resume", "KEY").expect(0)
+    assert v.now()["KEY"] != v.fields["KEY"]
+
+
+def test_a_vault_that_is_sealed_between_two_steps_parks_it(case: Case) -> None:
+    bao = case.openbao_of_its_own()
+    v = Vaulted(case, {"KEY": held(case)}, bao=bao, vault={"deadline": "300ms"})
+    running = case.make_agent().start("rotate", "KEY", env=v.env)
+    wait_until(lambda: (case.folder.path / "here").exists(), "the step 'test'")
+    bao.seal()
+    case.folder.write("go", "")
+    result = running.wait().expect(7)
+    assert "sealed" in result.stderr and "--resume KEY" in result.stderr
+    assert v.rotate("--resume", "KEY").code in (3, 7), "it is sealed still"
+    bao.unseal()
+    v.rotate("--resume", "KEY").expect(0)
+    assert v.now()["KEY"] != v.fields["KEY"]
+
+
 # ---- what Vault refuses ----------------------------------------------------------------------------------
 
 
@@ -290,7 +343,7 @@ def test_a_missing_right_is_named_with_its_policy(case: Case) -> None:
 
 
 def test_notes_that_a_policy_forbids_are_missed_and_said(case: Case) -> None:
-    for path in ("metadata/acme/app", "data/acme/app.receipts/*"):
+    for path in ("metadata/acme/app", "data/acme/app.receipts/*", "metadata/acme/app.receipts/*"):
         v = Vaulted(case, {"KEY": RANDOM})
         env = limited(v, rules(v, without=path))
         shown = v.rotate("KEY", "--json", env=env).expect(1)
@@ -394,3 +447,13 @@ def test_help_has_the_machine(case: Case) -> None:
     shown = case.agent("help", "rotation").expect(0).stdout
     assert "promote" in shown and "retire" in shown and "resume" in shown
     assert "rotation" in case.agent("help").expect(0).stdout
+    document = rotation_doc.DOCUMENT.read_text(encoding="utf-8")
+    assert rotation_doc.put_into(document, rotation_doc.generated(shown)) == document, \
+        "run: python -m tests.lib.rotation_doc --write build/asan/agent"
+
+
+def test_the_documents_policy_is_the_one_that_is_enough() -> None:
+    text = rotation_doc.DOCUMENT.read_text(encoding="utf-8")
+    written = {path.replace("acme/db", "acme/app"): json.loads(what) for path, what in re.findall(
+        r'^path "secret/(\S+)" +{ capabilities = (\[.*?\]) }', text, re.MULTILINE)}
+    assert written == FULL

@@ -4,18 +4,12 @@ from __future__ import annotations
 import json
 from typing import Any, Dict, List
 
-from tests.integration.test_rotate import Sealed, Vaulted, kv_read, metadata, missing
+from tests.integration.test_rotate import Sealed, Vaulted, held, kv_read, metadata, missing
 from tests.lib.agent import Running
 from tests.lib.case import Case
 from tests.lib.processes import wait_until
 
 RUNNERS = 8
-
-
-def held(case: Case) -> Dict[str, Any]:
-    """A rotation that stays in its test until the file `go` is there."""
-    case.folder.write("hold", "#!/bin/sh\nuntil [ -e go ]; do sleep 0.02; done\n", 0o755)
-    return {"strategy": "random", "bytes": 32, "every": "30d", "test": {"command": ["./hold"]}}
 
 
 def together(case: Case) -> Dict[str, Any]:
