@@ -144,8 +144,10 @@ static bool rotate_one(struct run *run, const struct rotate_spec *spec)
         not_begun(spec, &err, result);
     } else if (rotate_lend_environment(run->r, spec, &err) != 0) {
         not_begun(spec, &err, result);
-    } else if (rotate_do(spec, &run->r->context, how_wanted(), result, &err) != 0) {
-        result->err = err;
+    } else {
+        rotate_lend_ahead(run->r, spec);
+        if (rotate_do(spec, &run->r->context, how_wanted(), result, &err) != 0)
+            result->err = err;
     }
     run->count++;
     if (result->err.kind == ERR_NONE)
@@ -157,11 +159,14 @@ static bool rotate_one(struct run *run, const struct rotate_spec *spec)
 /* Whether SPEC is to be looked at, as its STATUS stands. */
 static bool is_wanted(const struct rotate_status *status)
 {
+    bool is_over = status->state == ROTATE_STATE_SOAKING && status->soak_until > 0 &&
+                   status->soak_until <= clock_unix_seconds();
     bool is_open = status->state == ROTATE_STATE_OPEN || status->state == ROTATE_STATE_SOAKING ||
                    status->step != ROTATE_IDLE;
 
     return o.resume ? is_open
-                    : status->state == ROTATE_STATE_DUE || status->state == ROTATE_STATE_OVERDUE;
+                    : is_over || status->state == ROTATE_STATE_DUE ||
+                          status->state == ROTATE_STATE_OVERDUE;
 }
 
 /* What can't be known is said, and is no success. */

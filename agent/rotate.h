@@ -27,7 +27,8 @@ struct rotate_job {
     struct rotate_context context;
     char *sealed_path;
     char by[256];
-    struct environment environment; /* of the programs of the secret that is rotated now */
+    const struct rotate_spec *ahead; /* what it reads was asked for already; or NULL */
+    struct environment environment;  /* of the programs of the secret that is rotated now */
     const char **environment_list;
 };
 #define ROTATE_JOB_INIT(a_job, the_options) \
@@ -49,6 +50,9 @@ MUST_USE int rotate_lend(struct rotate_job *r, struct err *err);
 
 /* Find out who does it, for records and receipts: the token's display name, else user@host. */
 MUST_USE int rotate_find_out_who(struct rotate_job *r, struct err *err);
+
+/* Ask for what rotating SPEC reads of Vault in one round trip, once. */
+void rotate_lend_ahead(struct rotate_job *r, const struct rotate_spec *spec);
 
 /* The environment of SPEC's programs: ours, and the variables of the contract that `env` names. */
 MUST_USE int rotate_lend_environment(struct rotate_job *r, const struct rotate_spec *spec,

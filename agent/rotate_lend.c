@@ -18,6 +18,7 @@
 enum {
     HOST_BYTES = 128,
     USER_BUFFER_BYTES = 16 * 1024,
+    AHEAD_MORE = 4,
     VALUE_MAX_BYTES = 256 * 1024, /* of one that is typed or read */
 };
 
@@ -107,6 +108,33 @@ static void user_and_host(char *out, size_t size)
         (void)snprintf(out, size, "%u@%s", (unsigned)geteuid(), host);
 }
 
+/* The paths that VARIABLE comes from. */
+static size_t vault_paths(const struct rotate_job *r, const char *variable, const char **out,
+                          size_t room)
+{
+    const struct contract_variable *v = variable ? contract_find(r->job->contract, variable) : NULL;
+    size_t count = 0;
+
+    for (size_t i = 0; v && i < v->part_count && count < room; i++)
+        if (v->parts[i].ref.kind == REF_VAULT)
+            out[count++] = v->parts[i].ref.path;
+    return count;
+}
+
+void rotate_lend_ahead(struct rotate_job *r, const struct rotate_spec *spec)
+{
+    const char *more[AHEAD_MORE + 1] = {NULL};
+    struct err ignored; /* who needs Vault says why it can't be had */
+    struct vault *v;
+
+    if (r->ahead == spec || spec->place.kind == ROTATE_IN_SEALED ||
+        lend_vault(r, &v, &ignored) != 0)
+        return;
+    (void)vault_paths(r, spec->admin, more, AHEAD_MORE);
+    rotate_ask_ahead(spec, v, more, !r->ahead, r->context.deadline_ms);
+    r->ahead = spec;
+}
+
 int rotate_find_out_who(struct rotate_job *r, struct err *err)
 {
     CLEANUP(vault_token_facts_release) struct vault_token_facts self = {0};
@@ -120,6 +148,8 @@ int rotate_find_out_who(struct rotate_job *r, struct err *err)
         return 0;
     if (lend_vault(r, &v, err) != 0)
         return -1;
+    if (r->count == 1)
+        rotate_lend_ahead(r, &r->specs[0]);
     if (vault_self(v, r->context.deadline_ms, &self, err) != 0) {
         /* A token that may not look at itself can rotate all the same. */
         return err->kind == ERR_SOURCE_DENIED && err->http_status == 403 ? 0 : -1;

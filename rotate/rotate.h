@@ -199,6 +199,11 @@ void rotate_result_release(struct rotate_result *result);
 MUST_USE int rotate_do(const struct rotate_spec *spec, const struct rotate_context *context,
                        enum rotate_how how, struct rotate_result *result, struct err *err);
 
+/* Ask VAULT ahead for what rotating SPEC reads, for MORE (paths; NULL-terminated, or NULL) and, with
+ * SELF, for whose token it is, in one round trip. It only saves time. */
+void rotate_ask_ahead(const struct rotate_spec *spec, struct vault *vault, const char *const *more,
+                      bool self, int64_t deadline_ms);
+
 /* What it would do (--dry-run), as lines for people: steps, who is touched, overlap or gap, Vault's
  * capabilities that are needed and whether we have them, with the policy. Changes nothing. *ready:
  * nothing stands in its way. */

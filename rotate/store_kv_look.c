@@ -9,6 +9,8 @@
 #include "base/mem.h"
 #include "base/str.h"
 
+enum { AHEAD_PATHS = 12 };
+
 /* ---- where to look ---------------------------------------------------------------------------- */
 
 /* The outlines of all paths, each once. */
@@ -234,4 +236,27 @@ int kv_plan(struct rotation *r, struct buf *out, bool *ready, struct err *err)
     buf_addf(out, "  Vault's policy does not allow %zu of %zu things; this would:\n", lacking,
              count);
     return vault_policy_text(v, missing, lacking, out, err);
+}
+
+/* ---- ahead ------------------------------------------------------------------------------------- */
+
+void rotate_ask_ahead(const struct rotate_spec *spec, struct vault *vault, const char *const *more,
+                      bool self, int64_t deadline_ms)
+{
+    AUTO_BUF pending = BUF_INIT(KV_PATH_BYTES), receipts = BUF_INIT(KV_PATH_BYTES);
+    const char *paths[AHEAD_PATHS];
+    struct err ignored; /* the read itself says what is wrong */
+    size_t count = 0;
+
+    if (spec->place.kind == ROTATE_IN_SEALED ||
+        kv_beside(spec, KV_PENDING, &pending, &ignored) != 0 ||
+        kv_beside(spec, KV_RECEIPTS, &receipts, &ignored) != 0)
+        return;
+    paths[count++] = buf_text(&pending);
+    paths[count++] = buf_text(&receipts);
+    if (spec->place.kind == ROTATE_IN_KV)
+        paths[count++] = spec->place.path;
+    for (; more && *more && count < AHEAD_PATHS; more++)
+        paths[count++] = *more;
+    vault_ask_ahead(vault, paths, count, self, deadline_ms);
 }

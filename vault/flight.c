@@ -224,6 +224,10 @@ static int send_due(struct flight *flight, int64_t *next_ms, struct err *err)
             end_call(flight, call);
             continue;
         }
+        if (ahead_take(flight->vault, call)) {
+            end_call(flight, call);
+            continue;
+        }
         int64_t wait = rate_wait_ms(flight->vault);
         if (wait > 0) {
             *next_ms = clock_earlier(*next_ms, clock_in_ms(wait));

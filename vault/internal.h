@@ -18,6 +18,7 @@
  *               with kv_answer.c: what came back for it
  *   metadata.c  what is at a path, without its values
  *   distinct.c  each secret asked for once, in whatever spelling
+ *   ahead.c     answers asked for before they are needed
  *   lease.c     leases, the identity's end, revoking it
  *   renew.c     keeping both alive (renew.h); schedule.c: when (schedule.h)
  *   vault.c     what others see
@@ -364,6 +365,15 @@ MUST_USE int distinct_read_all(struct vault *v, struct vault_read *reads, size_t
 MUST_USE int lease_from_answer(const json_t *answer, bool login, int64_t sent_ms,
                                struct vault_lease *out, struct err *err);
 
+/* ---- ahead.c -------------------------------------------------------------------------------- */
+
+struct ahead; /* an answer that was asked for ahead */
+
+/* Whether CALL's answer is there: then it has it. What was asked for ahead on a path that is written
+ * is forgotten. */
+bool ahead_take(struct vault *v, struct call *call);
+void ahead_free(struct vault *v);
+
 /* ---- vault.c -------------------------------------------------------------------------------- */
 
 struct known_mount {
@@ -393,6 +403,7 @@ struct vault {
     size_t warning_count, warning_capacity;
     double rate_tokens;
     int64_t rate_filled_ms;
+    struct ahead *ahead;
 };
 
 #endif

@@ -27,6 +27,7 @@ void vault_free(struct vault *v)
 {
     if (!v)
         return;
+    ahead_free(v);
     http_free(v->http);
     secret_release(&v->token);
     secret_release(&v->secret_id);

@@ -116,6 +116,12 @@ MUST_USE int vault_read_all(struct vault *v, struct vault_read *reads, size_t co
 const struct vault_field *vault_read_field(const struct vault_read *read, const char *name);
 void vault_read_release(struct vault_read *read);
 
+/* Ask for PATHS (as in references; secrets of KV), and with SELF for the token itself, all in flight
+ * together, and keep the answers: the next read of each takes its own from there, once, within some
+ * seconds. It only saves time: what fails, or makes a log-in, is left to the read itself. */
+void vault_ask_ahead(struct vault *v, const char *const *paths, size_t count, bool self,
+                     int64_t deadline_ms);
+
 /* ---- without values ------------------------------------------------------------------------- */
 
 enum vault_outline_state {

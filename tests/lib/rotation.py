@@ -266,7 +266,7 @@ class Postgresql(Scene):
         self.database = self.case.database()
         self.mark = secrets.token_hex(4)
         self.bao.put(f"{self.mount}/admin", {"url": self.case.postgres.url(
-            self.database.name, port=self.pg_port)})
+            self.database.name, port=self.pg_port, query={"sslmode": "disable"})})
         return self.database
 
     def url_variable(self, rotate: Mapping[str, Any]) -> Dict[str, Any]:
