@@ -138,7 +138,6 @@ def die_everywhere(case: Case, make: Callable[[Case], Site], steps: List[str],
     Without AGENT_LONG a dear hook dies at the request `first`, and at every `every`-th after it."""
     for at in range(1, REQUESTS_MAX) if LONG else range(first, REQUESTS_MAX, every):
         site = make(case)
-        site.hook.watched = False
         died = []
 
         def cut(number: int, at: int = at, site: Site = site, died: List[int] = died) -> bool:
@@ -295,6 +294,7 @@ def test_resends_new_key_with_other_rights_fails_the_test(case: Case) -> None:
 def test_a_rollback_ends_the_new_secret_and_leaves_the_former(case: Case) -> None:
     for make in (resend, upstash):
         site, rotation = make(case), new_id()
+        site.hook.watched = True
         pending = rotate(site.hook, rotation, site.former, STEPS[:-1])
         site.hook.call("rollback", rotation, site.former, pending).expect(DONE)
         assert site.living() == list(site.former.values())
@@ -307,6 +307,7 @@ def test_a_rollback_ends_the_new_secret_and_leaves_the_former(case: Case) -> Non
 
 def test_upstash_keeps_both_tokens_until_retire(case: Case) -> None:
     site = upstash(case)
+    site.hook.watched = True
     rotation = new_id()
     pending = rotate(site.hook, rotation, site.former, STEPS[:-1])
     assert site.living() == [site.former["token"], pending["token"]]
@@ -349,6 +350,7 @@ def test_upstashs_user_without_rights_and_a_token_of_defaults_are_said(case: Cas
 
 def test_upstashs_reset_cuts_at_once_and_says_so(case: Case) -> None:
     site = upstash_database(case)
+    site.hook.watched = True
     made = site.hook.call("create", new_id(), site.former).expect(DONE)
     assert "works no more" in made.message and not site.server.accepts(site.former["rest_token"])
     pending = rotate(site.hook, new_id(), made.secret)
@@ -382,6 +384,7 @@ def test_clerks_yes_without_a_deed_is_seen(case: Case) -> None:
 
 def test_neon_waits_for_operations_and_comes_again_when_it_is_busy(case: Case) -> None:
     site = neon(case)
+    site.hook.watched = True
     rotation = new_id()
     site.server.weather("POST .*reset_password", BUSY)
     assert "another operation" in site.hook.call("create", rotation, site.former).expect(LATER).message
@@ -456,7 +459,6 @@ def test_hooks_take_the_name_of_the_field_from_the_store(case: Case) -> None:
     for make in (resend, upstash, clerk, neon):
         for config, name in (({}, "the_stores"), ({"field": "the_contracts"}, "the_contracts")):
             site = make(case)
-            site.hook.watched = False
             site.hook.config.update(config)
             (value,) = site.former.values()
             made = site.hook.call("create", new_id(), {"the_stores": value}).expect(DONE)
@@ -474,7 +476,6 @@ ONE_OF_EACH = [resend, upstash, clerk, neon]
 def test_hooks_say_later_when_the_provider_is_not_well(case: Case) -> None:
     for make in MAKE.values():
         site = make(case)
-        site.hook.watched = False
         rotation = new_id()
         site.server.weather(".*", too_many(77))
         assert "77 s" in site.hook.call("create", rotation, site.former).expect(LATER).message
@@ -491,7 +492,6 @@ def test_hooks_say_later_when_the_provider_is_not_well(case: Case) -> None:
 def test_hooks_without_the_admins_credential_change_nothing(case: Case) -> None:
     for make in MAKE.values():
         site = make(case)
-        site.hook.watched = False
         before = json.dumps(site.server.state)
         site.hook.hand({})
         site.hook.call("create", new_id(), site.former).expect(FAILED)
@@ -507,7 +507,6 @@ def test_hooks_without_the_admins_credential_change_nothing(case: Case) -> None:
 def test_hooks_take_the_admins_credential_from_a_file(case: Case) -> None:
     for make in MAKE.values():
         site = make(case)
-        site.hook.watched = False
         (value,) = site.hook.handed().values()
         path = str(case.folder.write("admin", value + "\n", 0o600))
         site.hook.hand({})
@@ -521,7 +520,6 @@ def test_hooks_take_the_admins_credential_from_a_file(case: Case) -> None:
 def test_hooks_put_nothing_into_a_request_that_is_no_credential(case: Case) -> None:
     for make in ONE_OF_EACH:
         site = make(case)
-        site.hook.watched = False
         (name,) = site.former
         forged = {name: 'secret-key"\r\nX-Other: "header'}
         site.hook.call("test", new_id(), None, forged).expect(FAILED)
@@ -535,7 +533,6 @@ def test_hooks_talk_to_nobody_else_and_know_their_steps(case: Case) -> None:
         if name == "clerk_machine":
             continue  # as clerk
         site = make(case)
-        site.hook.watched = False
         site.hook.call("dance", new_id(), site.former, site.former).expect(NO_SUCH_STEP)
         site.hook.call("promote", new_id(), site.former, site.former).expect(NO_SUCH_STEP)
         for address in ("http://127.0.0.1:1@example.org", "http://127.0.0.1.example.org:80",
@@ -548,6 +545,6 @@ def test_hooks_talk_to_nobody_else_and_know_their_steps(case: Case) -> None:
 def test_hooks_refuse_what_is_not_the_protocol(case: Case) -> None:
     for argv in ([str(case.once("resend", build_resend))], [str(HOOKS / "upstash.sh")],
                  [str(HOOKS / "clerk.py")], [str(HOOKS / "neon.py")]):
-        for given in (b"", b"[]", b"{", b'{"version": 2}', b'{"version": 1}', b"\xff" * 100):
+        for given in (b"", b"[]", b'{"version": 2}', b'{"version": 1}', b"\xff"):
             done = subprocess.run(argv, input=given, capture_output=True, timeout=60)
             assert done.returncode == FAILED and json.loads(done.stdout)["message"], (argv, given)

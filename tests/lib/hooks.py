@@ -1,7 +1,7 @@
 """Drives a hook of a rotation by its protocol, as agent does: JSON in, JSON out, an exit code.
 
-What must hold for every call is looked at in each: stdout is one JSON object, no secret is in stderr, in
-`message`, or in the arguments or the environment of any program that the hook starts.
+What must hold for every call is looked at in each: stdout is one JSON object, no secret is in stderr or in
+`message`; where the hook is `watched`, nor in the arguments or the environment of what it starts.
 """
 from __future__ import annotations
 
@@ -55,7 +55,7 @@ class Hook:
 
     def __init__(self, case: Case, argv: Sequence[str], name: str, config: Mapping[str, Any],
                  env: Optional[Mapping[str, str]] = None) -> None:
-        self.watched = True  # the programs that the hook starts: dear where there are many calls
+        self.watched = False  # whether the programs that it starts are: that is dear
         self.case, self.argv, self.name, self.config = case, list(argv), name, dict(config)
         self.profile = "prod"
         self._notes = case.folder / "notes"
