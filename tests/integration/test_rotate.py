@@ -419,6 +419,69 @@ def test_a_soaking_record_lies_in_the_sealed_store(case: Case) -> None:
     assert receipt["result"] == "rolled back"
 
 
+# ---- what lies in no KV path -----------------------------------------------------------------------------
+
+
+def engine_contract(case: Case, records: bool = True) -> Dict[str, str]:
+    """A static role's password, and where its record goes."""
+    bao, database = case.openbao, case.database()
+    mount = bao.static_role(case.postgres, database.name, database.owner.name)
+    kv = bao.kv(2)
+    more = {"records": f"vault:{kv}/.agent/{{name}}"} if records else {}
+    Project(case).contract({"PASSWORD": {
+        "type": "string", "secret": True, "source": f"vault:{mount}/static-creds/app#password",
+        "rotate": {"strategy": "vault-static", "mount": mount, "role": "app", "every": "30d"}}},
+        **more)
+    return {"VAULT_ADDR": bao.address, "VAULT_TOKEN": bao.token, "KV": kv}
+
+
+def test_an_engines_password_has_its_record_where_the_contract_says(case: Case) -> None:
+    env = engine_contract(case)
+    kv = env.pop("KV")
+    [one] = case.agent("rotate", "--status", "--json", env=env).expect(0).json()["secrets"]
+    assert one["since"] == "created_time" and one["state"] == "ok" and one["age_s"] < 600
+    result = case.agent("rotate", "PASSWORD", "--json", env=env)
+    assert result.code in (0, 1), result  # without a URL nobody can log in with it: a warning
+    assert missing(case.openbao, f"{kv}/.agent/PASSWORD.pending/PASSWORD")
+    custom = metadata(case.openbao, f"{kv}/.agent/PASSWORD")["custom_metadata"]
+    assert json.loads(custom["agent.PASSWORD"])["id"] == result.json()["rotated"][0]["id"]
+    [one] = case.agent("rotate", "--status", "--json", env=env).expect(0).json()["secrets"]
+    assert one["since"] == "rotation"
+    history = case.agent("rotate", "--history", "PASSWORD", "--json", env=env).expect(0).json()
+    assert [receipt["strategy"] for receipt in history["history"]] == ["vault-static"]
+
+
+def test_without_records_an_engines_password_is_refused(case: Case) -> None:
+    env = engine_contract(case, records=False)
+    result = case.agent("rotate", "PASSWORD", env=env).expect(2)
+    assert "records" in result.stderr
+
+
+# ---- plans -----------------------------------------------------------------------------------------------
+
+
+def test_a_plan_changes_nothing_and_has_the_policy(case: Case) -> None:
+    v = Vaulted(case, {"KEY": {**RANDOM, "grace": "1h", "keep": 1},
+                       "LATER": {**RANDOM, "depends_on": ["KEY"]}})
+    before = kv_read(v.bao, v.path)
+    plan = v.rotate("LATER", "KEY", "--dry-run").expect(0).stdout
+    assert plan.index("KEY (random)") < plan.index("LATER (random)"), "in their order"
+    assert "steps: stage, test, promote, soak 1h, retire, done" in plan and "behind: KEY" in plan
+    assert kv_read(v.bao, v.path) == before and missing(v.bao, v.path + ".pending/KEY")
+    env = limited(v, {f"{v.mount}/data/acme/app": ["read"],
+                      f"{v.mount}/data/acme/app.pending/*": ["read"]})
+    refused = v.rotate("KEY", "--dry-run", "--json", env=env).expect(1).json()
+    plan = refused["plan"]
+    for path in ("metadata/acme/app", "data/acme/app.receipts/KEY", "metadata/acme/app.pending/KEY"):
+        assert f'path "{v.mount}/{path}"' in plan, path
+    # What is printed is enough, beside what was had.
+    added = "\n".join(re.findall(r'path "[^"]+" {[^}]*}', plan, re.DOTALL))
+    v.bao.request("PUT", "sys/policies/acl/from-the-plan-" + v.mount, {"policy": added})
+    token = case.canaries.add("planned token", v.bao.new_token([f"from-the-plan-{v.mount}"]))
+    v.rotate("KEY", "--dry-run", env={**v.env, "VAULT_TOKEN": token}).expect(0)
+    v.rotate("KEY", env={**v.env, "VAULT_TOKEN": token}).expect(0)
+
+
 # ---- the call --------------------------------------------------------------------------------------------
 
 
