@@ -292,17 +292,19 @@ static int hook_promoted(struct rotation *r, struct err *err)
     return call(r, PROMOTED, &answer, err);
 }
 
+/* A hook that says so is believed where the contract has no test. */
 static int hook_retire(struct rotation *r, struct err *err)
 {
     AUTO_ANSWER answer = ANSWER_INIT;
 
     if (call(r, RETIRE, &answer, err) != 0)
         return -1;
-    if (answer.exit_code == EXIT_NO_SUCH_STEP)
-        engine_say(r,
-                   "hook '%s' has no step 'retire': whether the former still works is the "
-                   "provider's affair",
-                   r->spec->hook[0]);
+    if (answer.exit_code != EXIT_NO_SUCH_STEP)
+        return program_former_is_refused(r, err);
+    engine_say(r,
+               "hook '%s' has no step 'retire': whether the former still works is the provider's "
+               "affair",
+               r->spec->hook[0]);
     return 0;
 }
 

@@ -2,6 +2,7 @@
  * against the contract and tested, and promoted. What agent can't do it says: nobody but a person ends the
  * former value. */
 #include "rotate/place.h"
+#include "rotate/program.h"
 
 static int refuse_same(const struct rotation *r, struct err *err)
 {
@@ -29,18 +30,26 @@ static int manual_stage(struct rotation *r, struct err *err)
     return place_stage(r, name, &value, err);
 }
 
+/* It is left until the contract's test refuses it. Without one there is no proof. */
 static int manual_retire(struct rotation *r, struct err *err)
 {
     const char *const *steps = r->spec->steps;
     size_t count = 0;
 
-    (void)err;
     while (steps && steps[count])
         count++;
-    engine_say(r,
-               "the former value is ended where it was made, by hand: agent can't, and has no proof "
-               "of it%s%s",
-               count > 0 ? ". The last step: " : "", count > 0 ? steps[count - 1] : "");
+    if (r->spec->test_command) {
+        if (program_former_is_refused(r, err) == 0)
+            return 0;
+        return err_hint(err, "End it where it was made%s%s; then agent rotate --resume %s.",
+                        count > 0 ? ": " : "", count > 0 ? steps[count - 1] : "",
+                        r->spec->variable);
+    }
+    engine_say(
+        r,
+        "the former value is ended where it was made, by hand: agent can't, and has no proof "
+        "of it%s%s",
+        count > 0 ? ". The last step: " : "", count > 0 ? steps[count - 1] : "");
     return 0;
 }
 

@@ -14,4 +14,8 @@ MUST_USE int program_check(const struct rotation *r, const struct program *progr
  * NULL). User names are no secret. */
 MUST_USE int program_hide(const struct rotation *r, const struct secret *value, struct err *err);
 
+/* Have the contract's test look at the former value as if it were pending. 0 also where there is no test, or
+ * no former. ERR_VIOLATION: it still works. */
+MUST_USE int program_former_is_refused(struct rotation *r, struct err *err);
+
 #endif

@@ -41,8 +41,9 @@ static int add_place(const struct rotation *r, struct document *out, const char 
     return 0;
 }
 
-/* What the record has goes before what the place has, which may be the new one by now. */
-static int add_secrets(struct rotation *r, struct document *out, bool current, bool pending,
+/* What the record has goes before what the place has, which may be the new one by now. PENDING is its
+ * group, or NULL. */
+static int add_secrets(struct rotation *r, struct document *out, bool current, const char *pending,
                        struct err *err)
 {
     const struct document *record = &r->record.data;
@@ -54,9 +55,8 @@ static int add_secrets(struct rotation *r, struct document *out, bool current, b
         return -1;
     if (!pending)
         return 0;
-    return add_place(r, out, PENDING, err) != 0
-               ? -1
-               : add_group(out, PENDING, record, PLACE_FIELDS, err);
+    return add_place(r, out, PENDING, err) != 0 ? -1
+                                                : add_group(out, PENDING, record, pending, err);
 }
 
 /* Beyond 1 the step may have been done before, and the answer lost. */
@@ -82,8 +82,8 @@ static int describe(struct rotation *r, const char *step, struct document *out, 
 }
 
 /* `config` may be deeper than a document is: its text becomes the last member. */
-int program_input(struct rotation *r, const char *step, bool current, bool pending,
-                  struct secret *out, struct err *err)
+static int write_input(struct rotation *r, const char *step, bool current, const char *pending,
+                       struct secret *out, struct err *err)
 {
     AUTO_DOCUMENT document = DOCUMENT_INIT;
     AUTO_SECRET text = SECRET_INIT;
@@ -102,4 +102,32 @@ int program_input(struct rotation *r, const char *step, bool current, bool pendi
     if (buf_check(&whole, ERR_CONTRACT, "what a program is told", err) != 0)
         return -1;
     return secret_set(out, buf_text(&whole), whole.len, err);
+}
+
+int program_input(struct rotation *r, const char *step, bool current, bool pending,
+                  struct secret *out, struct err *err)
+{
+    return write_input(r, step, current, pending ? PLACE_FIELDS : NULL, out, err);
+}
+
+int program_former_is_refused(struct rotation *r, struct err *err)
+{
+    const char *name = place_field(r->spec);
+    struct program program = {.argv = r->spec->test_command,
+                              .environment = r->spec->environment,
+                              .what = "the command of 'test', with the former value"};
+    AUTO_SECRET input = SECRET_INIT;
+    int exit_code = 0;
+
+    if (!program.argv || !name || !record_former(&r->record, name))
+        return 0;
+    if (write_input(r, "test", false, PLACE_FORMER, &input, err) != 0)
+        return -1;
+    program.input = &input;
+    if (program_run(r, &program, &exit_code, NULL, err) != 0)
+        return -1;
+    if (exit_code != 0)
+        return 0;
+    return err_set(err, ERR_VIOLATION,
+                   "the command of 'test' ('%s') still accepts the former value", program.argv[0]);
 }

@@ -211,6 +211,18 @@ def test_a_key_that_could_not_be_ended_is_reported(case: Case) -> None:
     assert h.r.record("KEY") == {}
 
 
+def test_a_hook_that_ended_nothing_is_caught_by_the_contracts_test(case: Case) -> None:
+    h = Hooked(case, test={"command": ["./accepts"]})
+    program = case.folder / "accepts"
+    program.write_text("#!/bin/sh\nexit 0\n")
+    program.chmod(0o755)
+    left = h.r.rotate("KEY").expect(1)
+    assert "still accepts the former value" in left.stderr and h.r.record("KEY")["step"] == "retire"
+    program.write_text("#!/bin/sh\nexit 1\n")
+    h.r.rotate("--resume", "KEY").expect(0)
+    assert h.steps().count("retire") == 2 and h.r.record("KEY") == {}
+
+
 # ---- hooks that misbehave --------------------------------------------------------------------------------
 
 

@@ -126,6 +126,25 @@ def test_the_present_value_is_no_new_one(case: Case) -> None:
     assert nothing.code != 0 and r.record("KEY") == {}, nothing
 
 
+def test_the_former_is_left_until_the_contracts_test_refuses_it(case: Case) -> None:
+    r = manual(case)
+    r.contract({"KEY": {**SOURCE, "prefix": "pk_", "rotate": {
+        "strategy": "manual", "steps": STEPS, "test": {"command": ["./accepts"]}}}})
+    # Accepts what the file lists, as a provider does.
+    program = case.folder / "accepts"
+    program.write_text("#!/bin/sh\ntold=$(cat)\nfor key in $(cat accepted); do\n"
+                       "case $told in *pending*$key*) exit 0;; esac\ndone\nexit 1\n")
+    program.chmod(0o755)
+    first, made = r.fields()["KEY"], case.canaries.new("made by hand", prefix="pk_")
+    (case.folder / "accepted").write_text(f"{first}\n{made}\n")
+    left = r.rotate("KEY", "--value-stdin", text=made.encode()).expect(1)
+    assert not lacks(left.stderr, ["still accepts the former", STEPS[2], "--resume KEY"]), left
+    assert r.fields() == {"KEY": made} and r.record("KEY")["step"] == "retire"
+    (case.folder / "accepted").write_text(f"{made}\n")
+    r.rotate("--resume", "KEY").expect(0)
+    assert r.record("KEY") == {}
+
+
 def test_the_plan_shows_what_is_done_by_hand(case: Case) -> None:
     shown = manual(case).rotate("KEY", "--dry-run").expect(0)
     assert not lacks(shown.stdout, STEPS), shown
