@@ -10,6 +10,7 @@
 #include "base/proc.h"
 #include "base/redact.h"
 #include "base/str.h"
+#include "base/url.h"
 #include "rotate/place.h"
 
 enum { HOW_BYTES = 256 };
@@ -88,6 +89,57 @@ int program_check(const struct rotation *r, const struct program *program, struc
 
 /* ---- what it may not show ------------------------------------------------------------------------ */
 
+static int hide_bytes(const char *bytes, size_t length, struct err *err)
+{
+    AUTO_SECRET part = SECRET_INIT;
+
+    if (secret_set(&part, bytes, length, err) != 0)
+        return -1;
+    return redact_register_copy(&part, err);
+}
+
+/* A value of several lines comes out line by line. */
+static int hide_lines(const char *text, size_t length, struct err *err)
+{
+    const char *end = text + length;
+
+    while (text < end) {
+        const char *newline = memchr(text, '\n', (size_t)(end - text));
+        size_t line = (size_t)((newline ? newline : end) - text);
+        if (hide_bytes(text, line, err) != 0)
+            return -1;
+        text += line + 1;
+    }
+    return 0;
+}
+
+/* Of a URL the password may come out alone, as it is meant. */
+static int hide_password(const char *text, size_t length, struct err *err)
+{
+    AUTO_BUF password = BUF_INIT(SECRET_MAX_BYTES);
+    struct err no_url = ERR_INIT;
+    struct url url;
+
+    if (!strstr(text, "://") || url_parse(text, length, &url, ERR_CONTRACT, &no_url) != 0 ||
+        !url.password.start)
+        return 0;
+    if (hide_bytes(url.password.start, url.password.length, err) != 0)
+        return -1;
+    return url_decode(&url.password, &password) != 0
+               ? 0
+               : hide_bytes(buf_text(&password), password.len, err);
+}
+
+static int hide(const struct secret *value, struct err *err)
+{
+    const char *text = secret_reveal(value);
+    size_t length = secret_length(value);
+
+    if (redact_register_copy(value, err) != 0 || hide_password(text, length, err) != 0)
+        return -1;
+    return memchr(text, '\n', length) ? hide_lines(text, length, err) : 0;
+}
+
 static bool is_hidden(const struct rotation *r, const struct document_entry *entry)
 {
     return entry->group && !str_eq(entry->name, r->spec->place.user_field) &&
@@ -100,12 +152,12 @@ int program_hide(const struct rotation *r, const struct secret *value, struct er
     const char *name = place_field(r->spec);
 
     for (size_t i = 0; i < data->count; i++)
-        if (is_hidden(r, &data->list[i]) && redact_register_copy(&data->list[i].value, err) != 0)
+        if (is_hidden(r, &data->list[i]) && hide(&data->list[i].value, err) != 0)
             return -1;
     const struct secret *current = name ? place_current(r, name) : NULL;
-    if (current && redact_register_copy(current, err) != 0)
+    if (current && hide(current, err) != 0)
         return -1;
-    return value ? redact_register_copy(value, err) : 0;
+    return value ? hide(value, err) : 0;
 }
 
 /* ---- running it ---------------------------------------------------------------------------------- */

@@ -213,6 +213,21 @@ static void messages_are_shown_and_have_no_secret_in_them(void **state)
     assert_text_has(buf_text(&f->said), "create: made *** for ***\n");
 }
 
+static void parts_of_a_secret_are_hidden_too(void **state)
+{
+    struct fixture *f = *state;
+    struct err err = ERR_INIT;
+    struct secret key = secret_borrow("-----BEGIN KEY-----\nfirst-line-of-it\nlast-line-of-it\n",
+                                      53);
+    struct secret url = secret_borrow("redis://user:pass%2Fword-it@host:6379", 37);
+
+    assert_int_equal(place_stage(&f->r, "key", &key, &err), 0);
+    assert_int_equal(place_stage(&f->r, "url", &url, &err), 0);
+    hook_does(f, "echo '{\"message\": \"last-line-of-it, pass/word-it, pass%2Fword-it\"}'");
+    assert_int_equal(strategy_hook.test(&f->r, &err), 0);
+    assert_text_has(buf_text(&f->said), "test: ***, ***, ***\n");
+}
+
 static void of_a_url_user_and_password_may_be_made(void **state)
 {
     struct fixture *f = *state;
@@ -239,6 +254,7 @@ int main(void)
         TEST(exit_codes_are_told_apart),
         TEST(a_former_that_could_not_be_ended_is_left_and_said),
         TEST(messages_are_shown_and_have_no_secret_in_them),
+        TEST(parts_of_a_secret_are_hidden_too),
         TEST(of_a_url_user_and_password_may_be_made),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
