@@ -10,8 +10,11 @@
  *   surgery.c      user and password of a URL replaced, every other byte as it was
  *   login.c        new connections with a credential, the admin's connection
  *   pg_login.c     pg-two-login and pg-login, with pg_roles.c: the SQL
- *   vault_engine.c vault-static, vault-root, vault-dynamic; vault_token.c: token
- *   generate.c     random; manual.c; hook.c */
+ *   vault_engine.c vault-static; vault_root.c, vault_dynamic.c; vault_common.c: what they share
+ *   vault_token.c  token; vault_secret_id.c: where it is an AppRole's secret id
+ *   place.c        the fields that are written, and their former values in the record
+ *   generate.c     what bytes, as, length and alphabet ask for; random.c; manual.c
+ *   hook.c         the dialogue; program.c: running it; program_input.c: what it is told */
 #ifndef ROTATE_INTERNAL_H
 #define ROTATE_INTERNAL_H
 
