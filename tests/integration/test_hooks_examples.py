@@ -505,7 +505,7 @@ def test_hooks_without_the_admins_credential_change_nothing(case: Case) -> None:
 
 
 def test_hooks_take_the_admins_credential_from_a_file(case: Case) -> None:
-    for make in MAKE.values():
+    for make in ONE_OF_EACH:
         site = make(case)
         (value,) = site.hook.handed().values()
         path = str(case.folder.write("admin", value + "\n", 0o600))
