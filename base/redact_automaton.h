@@ -20,6 +20,7 @@ enum {
     REDACT_GRAM_BITS = 15,
     REDACT_GRAMS = 1 << REDACT_GRAM_BITS,
     REDACT_SKIP_MAX = REDACT_MIN_BYTES - REDACT_GRAM_BYTES + 1,
+    REDACT_BEGINS = 0x80, /* beside the distance: some pattern begins with these three */
 };
 
 struct redact_state {

@@ -92,9 +92,10 @@ static int add_pattern(struct redact_set *set, const unsigned char *pattern, siz
     for (size_t i = 0; i < REDACT_SKIP_MAX; i++) {
         unsigned char *skip = &set->skip[redact_gram(pattern + i)];
         unsigned char distance = (unsigned char)(REDACT_SKIP_MAX - 1 - i);
-        if (distance < *skip)
-            *skip = distance;
+        if (distance < (*skip & ~REDACT_BEGINS))
+            *skip = (unsigned char)(distance | (*skip & REDACT_BEGINS));
     }
+    set->skip[redact_gram(pattern)] |= REDACT_BEGINS;
     return 0;
 }
 

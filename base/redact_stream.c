@@ -11,6 +11,8 @@
 
 #define REDACTED "***"
 
+enum { LOOKS = 4 };
+
 _Static_assert(REDACT_SPANS > REDACT_PATTERN_BYTES / REDACT_MIN_BYTES + 1,
                "spans that begin in the held bytes have room");
 
@@ -102,15 +104,38 @@ static void found(struct redact_stream *s, struct progress *p, uint64_t end, siz
         push(s, span);
 }
 
+/* How far the next place is, from AT on, at which something may begin. */
+static inline unsigned distance(const struct redact_set *set, const unsigned char *at)
+{
+    return set->skip[redact_gram(at + REDACT_SKIP_MAX - 1)] & ~(unsigned)REDACT_BEGINS;
+}
+
+/* Four looks that do not wait for each other find nothing: that is most of most outputs. */
+static inline bool nothing_near(const struct redact_set *set, const unsigned char *at)
+{
+    unsigned least = REDACT_SKIP_MAX;
+
+    for (unsigned i = 0; i < LOOKS; i++) {
+        unsigned found = distance(set, at + i * REDACT_SKIP_MAX);
+        least = found < least ? found : least;
+    }
+    return least == REDACT_SKIP_MAX;
+}
+
 /* The first of the bytes [AT, END) with which something may begin; END where nothing does. The last few
  * are all such. */
 static size_t skip(const struct redact_set *set, const unsigned char *bytes, size_t at, size_t end)
 {
     while (end - at >= REDACT_MIN_BYTES) {
-        unsigned distance = set->skip[redact_gram(bytes + at + REDACT_SKIP_MAX - 1)];
-        if (distance == 0)
+        if (end - at >= LOOKS * REDACT_SKIP_MAX + REDACT_MIN_BYTES &&
+            nothing_near(set, bytes + at)) {
+            at += LOOKS * REDACT_SKIP_MAX;
+            continue;
+        }
+        unsigned found = distance(set, bytes + at);
+        if (found == 0 && (set->skip[redact_gram(bytes + at)] & REDACT_BEGINS))
             break;
-        at += distance;
+        at += found ? found : 1;
     }
     return at;
 }
