@@ -10,7 +10,10 @@
 #include "base/str.h"
 #include "rotate/place.h"
 
-enum { TEXT_BYTES = 64 };
+enum {
+    TEXT_BYTES = 64,
+    SEARCHED_TOKENS = 1000, /* one request each */
+};
 
 #define STATE_ACCESSOR "accessor"        /* of the new one */
 #define STATE_FORMER   "former_accessor" /* of the one that it replaces */
@@ -124,6 +127,43 @@ static int keep(struct rotation *r, const struct secret *token, const char *acce
     return -1;
 }
 
+/* Whether the token of ACCESSOR is one that this rotation made: then it is ended. */
+static int end_if_ours(struct rotation *r, struct vault *v, const char *accessor, bool *ended,
+                       struct err *err)
+{
+    AUTO_FACTS facts = {0};
+
+    if (vault_token_lookup_accessor(v, accessor, r->context->deadline_ms, &facts, err) != 0)
+        return -1;
+    if (!facts.is_alive ||
+        !str_eq(document_text(&facts.meta, NULL, TOKEN_MARK), record_id(&r->record)))
+        return 0;
+    if (vault_token_revoke_accessor(v, accessor, r->context->deadline_ms, err) != 0)
+        return -1;
+    *ended = true;
+    engine_say(r, "a token whose answer was lost was ended");
+    return 0;
+}
+
+/* What was made, and whose answer was lost, among all tokens: where a policy allows to look, and there
+ * are not too many. False: it may be there still. */
+static bool end_orphans(struct rotation *r)
+{
+    AUTO_LIST accessors = {0};
+    struct err ignored; /* then it is said that one may be left */
+    bool ended = false;
+    struct vault *v;
+
+    if (engine_vault(r, &v, &ignored) != 0 ||
+        vault_token_accessors(v, r->context->deadline_ms, &accessors, &ignored) != 0 ||
+        accessors.count > SEARCHED_TOKENS)
+        return false;
+    for (size_t i = 0; i < accessors.count; i++)
+        if (end_if_ours(r, v, accessors.items[i], &ended, &ignored) != 0)
+            return ended;
+    return true;
+}
+
 static void say_lost(struct rotation *r, const struct vault_token_facts *like)
 {
     AUTO_BUF time = BUF_INIT(TEXT_BYTES);
@@ -148,7 +188,7 @@ int token_set(struct rotation *r, struct err *err)
         return 0;
     if (look_at_present(r, &like, err) != 0)
         return -1;
-    if (r->resumed)
+    if (r->resumed && !end_orphans(r))
         say_lost(r, &like);
     if (make(r, &like, &token, &accessor, err) != 0)
         return err_wrap(err, "make a token");

@@ -153,6 +153,10 @@ MUST_USE int vault_token_revoke(struct vault *v, const struct secret *token, int
 MUST_USE int vault_token_revoke_accessor(struct vault *v, const char *accessor, int64_t deadline_ms,
                                          struct err *err);
 
+/* The accessors of all tokens. Wants sudo in the policy. */
+MUST_USE int vault_token_accessors(struct vault *v, int64_t deadline_ms, struct vault_list *out,
+                                   struct err *err);
+
 /* ---- AppRole -------------------------------------------------------------------------------- */
 
 MUST_USE int vault_role_id_read(struct vault *v, const char *mount, const char *role,

@@ -378,3 +378,15 @@ int vault_token_revoke_accessor(struct vault *v, const char *accessor, int64_t d
     ask_release(v, &ask);
     return result;
 }
+
+int vault_token_accessors(struct vault *v, int64_t deadline_ms, struct vault_list *out,
+                          struct err *err)
+{
+    struct ask ask = ASK_INIT("GET", "list the tokens with", "\"sudo\", \"list\"");
+    int result = -1;
+
+    if (ask_path(&ask, err, "auth/token/accessors", NULL) == 0 && engine_query_list(&ask, err) == 0)
+        result = engine_list(v, &ask, deadline_ms, out, err);
+    ask_release(v, &ask);
+    return result;
+}

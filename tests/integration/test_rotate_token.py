@@ -75,10 +75,25 @@ def test_a_dead_token_is_said_and_nothing_is_begun(case: Case) -> None:
     assert t.r.record("TOKEN") == {}
 
 
-def test_a_token_whose_answer_was_lost_is_told_of(case: Case) -> None:
+def test_a_token_whose_answer_was_lost_is_found_and_ended(case: Case) -> None:
     t = Tokens(case)
+    orphan = case.openbao.new_token(meta={"agent_rotation": str(RECORD["id"])})
+    other = case.openbao.new_token(meta={"agent_rotation": "of another"})
     t.r.put_record("TOKEN", RECORD)
-    done = t.r.rotate("--resume", "TOKEN").expect(1)
+    done = t.r.rotate("--resume", "TOKEN").expect(0)
+    assert "a token whose answer was lost was ended" in done.stderr, done
+    assert lookup(t.r, orphan) is None and lookup(t.r, other) is not None
+    assert lookup(t.r, now(t.r)) is not None
+
+
+def test_a_token_whose_answer_was_lost_is_told_of_where_it_may_not_be_looked_for(case: Case) -> None:
+    t = Tokens(case)
+    everything = ["create", "read", "update", "patch", "delete", "list", "sudo"]
+    policy = case.openbao.policy({"*": everything, "auth/token/accessors": ["deny"],
+                                  "auth/token/accessors/": ["deny"]})
+    own = case.canaries.add("a narrower token", case.openbao.new_token([policy]))
+    t.r.put_record("TOKEN", RECORD)
+    done = t.r.rotate("--resume", "TOKEN", env={"VAULT_TOKEN": own}).expect(1)
     assert not lacks(done.stderr, ["agent_rotation=0123456789abcdef", "ends by itself after 30m"]), done
     assert lookup(t.r, now(t.r)) is not None and lookup(t.r, t.first) is None and t.r.record("TOKEN") == {}
 
