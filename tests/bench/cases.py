@@ -276,6 +276,25 @@ def check(bench: Bench) -> None:
                          "each up to 1,000", per_variable[0], 1.5, unit="µs", runs=str(count)))
 
 
+# ---- output without secrets -----------------------------------------------------------------------
+
+def redact(bench: Bench) -> None:
+    """`run --redact`: what the application writes, passed on."""
+    bench.report.section("Output without secrets")
+    folder, megabytes = bench.folder("redact"), 20 if bench.quick else 100
+    contract, env = inputs.redact_contract(folder)
+    log = str(inputs.log_file(folder, megabytes * MEGABYTE))
+    run = [bench.agent, "run", "--contract", contract]
+    sed = [argument for value in env.values() for argument in ("-e", f"s|{value}|***|g")]
+    sides = [Side("agent", [*run, "--redact", "--", "cat", log], env),
+             Side("cat | sed", ["sh", "-c", 'cat "$0" | sed "$@"', log, *sed]),
+             Side("agent --supervise", [*run, "--supervise", "--", "cat", log], env)]
+    samples = bench.watch.compare(sides)
+    what = f"{megabytes} MB of a log, 10 secrets"
+    bench.versus(samples, "redact-sed", what, "agent", "cat | sed", 1.0)
+    bench.versus(samples, "redact", what, "agent", "agent --supervise")
+
+
 # ---- f: revision graphs -------------------------------------------------------------------------
 
 def graph(bench: Bench) -> None:
@@ -388,5 +407,5 @@ def audit(bench: Bench) -> None:
 
 PARTS: Dict[str, Callable[[Bench], None]] = {
     "start": start, "fetch": fetch, "bootstrap": bootstrap, "herd": herd, "memory": memory,
-    "check": check, "graph": graph, "guard": guard, "catalog": catalog, "audit": audit,
+    "check": check, "redact": redact, "graph": graph, "guard": guard, "catalog": catalog, "audit": audit,
 }

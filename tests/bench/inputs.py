@@ -3,7 +3,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import Dict, Sequence
+from typing import Dict, Sequence, Tuple
 
 COLUMNS = 10
 REVISIONS = 100        # of the chain that makes the tables; 1,000 tables are ten in each
@@ -16,6 +16,26 @@ def write(path: Path, text: str) -> Path:
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_text(text, encoding="utf-8")
     return path
+
+
+# ---- output ---------------------------------------------------------------------------------------
+
+def redact_contract(folder: Path) -> Tuple[str, Dict[str, str]]:
+    """Ten secrets of the environment, and that environment."""
+    env = {f"SECRET_{i}": f"{_pattern(i * 7919)}-{i * 104729:08}-of-the-bench" for i in range(10)}
+    env = {name: "".join(c for c in value if c.isalnum() or c == "-") for name, value in env.items()}
+    names = {name: {"type": "string", "secret": True, "source": "env"} for name in env}
+    return str(write(folder / "redact.json", _contract(names))), env
+
+
+def log_file(folder: Path, length: int) -> Path:
+    """LENGTH bytes of an application's log, no secret in them."""
+    words = ("info", "request", "handled", "GET", "/api/v1/users", "status=200", "postgresql",
+             "token", "session", "connected", "SECRET", "of-the-day")
+    lines = [f"2026-11-25T18:20:05Z {words[i % 12]} {words[i * 7 % 12]} id={i * 7919 % 100003} "
+             f"{words[i * 5 % 12]} duration_ms={i % 977}\n" for i in range(10000)]
+    text = "".join(lines)
+    return write(folder / "log", (text * (length // len(text) + 1))[:length])
 
 
 # ---- contracts ----------------------------------------------------------------------------------
