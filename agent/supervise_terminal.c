@@ -7,6 +7,7 @@
 #include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "agent/supervise_parts.h"
@@ -94,7 +95,12 @@ void supervise_terminal_suspend(struct supervisor *s, int number)
     }
     (void)kill(0, SIGTSTP); /* the others of a pipeline; blocked here, and not sent on */
     (void)kill(getpid(), SIGSTOP);
-    /* Continued. In the foreground again (fg), or not (bg). */
+    /* Continued, in the foreground again (fg) or not (bg). The CONT that did it is taken away: sent on
+     * later it would undo a ^Z that comes right behind it. */
+    sigset_t cont;
+    (void)sigemptyset(&cont);
+    (void)sigaddset(&cont, SIGCONT);
+    (void)sigtimedwait(&cont, NULL, &(struct timespec){0}); /* EAGAIN: somebody sent no CONT */
     s->sent_stop = false;
     supervise_terminal_give(s);
     (void)supervise_program_signal(s, SIGCONT);
