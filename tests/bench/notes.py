@@ -44,6 +44,12 @@ INTRODUCTIONS: Dict[str, str] = {
         "`agent verify --schema`: one message to the server, its answer as sorted objects, and "
         "these as text. `pg_dump -s` is there for orientation. Comparing two of this size takes "
         "some tens of milliseconds more (tests/unit/bootstrap_diff.c).",
+    "Rotation":
+        "Of `agent rotate` over a link with 20 ms to Vault and to PostgreSQL: what it takes longer than "
+        "without the delay, as round trips one after another. The least that the steps need is a list "
+        "in tests/bench/rotation.py; tests/integration/test_rotate_trips.py counts the requests "
+        "exactly. The gap of `pg-login` is the time in which a new connection with the published "
+        "credential is refused.",
     "Audit":
         "`agent audit` on examples/acme runs Alembic's offline command itself, parses the SQL and "
         "writes 254 files; the target is the command's time and 0.2 s.",
@@ -77,6 +83,10 @@ _CATALOG = (
     "each object, on one processor; the load of the machine is in it as it is.")
 _AUDIT = "Nearly all of it is the offline command itself (the CPU column)."
 
+_TRIPS = (
+    "More than the least: that the former is not current again is looked at before it is taken away, "
+    "and the receipt is written behind the metadata.")
+
 # By the key of a row; printed only while its target is in fact missed.
 NOTES: Dict[str, str] = {
     "start": _START,
@@ -84,6 +94,7 @@ NOTES: Dict[str, str] = {
     "bootstrap-100-0": _CONSTANT, "bootstrap-1000-0": _CONSTANT,
     "bootstrap-100-20": _ROUND_TRIPS, "bootstrap-1000-20": _ROUND_TRIPS,
     "herd-0": _HERD, "herd-20": _HERD,
+    "rotate-trips": _TRIPS,
     "guard": _GUARD, "catalog": _CATALOG, "audit": _AUDIT,
     "cpu-100": _CPU, "cpu-1000": _CPU,
 }
