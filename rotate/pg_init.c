@@ -172,7 +172,7 @@ static int superusers_objects(struct making *m, const char *database, struct pg_
     if (rows->row_count > 0) {
         buf_addf(&out->said, "'%s' owns %zu relations in database '%s'", m->user, rows->row_count,
                  database);
-        buf_addf(&out->plan, "\\connect %s\n", database);
+        pg_plan_connect(database, &out->plan);
     }
     for (size_t i = 0; i < rows->row_count; i++)
         buf_addf(&out->plan, "%s\n", db_cell(rows, i, 0));

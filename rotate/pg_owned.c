@@ -140,10 +140,17 @@ static void say_next(struct buf *said)
         buf_adds(said, "; ");
 }
 
+void pg_plan_connect(const char *database, struct buf *plan)
+{
+    buf_adds(plan, "\\connect "); /* psql takes a quoted name as SQL does */
+    db_add_identifier(plan, database);
+    buf_addc(plan, '\n');
+}
+
 static void connect_line(const struct reading *reading, const char *database, bool *connected)
 {
     if (!*connected)
-        buf_addf(&reading->out->plan, "\\connect %s\n", database);
+        pg_plan_connect(database, &reading->out->plan);
     *connected = true;
 }
 

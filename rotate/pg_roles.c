@@ -362,14 +362,14 @@ static int end_sessions(struct rotation *r, const struct pg_refusal *refusal, un
     bool can_login = false;
     for (bool first = true; *sessions > 0; first = false) {
         if (!first && !backoff_wait(&backoff, 0, deadline_ms))
-            return err_set(err, ERR_VIOLATION, "%u sessions of '%s' were told to end and live on",
-                           *sessions, refusal->name);
+            return err_set(err, ERR_VIOLATION, "%u session%s of '%s', told to end, live on",
+                           *sessions, *sessions == 1 ? "" : "s", refusal->name);
         if (look_at_refused(r, refusal, first, &can_login, sessions, err) != 0)
             return str_eq(err->sqlstate, "42501")
                        ? err_hint(err, "GRANT pg_signal_backend TO the admin lets it end them.")
                        : -1;
     }
-    engine_say(r, "%u sessions of '%s' were ended", before, refusal->name);
+    engine_say(r, "ended %u session%s of '%s'", before, before == 1 ? "" : "s", refusal->name);
     return 0;
 }
 
@@ -416,9 +416,7 @@ int pg_prove_refused(struct rotation *r, const struct pg_refusal *refusal, struc
     }
     r->result->sessions = sessions;
     if (sessions > 0)
-        engine_say(r,
-                   "%u sessions that began with the former credential of '%s' live on; "
-                   "--terminate ends them",
-                   sessions, refusal->name);
+        engine_say(r, "left as they are: %u session%s of '%s' from before; --terminate ends them",
+                   sessions, sessions == 1 ? "" : "s", refusal->name);
     return 0;
 }

@@ -103,8 +103,7 @@ MUST_USE int pg_prove_refused(struct rotation *r, const struct pg_refusal *refus
 /* What is in the way, as lines for people, and the SQL that clears it, database by database. */
 struct pg_obstacles {
     struct buf said; /* "app_a owns 3 objects in database 'app' (table t)", joined by "; " */
-    struct buf
-        plan; /* "\connect app", then statements, a line each; "" when nothing is in the way */
+    struct buf plan; /* \connect "app", then statements, a line each; "": nothing is in the way */
 };
 #define PG_OBSTACLES_INIT \
     ((struct pg_obstacles){.said = BUF_INIT(PG_SQL_BYTES), .plan = BUF_INIT(PG_SQL_BYTES)})
@@ -120,6 +119,9 @@ void pg_owned_sql(const struct pg_look *look, struct buf *sql);
 MUST_USE int pg_owned_read(struct rotation *r, const struct pg_look *look,
                            const struct db_results *results, size_t first, struct pg_obstacles *out,
                            struct err *err);
+
+/* The line of a plan behind which statements are for DATABASE. */
+void pg_plan_connect(const char *database, struct buf *plan);
 
 /* OBSTACLES as an error: ERR_DB_STATE, the plan in its hint. */
 int pg_obstacles_error(const struct rotation *r, const struct pg_obstacles *obstacles,

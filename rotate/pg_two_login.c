@@ -184,8 +184,8 @@ static void say_sessions(struct rotation *r, const struct pg_look *look, const c
 {
     for (size_t i = 0; i < look->count; i++)
         if (str_eq(look->names[i], idle) && look->logins[i].sessions > 0)
-            engine_say(r, "%u sessions of the idle login '%s' are open since before; they live on",
-                       look->logins[i].sessions, idle);
+            engine_say(r, "left as they are: %u session%s of the idle login '%s' from before",
+                       look->logins[i].sessions, look->logins[i].sessions == 1 ? "" : "s", idle);
 }
 
 static int note_logins(struct rotation *r, const char *idle, const char *former, struct err *err)
@@ -254,13 +254,13 @@ static int ask_as_application(struct rotation *r, struct db *db, struct db_resul
 {
     AUTO_BUF sql = BUF_INIT(PG_SQL_BYTES);
     pg_message_begin(&sql);
-    buf_adds(&sql, "SELECT session_user, current_user, t.name, "
-                   "has_table_privilege(t.oid, 'SELECT') FROM (SELECT 1) one LEFT JOIN "
-                   "(SELECT c.oid, c.oid::regclass::text AS name FROM "
-                   "pg_class c JOIN pg_roles o ON o.oid = c.relowner AND "
-                   "o.rolname = ");
+    buf_adds(&sql,
+             "SELECT session_user, current_user, t.name, has_table_privilege(t.oid, 'SELECT') AND "
+             "has_schema_privilege(t.space, 'USAGE') FROM (SELECT 1) one LEFT JOIN (SELECT c.oid, "
+             "c.relnamespace AS space, c.oid::regclass::text AS name FROM pg_class c JOIN pg_roles "
+             "o ON o.oid = c.relowner WHERE c.relkind IN ('r', 'p', 'v', 'm') AND o.rolname = ");
     db_add_literal(&sql, r->spec->owner);
-    buf_adds(&sql, " WHERE c.relkind IN ('r', 'p', 'v', 'm') ORDER BY c.oid LIMIT 1) t ON true");
+    buf_adds(&sql, " ORDER BY c.oid LIMIT 1) t ON true");
     if (buf_check(&sql, ERR_CONTRACT, "a statement", err) != 0)
         return -1;
     return db_query(db, buf_text(&sql), login_deadline(r, LOGIN_STATEMENT_MS), results, NULL, err);
@@ -300,6 +300,22 @@ static int test(struct rotation *r, struct err *err)
     return result;
 }
 
+/* LOGIN is to be taken away, so it must not be the one that is published: somebody may have done that by
+ * hand. OTHERWISE is what agrees with it. */
+static int check_not_published(struct rotation *r, const char *login, const char *otherwise,
+                               struct err *err)
+{
+    AUTO_FREE char *user = NULL;
+    document_release(&r->current);
+    if (r->store->read_current(r, &r->current, &r->current_version, err) != 0 ||
+        pg_place_user(r, &user, err) != 0)
+        return -1;
+    if (!user || !str_eq(user, login))
+        return 0;
+    err_set(err, ERR_ROTATION, "'%s' is published, by somebody else: it was not taken away", login);
+    return err_hint(err, "agent rotate %s %s agrees with that.", otherwise, r->spec->variable);
+}
+
 /* The idle login is idle again. After a rollback its credential was public for a while: who has it is
  * not cut off, the next rotation gives it another. */
 static int restore(struct rotation *r, struct err *err)
@@ -312,25 +328,12 @@ static int restore(struct rotation *r, struct err *err)
                    login);
         return 0;
     }
+    if (check_not_published(r, login, "--resume", err) != 0)
+        return -1;
     return pg_take_login(r, login, err);
 }
 
 /* ---- retire, rollback -------------------------------------------------------------------------------- */
-
-/* The former login must not be the one that is published: somebody may have put it back by hand. */
-static int check_still_former(struct rotation *r, const char *former, struct err *err)
-{
-    AUTO_FREE char *user = NULL;
-    document_release(&r->current);
-    if (r->store->read_current(r, &r->current, &r->current_version, err) != 0 ||
-        pg_place_user(r, &user, err) != 0)
-        return -1;
-    if (!user || !str_eq(user, former))
-        return 0;
-    err_set(err, ERR_ROTATION, "'%s' is published again: somebody put it back", former);
-    return err_hint(err, "It was not taken away. agent rotate --rollback %s agrees with that.",
-                    r->spec->variable);
-}
 
 static int retire(struct rotation *r, struct err *err)
 {
@@ -343,7 +346,8 @@ static int retire(struct rotation *r, struct err *err)
         return 0;
     }
     const struct pg_refusal refusal = {.group = "former", .name = former, .expect_nologin = true};
-    if (check_still_former(r, former, err) != 0 || pg_take_login(r, former, err) != 0)
+    if (check_not_published(r, former, "--rollback", err) != 0 ||
+        pg_take_login(r, former, err) != 0)
         return -1;
     return pg_prove_refused(r, &refusal, err);
 }
@@ -368,7 +372,7 @@ static void plan_lines(const struct rotation *r, const struct pg_look *look, con
                        struct buf *out)
 {
     for (size_t i = 0; i < look->count; i++)
-        buf_addf(out, "  login '%s': %s, %u sessions\n", look->names[i],
+        buf_addf(out, "  login '%s': %s; sessions now: %u\n", look->names[i],
                  str_eq(look->names[i], idle) ? "idle, gets a new password"
                                               : "in use, may not log in any more after grace",
                  look->logins[i].sessions);

@@ -164,9 +164,10 @@ static void objects_of_a_login_are_refused_with_the_plan(void **state)
 {
     (void)state;
     sql("app", "CREATE TABLE public.mine (n int); ALTER TABLE public.mine OWNER TO app_a");
-    assert_refused(ERR_DB_STATE, "'app_a' owns 1 object in database 'app'",
-                   "\\connect app GRANT \"app_a\", \"app_rw\" TO CURRENT_USER; REASSIGN OWNED BY "
-                   "\"app_a\" TO \"app_rw\";");
+    assert_refused(
+        ERR_DB_STATE, "'app_a' owns 1 object in database 'app'",
+        "\\connect \"app\" GRANT \"app_a\", \"app_rw\" TO CURRENT_USER; REASSIGN OWNED BY "
+        "\"app_a\" TO \"app_rw\";");
     sql("app", "REASSIGN OWNED BY \"app_a\" TO \"app_rw\"");
     struct rotation r;
     rotate_until_promoted(&r, two); /* the plan is what it takes */
@@ -178,7 +179,8 @@ static void objects_in_another_database_are_found(void **state)
     (void)state;
     sql("other", "CREATE TABLE public.far (n int); CREATE TABLE public.far2 (n int);"
                  "ALTER TABLE public.far OWNER TO app_b; ALTER TABLE public.far2 OWNER TO app_b");
-    assert_refused(ERR_DB_STATE, "'app_b' owns 2 objects in database 'other'", "\\connect other");
+    assert_refused(ERR_DB_STATE, "'app_b' owns 2 objects in database 'other'",
+                   "\\connect \"other\"");
 }
 
 static void grants_that_the_owner_has_not_are_refused_with_the_statements(void **state)
@@ -320,6 +322,31 @@ static void a_table_that_cannot_be_read_fails_the_test(void **state)
     end(&r);
 }
 
+static void a_schema_that_cannot_be_entered_fails_the_test(void **state)
+{
+    (void)state;
+    struct rotation r;
+    sql("app", "REVOKE ALL ON SCHEMA public FROM app_rw");
+    begin(&r, two);
+    must(two->stage(&r, &err), "stage");
+    note_password(&r);
+    must(two->set(&r, &err), "set");
+    assert_int_equal(two->test(&r, &err), -1);
+    assert_text_has(err.text, "may not read public.t");
+    end(&r);
+}
+
+static void a_login_that_was_published_by_hand_is_not_taken_away(void **state)
+{
+    (void)state;
+    struct rotation r;
+    rotate_until_promoted(&r, two); /* it was: an abort that comes now must not break it */
+    assert_int_equal(two->restore(&r, &err), -1);
+    assert_int_equal(err.kind, ERR_ROTATION);
+    assert_true(logs_in("app_b", current("password")));
+    end(&r);
+}
+
 static void a_rollback_finds_the_former_credential_working(void **state)
 {
     (void)state;
@@ -369,7 +396,7 @@ static void sessions_that_live_on_are_counted_and_left(void **state)
     rotate_until_promoted(&r, two);
     must(two->retire(&r, &err), "retire");
     assert_int_equal(result.sessions, 2);
-    assert_text_has(buf_text(&world.said), "2 sessions");
+    assert_text_has(buf_text(&world.said), "left as they are: 2 sessions of 'app_a'");
     assert_int_equal(db_execute(one, "SELECT 1", 8, CLOCK_NEVER, NULL, NULL, &err), 0);
     end(&r);
 }
@@ -385,7 +412,7 @@ static void sessions_are_ended_where_that_is_asked_for(void **state)
     rotate_until_promoted(&r, two);
     must(two->retire(&r, &err), "retire");
     assert_int_equal(result.sessions, 0);
-    assert_text_has(buf_text(&world.said), "1 sessions of 'app_a' were ended");
+    assert_text_has(buf_text(&world.said), "ended 1 session of 'app_a'");
     assert_int_equal(db_execute(one, "SELECT 1", 8, CLOCK_NEVER, NULL, NULL, &ended), -1);
     end(&r);
     sql("app", "REVOKE pg_signal_backend FROM admin");
@@ -413,7 +440,7 @@ static void sessions_of_the_idle_login_are_told(void **state)
     sql("app", "ALTER ROLE app_b LOGIN PASSWORD 'old-b'");
     AUTO_DB one = session_of("app_b", "old-b");
     rotate_until_promoted(&r, two);
-    assert_text_has(buf_text(&world.said), "1 sessions of the idle login 'app_b' are open");
+    assert_text_has(buf_text(&world.said), "1 session of the idle login 'app_b'");
     assert_false(logs_in("app_b", "old-b"));
     end(&r);
 }
@@ -543,7 +570,7 @@ static void the_plan_says_who_is_touched_and_changes_nothing(void **state)
     begin(&r, two);
     must(two->plan(&r, &text, &ready, &err), "plan");
     assert_false(ready);
-    assert_text_has(buf_text(&text), "\\connect app\n");
+    assert_text_has(buf_text(&text), "\\connect \"app\"\n");
     assert_text_has(buf_text(&text), "REASSIGN OWNED BY \"app_a\" TO \"app_rw\";\n");
     assert_false(logs_in("app_b", "x"));
     end(&r);
@@ -577,6 +604,8 @@ int main(void)
         ON_FRESH_ROLES(a_place_without_a_user_is_for_one_login),
         ON_FRESH_ROLES(a_session_that_is_not_the_owners_fails_the_test),
         ON_FRESH_ROLES(a_table_that_cannot_be_read_fails_the_test),
+        ON_FRESH_ROLES(a_schema_that_cannot_be_entered_fails_the_test),
+        ON_FRESH_ROLES(a_login_that_was_published_by_hand_is_not_taken_away),
         ON_FRESH_ROLES(a_rollback_finds_the_former_credential_working),
         ON_FRESH_ROLES(a_rollback_behind_retire_says_that_it_is_too_late),
         ON_FRESH_ROLES(a_former_login_that_was_put_back_is_not_taken_away),
