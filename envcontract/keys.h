@@ -551,6 +551,9 @@ void docs_check(struct contract_document *d, const struct node *section);
 
 /* Whether a rotation by STRATEGY has that key (lint_rotate.c). */
 bool rotation_has_key(const char *strategy, enum rotate_key key);
+/* Whether it can't do without. */
+bool rotation_needs_key(const char *strategy, enum rotate_key key);
+enum { ROTATION_LOGINS = 2 }; /* that take turns */
 
 /* ---- checks beyond keys (lint.c) ------------------------------------------------------------ */
 

@@ -50,6 +50,50 @@ bool rotation_has_key(const char *strategy, enum rotate_key key)
     return true; /* every strategy has it, or the strategy is not known: said */
 }
 
+/* Keys without which a strategy can do nothing. */
+static const struct {
+    const char *strategy;
+    enum rotate_key key;
+    const char *text;
+} needs[] = {
+    {"pg-two-login", ROTATE_LOGINS, "this strategy needs 'logins'"},
+    {"pg-two-login", ROTATE_OWNER, "this strategy needs 'owner'"},
+    {"vault-static", ROTATE_MOUNT, "this strategy needs 'mount'"},
+    {"vault-static", ROTATE_ROLE, "this strategy needs 'role'"},
+    {"vault-root", ROTATE_MOUNT, "this strategy needs 'mount'"},
+    {"vault-root", ROTATE_CONNECTION, "this strategy needs 'connection'"},
+    {"vault-dynamic", ROTATE_MOUNT, "this strategy needs 'mount'"},
+    {"vault-dynamic", ROTATE_ROLE, "this strategy needs 'role'"},
+    {"hook", ROTATE_HOOK, "this strategy needs 'hook'"},
+};
+
+bool rotation_needs_key(const char *strategy, enum rotate_key key)
+{
+    for (size_t i = 0; i < ARRAY_LEN(needs); i++)
+        if (needs[i].key == key && str_eq(needs[i].strategy, strategy))
+            return true;
+    return false;
+}
+
+/* One is idle while the other is used. */
+static bool are_two(const struct node *logins)
+{
+    return logins->kind != NODE_ARRAY /* said */ ||
+           (logins->count == ROTATION_LOGINS &&
+            !str_eq(node_text(logins->first), node_text(logins->first->next)));
+}
+
+static void look_at_needs(const struct look *look, struct said *said, const struct node *rotate,
+                          const struct node *const *at, const char *strategy)
+{
+    for (size_t i = 0; i < ARRAY_LEN(needs); i++)
+        if (str_eq(needs[i].strategy, strategy) && !at[needs[i].key])
+            lint_say(look, said, rotate, AT_KEY, NULL, needs[i].text);
+    if (at[ROTATE_LOGINS] && !are_two(at[ROTATE_LOGINS]))
+        lint_say(look, said, at[ROTATE_LOGINS], AT_VALUE, "They take turns.",
+                 "'logins' are not two different names");
+}
+
 static void look_at_keys(const struct look *look, struct said *said, const struct node *const *at,
                          const char *strategy)
 {
@@ -173,8 +217,10 @@ void lint_rotation(const struct look *look, struct said *said)
                  "One of pg-two-login, pg-login, vault-static, vault-root, vault-dynamic, random, "
                  "hook, manual, token, none.",
                  "'rotate' has no 'strategy'");
-    if (strategy)
+    if (strategy) {
         look_at_keys(look, said, at, strategy);
+        look_at_needs(look, said, rotate, at, strategy);
+    }
     look_at_periods(look, said, at);
     if (strategy && !str_eq(strategy, "none") && look->d->source_bytes_left > 0)
         look_at_source(look, said, rotate);

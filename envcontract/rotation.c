@@ -145,8 +145,13 @@ static int records_of(struct contract_document *d, const char *variable, const c
 {
     const char *text = node_text(node_member(d->files[0].root, "records"));
 
-    if (!text || !str_starts(text, "vault:"))
+    if (!text)
         return 0;
+    if (!str_starts(text, "vault:") || strchr(text, '#')) {
+        (void)err_set(err, ERR_CONTRACT, "'records' is no path in Vault");
+        return err_hint(err,
+                        "Write \"records\": \"vault:secret/…/.agent/{name}\", without a field.");
+    }
     text = source_substitute(d, &d->selected, text + strlen("vault:"), variable, profile);
     if (!text)
         return err_nomem(err);

@@ -363,7 +363,26 @@ static void add_alone(struct json *json, const struct relation *need)
     json_end_object(json);
 }
 
-/* Every strategy with the keys that it does not have. A variable's `rotate` is replaced whole. */
+static void add_keys_of_strategy(struct json *json, const struct section *rotate,
+                                 const char *strategy)
+{
+    json_begin_object(json, "properties");
+    for (int key = 0; key < ROTATE_KEY_COUNT; key++) {
+        if (!rotation_has_key(strategy, (enum rotate_key)key))
+            json_add_bool(json, rotate->keys[key].name, false);
+        else if (key == ROTATE_LOGINS)
+            schema_add_members(json,
+                               "'logins': {'minItems': 2, 'maxItems': 2, 'uniqueItems': true}");
+    }
+    json_end_object(json);
+    json_begin_array(json, "required");
+    for (int key = 0; key < ROTATE_KEY_COUNT; key++)
+        if (rotation_needs_key(strategy, (enum rotate_key)key))
+            json_add_string(json, NULL, rotate->keys[key].name);
+    json_end_array(json);
+}
+
+/* Every strategy with the keys that it does not have, and those that it needs. A variable's `rotate` is replaced whole. */
 static void add_rotation_definitions(struct json *json, const struct section *rotate)
 {
     const char *const *strategies = rotate->keys[ROTATE_STRATEGY].words;
@@ -375,12 +394,7 @@ static void add_rotation_definitions(struct json *json, const struct section *ro
         json_begin_object(json, NULL);
         add_members(json, "'if': {'properties': {'strategy': {'const': '%s'}}}", *strategies);
         json_begin_object(json, "then");
-        json_begin_object(json, "properties");
-        for (int key = 0; key < ROTATE_KEY_COUNT; key++) {
-            if (!rotation_has_key(*strategies, (enum rotate_key)key))
-                json_add_bool(json, rotate->keys[key].name, false);
-        }
-        json_end_object(json);
+        add_keys_of_strategy(json, rotate, *strategies);
         json_end_object(json);
         json_end_object(json);
     }

@@ -109,6 +109,10 @@ BAD_VARIABLES = [
     '"source": "vault:kv/a#b", "rotate": {"strategy": "none", "why": ""}',
     '"source": "vault:kv/a#b", "rotate": {"strategy": "random", "as": "utf-8"}',
     '"source": "vault:kv/a#b", "rotate": {"strategy": "hook", "hook": []}',
+    '"source": "vault:kv/a#b", "rotate": {"strategy": "hook"}',
+    '"source": "vault:kv/a#b", "rotate": {"strategy": "vault-static", "mount": "m"}',
+    '"source": "vault:kv/a#b", "rotate": {"strategy": "pg-two-login", "owner": "o", "logins": ["a"]}',
+    '"source": "vault:kv/a#b", "rotate": {"strategy": "pg-two-login", "owner": "o", "logins": ["a", "a"]}',
     '"source": "vault:kv/a#b", "rotate": {"strategy": "hook", "every": "monthly"}',
 ]
 
@@ -221,14 +225,14 @@ UNSAYABLE = [
     ('"type": "int", "min": 5, "max": 4', "which of two values is larger"),
     ('"length": [5, 4]', "which of two values is larger"),
     ('"deprecated": {"since": "2031-01-01", "remove": "2030-01-01"}', "which of two days is later"),
-    ('"source": "vault:kv/a#b", "rotate": {"strategy": "hook", "every": "1d", "grace": "2d"}',
+    ('"source": "vault:kv/a#b", "rotate": {"strategy": "hook", "hook": ["h"], "every": "1d", "grace": "2d"}',
      "which of two durations is longer"),
-    ('"source": "env", "rotate": {"strategy": "hook"}', "what a rotation can write to"),
+    ('"source": "env", "rotate": {"strategy": "hook", "hook": ["h"]}', "what a rotation can write to"),
     ('"pattern": "(a"', "PCRE2's grammar"), ('"source": {"a": "env"}, "compose": "{a|ulr}"',
                                              "the grammar of templates"),
     ('"expires": "2027-02-29"', "which years have a 29th of February"),
     ('"min_bytes": 1.0, "type": "hex"', "a whole number is one, however it is written"),
-    ('"type": "list", "source": "vault:kv/a#b", "rotate": {"strategy": "hook", "every": "99999999999999999999d"}', "how long a duration may be"),
+    ('"type": "list", "source": "vault:kv/a#b", "rotate": {"strategy": "hook", "hook": ["h"], "every": "99999999999999999999d"}', "how long a duration may be"),
 ]
 UNSAYABLE_CONTRACTS = [
     ('"strict_profiles": ["staging"]', NAMES), ('"database": {"url": "X"}', NAMES),

@@ -18,7 +18,7 @@ static void a_strategy_is_known_and_has_its_own_keys(void **state)
         {R("'every': '1d'"), 1, 76, "/vars/A/rotate", "'rotate' has no 'strategy'", "random"},
         {R("'strategy': 'random', 'logins': ['a', 'b']"), 1, 109, "/vars/A/rotate/logins",
          "this strategy has no such key", "another strategy"},
-        {R("'strategy': 'hook', 'why': 'x'"), 1, 107, "/vars/A/rotate/why",
+        {R("'strategy': 'hook', 'hook': ['h'], 'why': 'x'"), 1, 122, "/vars/A/rotate/why",
          "this strategy has no such key", NULL},
         {R("'strategy': 'none', 'steps': ['x']"), 1, 107, "/vars/A/rotate/steps",
          "this strategy has no such key", NULL},
@@ -58,6 +58,28 @@ static void every_strategy_has_its_keys(void **state)
     }
 }
 
+static void what_a_strategy_cannot_do_without_is_asked_for(void **state)
+{
+    static const struct wrong list[] = {
+        {R("'strategy': 'hook'"), 1, 76, "/vars/A/rotate", "needs 'hook'", NULL},
+        {R("'strategy': 'pg-two-login', 'logins': ['a', 'b']"), 1, 76, "/vars/A/rotate",
+         "needs 'owner'", NULL},
+        {R("'strategy': 'pg-two-login', 'owner': 'o'"), 1, 76, "/vars/A/rotate", "needs 'logins'",
+         NULL},
+        {R("'strategy': 'vault-static', 'mount': 'm'"), 1, 76, "/vars/A/rotate", "needs 'role'",
+         NULL},
+        {R("'strategy': 'vault-root', 'connection': 'c'"), 1, 76, "/vars/A/rotate", "needs 'mount'",
+         NULL},
+        {R("'strategy': 'pg-two-login', 'owner': 'o', 'logins': ['a']"), 1, 139,
+         "/vars/A/rotate/logins", "not two different names", NULL},
+        {R("'strategy': 'pg-two-login', 'owner': 'o', 'logins': ['a', 'a']"), 1, 139,
+         "/vars/A/rotate/logins", "not two different names", NULL},
+    };
+
+    (void)state;
+    assert_all_wrong(list, ARRAY_LEN(list));
+}
+
 static void periods_lie_in_one_another(void **state)
 {
     static const struct wrong list[] = {
@@ -78,8 +100,8 @@ static void what_cannot_be_written_is_not_rotated(void **state)
     static const struct wrong list[] = {
         {V("'secret': true, 'source': 'env', 'rotate': {'strategy': 'random'}"), 1, 58,
          "/vars/A/source", "the environment, a file or a command is not rotated", "none"},
-        {V("'secret': true, 'source': 'file:/x', 'rotate': {'strategy': 'hook'}"), 1, 58,
-         "/vars/A/source", "is not rotated", NULL},
+        {V("'secret': true, 'source': 'file:/x', 'rotate': {'strategy': 'hook', 'hook': ['h']}"), 1,
+         58, "/vars/A/source", "is not rotated", NULL},
         {V("'source': {'command': ['x']}, 'rotate': {'strategy': 'manual'}"), 1, 42,
          "/vars/A/source", "is not rotated", NULL},
         {V("'rotate': {'strategy': 'manual'}"), 1, 32, "/vars/A/rotate", "is not rotated", NULL},
@@ -107,12 +129,13 @@ static void a_profile_that_takes_the_value_from_elsewhere_rotates_nothing(void *
 #define PROFILED(dev)                                                              \
     "{'contract': 1, 'profile': {'var': 'R', 'values': ['dev', 'prod']}, 'vars': " \
     "{'R': {}, 'A': {" KV "'rotate': {'strategy': 'random'},\n'profiles': {'dev': {" dev "}}}}}"
-    static const struct wrong both = {PROFILED("'source': 'env', 'rotate': {'strategy': 'hook'}"),
-                                      2,
-                                      32,
-                                      "/vars/A/profiles/dev/source",
-                                      "is not rotated (in profile 'dev')",
-                                      NULL};
+    static const struct wrong both = {
+        PROFILED("'source': 'env', 'rotate': {'strategy': 'hook', 'hook': ['h']}"),
+        2,
+        32,
+        "/vars/A/profiles/dev/source",
+        "is not rotated (in profile 'dev')",
+        NULL};
     struct loaded l = load_text(PROFILED("'source': 'env'"));
 
     (void)state;
@@ -124,18 +147,20 @@ static void a_profile_that_takes_the_value_from_elsewhere_rotates_nothing(void *
 static void a_source_without_a_place_for_the_record_needs_records(void **state)
 {
     static const struct wrong list[] = {
-        {V("'source': 'vault:database/creds/x#password', 'rotate': {'strategy': 'vault-dynamic'}"),
+        {V("'source': 'vault:database/creds/x#password', 'rotate': {'strategy': 'vault-dynamic', "
+           "'mount': 'm', 'role': 'r'}"),
          1, 77, "/vars/A/rotate", "a source that is not one KV path, and no 'records'", "records"},
         {V("'source': {'user': 'vault:kv/a#u', 'password': 'vault:kv/b#p'}, "
            "'compose': '{user}{password}', 'rotate': {'strategy': 'pg-login'}"),
          1, 127, "/vars/A/rotate", "no 'records'", NULL},
-        {V("'source': 'none', 'rotate': {'strategy': 'vault-root'}"), 1, 50, "/vars/A/rotate",
-         "no 'records'", NULL},
+        {V("'source': 'none', 'rotate': {'strategy': 'vault-root', 'mount': 'm', 'connection': "
+           "'c'}"),
+         1, 50, "/vars/A/rotate", "no 'records'", NULL},
     };
     struct loaded l = load_text(
         "{'contract': 1, 'records': 'vault:kv/.agent/{name}', 'vars': {'A': "
         "{'source': 'vault:database/creds/x#password', 'rotate': "
-        "{'strategy': 'vault-dynamic'}}}}");
+        "{'strategy': 'vault-dynamic', 'mount': 'm', 'role': 'r'}}}}");
 
     (void)state;
     assert_clean(&l);
@@ -193,6 +218,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_strategy_is_known_and_has_its_own_keys),
         cmocka_unit_test(every_strategy_has_its_keys),
+        cmocka_unit_test(what_a_strategy_cannot_do_without_is_asked_for),
         cmocka_unit_test(periods_lie_in_one_another),
         cmocka_unit_test(what_cannot_be_written_is_not_rotated),
         cmocka_unit_test(a_profile_that_takes_the_value_from_elsewhere_rotates_nothing),
