@@ -136,6 +136,7 @@ EXTRA_bootstrap_scratch := pg
 EXTRA_bootstrap_state  := pg
 EXTRA_bootstrap_verify := pg pg_script
 EXTRA_rotate_pg_login := pg
+EXTRA_rotate_pg_memory := pg
 EXTRA_rotate_pg_two_login := pg
 EXTRA_vault_live       := bao pg
 EXTRA_vault_ask        := script_server

@@ -36,7 +36,7 @@ static struct rotate_result result;
 static struct err err;
 
 /* Statements of a superuser, as one transaction, on a connection that is kept. */
-static void sql(const char *database, const char *text)
+static inline void sql(const char *database, const char *text)
 {
     static struct {
         const char *database;
@@ -65,12 +65,13 @@ static void sql(const char *database, const char *text)
         fail_msg("%s: %s", text, failed.text);
 }
 
-static void set_field(const char *name, const char *value)
+static inline void set_field(const char *name, const char *value)
 {
     assert_int_equal(document_set_text(&world.place, NULL, name, value, &err), 0);
 }
 
-static int read_current(struct rotation *r, struct document *out, unsigned *version, struct err *e)
+static inline int read_current(struct rotation *r, struct document *out, unsigned *version,
+                               struct err *e)
 {
     (void)r;
     *version = 1;
@@ -79,22 +80,22 @@ static int read_current(struct rotation *r, struct document *out, unsigned *vers
 
 static const struct store memory_store = {.read_current = read_current};
 
-static int value_of(void *owner, const char *variable, struct secret *out, struct err *e)
+static inline int value_of(void *owner, const char *variable, struct secret *out, struct err *e)
 {
     (void)owner;
     assert_string_equal(variable, "ADMIN_URL");
     return secret_set(out, world.admin_url, strlen(world.admin_url), e);
 }
 
-static const char *field_of(const struct document *fields, const char *name)
+static inline const char *field_of(const struct document *fields, const char *name)
 {
     const char *text = document_text(fields, NULL, name);
     return text ? text : document_text(&world.place, NULL, name);
 }
 
 /* As the application would get it: composed where the place has a user. */
-static int value_with(void *owner, const char *variable, const struct document *fields,
-                      struct secret *out, struct err *e)
+static inline int value_with(void *owner, const char *variable, const struct document *fields,
+                             struct secret *out, struct err *e)
 {
     (void)owner;
     assert_string_equal(variable, "DATABASE_URL");
@@ -107,14 +108,14 @@ static int value_with(void *owner, const char *variable, const struct document *
     return secret_set(out, url, strlen(url), e);
 }
 
-static void say(void *owner, const struct rotate_spec *of, const char *text)
+static inline void say(void *owner, const struct rotate_spec *of, const char *text)
 {
     (void)owner;
     (void)of;
     buf_addf(&world.said, "%s\n", text);
 }
 
-static void set_world(enum rotate_strategy strategy)
+static inline void set_world(enum rotate_strategy strategy)
 {
     document_release(&world.place);
     buf_release(&world.said);
@@ -144,7 +145,7 @@ static void set_world(enum rotate_strategy strategy)
     err = ERR_INIT;
 }
 
-static void begin(struct rotation *r, const struct strategy *strategy)
+static inline void begin(struct rotation *r, const struct strategy *strategy)
 {
     *r = (struct rotation){.spec = &spec,
                            .context = &context,
@@ -156,7 +157,7 @@ static void begin(struct rotation *r, const struct strategy *strategy)
     assert_int_equal(record_begin(&spec, &context, &r->record, &err), 0);
 }
 
-static void end(struct rotation *r)
+static inline void end(struct rotation *r)
 {
     db_close(r->admin);
     document_release(&r->current);
@@ -165,21 +166,21 @@ static void end(struct rotation *r)
     result = (struct rotate_result){.warnings = BUF_INIT(64 * 1024)};
 }
 
-static void note_password(const struct rotation *r)
+static inline void note_password(const struct rotation *r)
 {
     const struct secret *password = record_field(&r->record, "password");
     if (password && world.made_count < MADE_MAX)
         world.made[world.made_count++] = mem_dup(secret_reveal(password));
 }
 
-static void must(int code, const char *what)
+static inline void must(int code, const char *what)
 {
     if (code != 0)
         fail_msg("%s: %s (%s)", what, err.text, err.hint);
 }
 
 /* FIELDS of the record are what the place has: promote. */
-static void promote(struct rotation *r, const char *group)
+static inline void promote(struct rotation *r, const char *group)
 {
     for (size_t i = 0; i < r->record.data.count; i++) {
         const struct document_entry *e = &r->record.data.list[i];
@@ -189,7 +190,7 @@ static void promote(struct rotation *r, const char *group)
 }
 
 /* Stage, set, test, promote. */
-static void rotate_until_promoted(struct rotation *r, const struct strategy *strategy)
+static inline void rotate_until_promoted(struct rotation *r, const struct strategy *strategy)
 {
     begin(r, strategy);
     must(strategy->stage(r, &err), "stage");
@@ -199,7 +200,7 @@ static void rotate_until_promoted(struct rotation *r, const struct strategy *str
     promote(r, "fields");
 }
 
-static bool logs_in(const char *user, const char *password)
+static inline bool logs_in(const char *user, const char *password)
 {
     struct db *db = NULL;
     struct db_target target = {0};
@@ -215,7 +216,7 @@ static bool logs_in(const char *user, const char *password)
     return code == 0;
 }
 
-static struct db *session_of(const char *user, const char *password)
+static inline struct db *session_of(const char *user, const char *password)
 {
     struct db *db = NULL;
     struct db_target target = {0};
@@ -227,14 +228,14 @@ static struct db *session_of(const char *user, const char *password)
     return db;
 }
 
-static const char *current(const char *name)
+static inline const char *current(const char *name)
 {
     return document_text(&world.place, NULL, name);
 }
 
 /* What the server wrote down, whatever it was asked: no password is in it. (The superuser's own are set
  * by statements of the test.) */
-static void assert_log_is_clean(void)
+static inline void assert_log_is_clean(void)
 {
     char path[1024];
     AUTO_BUF text = BUF_INIT(64 * 1024 * 1024);
@@ -250,7 +251,7 @@ static void assert_log_is_clean(void)
         assert_text_lacks(buf_text(&text), world.made[i]);
 }
 
-static int stop_server(void **state)
+static inline int stop_server(void **state)
 {
     (void)state;
     sql("", NULL);
