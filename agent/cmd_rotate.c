@@ -341,7 +341,7 @@ static int rotate_command(const struct invocation *call)
         rotate_specs(&r, call->words, call->word_count, &err) != 0 || rotate_lend(&r, &err) != 0)
         return job_failed(&job, &err);
     int code = dispatch(&r);
-    leave_vault_unused(&job);
+    leave_vault_ended(&job);
     return code;
 }
 

@@ -2,6 +2,8 @@
 
 #include "base/clock.h"
 #include "base/log.h"
+#include "base/mem.h"
+#include "vault/engine.h"
 
 enum { LEASES_SHOWN = 64 };
 
@@ -46,6 +48,32 @@ void leave_vault(const struct job *job)
     leave_say_ends(job);
     if (lease_count == 0)
         revoke_own_token(job);
+}
+
+static void end_leases(struct vault *v, const struct source_lease *leases, size_t count)
+{
+    for (size_t i = 0; i < count; i++) {
+        struct err err = ERR_INIT;
+        if (leases[i].lease->id && vault_lease_revoke(v, leases[i].lease->id, false,
+                                                      clock_in_ms(VAULT_REVOKE_MS), &err) != 0)
+            log_line(LOG_WARN, "a lease could not be ended; it ends by itself", "path",
+                     leases[i].path, "reason", err.text, NULL);
+    }
+}
+
+void leave_vault_ended(const struct job *job)
+{
+    struct vault_identity identity;
+
+    if (!job->sources || !source_vault(job->sources))
+        return;
+    vault_identity(source_vault(job->sources), &identity);
+    size_t count = source_leases(job->sources, NULL, 0);
+    AUTO_FREE struct source_lease *leases = mem_new(count + 1, sizeof(*leases));
+    /* Those of a token of ours end with it. Without memory they end by themselves. */
+    if (leases && !identity.logged_in)
+        end_leases(source_vault(job->sources), leases, source_leases(job->sources, leases, count));
+    revoke_own_token(job);
 }
 
 void leave_vault_unused(const struct job *job)

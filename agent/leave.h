@@ -15,4 +15,8 @@ void leave_say_ends(const struct job *job);
  * is revoked with every lease that hangs on it. A failure is a warning. */
 void leave_vault_unused(const struct job *job);
 
+/* What was leased was for this command alone, and it ends: each lease is ended by its id, then the token
+ * that we made. A failure is a warning: a lease ends by itself. */
+void leave_vault_ended(const struct job *job);
+
 #endif

@@ -457,6 +457,19 @@ def test_without_records_an_engines_password_is_refused(case: Case) -> None:
     assert "records" in result.stderr
 
 
+def test_what_was_leased_for_a_rotation_ends_with_it(case: Case) -> None:
+    bao, database = case.openbao, case.database()
+    engine = bao.database_engine(case.postgres, database.name)
+    case.folder.write("look", "#!/bin/sh\ncase $LOGIN in v-*) exit 0 ;; esac; exit 3\n", 0o755)
+    v = Vaulted(case, {"KEY": {**RANDOM, "env": ["LOGIN"], "test": {"command": ["./look"]}}})
+    contract = json.loads((case.folder.path / "contract.json").read_text())
+    contract["vars"]["LOGIN"] = {"type": "string", "expose": "agent",
+                                 "source": f"vault:{engine}/creds/app#username"}
+    case.folder.write("contract.json", json.dumps(contract))
+    v.rotate("KEY").expect(0)
+    assert bao.leases(f"{engine}/creds/app") == []
+
+
 # ---- plans -----------------------------------------------------------------------------------------------
 
 
