@@ -112,6 +112,13 @@ size_t source_leases(const struct source_set *set, struct source_lease *out, siz
     return count;
 }
 
+size_t source_reads(const struct source_set *set, const struct vault_read **out, size_t room)
+{
+    for (size_t i = 0; i < set->read_count && i < room; i++)
+        out[i] = &set->reads[i]->read;
+    return set->read_count;
+}
+
 /* ---- one answer ----------------------------------------------------------------------------- */
 
 static void absent(struct source_request *request)
@@ -289,6 +296,11 @@ static int keep_read(struct source_set *set, struct vault_read *read, struct err
     *read = (struct vault_read){0};
     set->reads[set->read_count++] = kept;
     return 0;
+}
+
+int source_adopt(struct source_set *set, struct vault_read *read, struct err *err)
+{
+    return keep_read(set, read, err);
 }
 
 static void no_such_field(struct source_request *request, const struct vault_read *read)

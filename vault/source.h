@@ -52,6 +52,13 @@ struct source_lease {
 };
 size_t source_leases(const struct source_set *set, struct source_lease *out, size_t room);
 
+/* Every path of Vault's that was read, with its fields: for whoever hands them to another process. */
+size_t source_reads(const struct source_set *set, const struct vault_read **out, size_t room);
+
+/* READ was answered before, to another set: it is this one's now (moved), and its path is not asked for
+ * again until source_forget. *READ is untouched on failure. */
+MUST_USE int source_adopt(struct source_set *set, struct vault_read *read, struct err *err);
+
 struct vault *source_vault(struct source_set *set); /* NULL when none was needed */
 /* The same, opened now where none was needed yet. */
 MUST_USE int source_open_vault(struct source_set *set, struct vault **out, struct err *err);
