@@ -362,6 +362,11 @@ int supervise_child(struct supervisor *s, pid_t pid, supervise_on_end *callback,
     return 0;
 }
 
+int supervise_stop_signal(const struct supervisor *s)
+{
+    return !s->settings && s->state == SUPERVISE_ENDED ? s->exit_code - SIGNAL_BASE : 0;
+}
+
 enum supervise_state supervise_state(const struct supervisor *s)
 {
     return s->state;

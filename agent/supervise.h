@@ -123,6 +123,9 @@ MUST_USE int supervise_meanwhile(struct supervisor *s, const bool *done, struct 
 MUST_USE int supervise_run(struct supervisor *s, const struct supervise_settings *settings,
                            int *exit_code, struct err *err);
 
+/* The signal that ended it before there was an application; 0: none did. */
+int supervise_stop_signal(const struct supervisor *s);
+
 enum supervise_state supervise_state(const struct supervisor *s);
 unsigned supervise_restarts(const struct supervisor *s); /* how many there were */
 pid_t supervise_pid(const struct supervisor *s);         /* of the application; 0: none now */
