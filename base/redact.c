@@ -154,6 +154,16 @@ int redact_add_known(struct redact_set *set, struct err *err)
     return 0;
 }
 
+int redact_each(int (*visit)(void *context, const struct secret *value), void *context)
+{
+    for (size_t i = 0; i < known.value_count; i++) {
+        int result = visit(context, &known.values[i]);
+        if (result != 0)
+            return result;
+    }
+    return 0;
+}
+
 size_t redact_short_count(void)
 {
     return known.short_count;

@@ -20,6 +20,9 @@ MUST_USE int redact_register_copy(const struct secret *value, struct err *err);
 /* Add every value that was registered to SET, which hides them in a stream. */
 struct redact_set; /* base/redact_set.h */
 MUST_USE int redact_add_known(struct redact_set *set, struct err *err);
+/* Call VISIT for each value that was registered, by itself, until it returns other than 0, which is
+ * returned: for whoever hands them to another process. */
+int redact_each(int (*visit)(void *context, const struct secret *value), void *context);
 size_t redact_short_count(void); /* how many were too short to be registered */
 
 /* Append BYTES to OUT with every registered value replaced by ***. */
