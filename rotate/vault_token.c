@@ -2,8 +2,8 @@
  * secret ids of an AppRole are vault_secret_id.c's.
  *
  * Both are shown once, when they are made, so each carries the id of its rotation, and is in the record
- * before anything else is done. A token whose answer was lost can't be looked for without the right to
- * list all of them: it ends with its time, and that is said. */
+ * before anything else is done. A token whose answer was lost is looked for by it where the policy allows
+ * to list all tokens; else it ends with its time, and that is said. */
 #include "rotate/vault_token.h"
 
 #include "base/mem.h"
@@ -150,7 +150,7 @@ static int end_if_ours(struct rotation *r, struct vault *v, const char *accessor
 static bool end_orphans(struct rotation *r)
 {
     AUTO_LIST accessors = {0};
-    struct err ignored; /* then it is said that one may be left */
+    struct err ignored = ERR_INIT; /* then it is said that one may be left */
     bool ended = false;
     struct vault *v;
 
@@ -258,6 +258,8 @@ int token_restore(struct rotation *r, struct err *err)
     const struct secret *token = record_field(&r->record, place_field(r->spec));
     struct vault *v;
 
+    if (!token && end_orphans(r))
+        return 0;
     if (!token) {
         engine_say(r,
                    "if a token was made before its answer was lost, its metadata has " TOKEN_MARK

@@ -118,6 +118,10 @@ def test_abort_and_rollback_end_the_new_token(case: Case) -> None:
     t.r.put_record("TOKEN", record)
     t.r.rotate("--abort", "TOKEN").expect(0)
     assert lookup(t.r, made) is None and lookup(t.r, t.first) is not None
+    lost = case.canaries.add("a lost token", t.r.bao.new_token([t.policy], meta={"agent_rotation": str(RECORD["id"])}))
+    t.r.put_record("TOKEN", RECORD)
+    t.r.rotate("--abort", "TOKEN").expect(0)
+    assert lookup(t.r, lost) is None and lookup(t.r, t.first) is not None
     t.r.bao.put(t.r.path, {"TOKEN": t.first})
     made = case.canaries.add("another made token", t.r.bao.new_token([t.policy]))
     t.r.bao.put(t.r.path, {"TOKEN": made})
