@@ -241,7 +241,7 @@ static int rotate_all(struct rotate_job *r)
         (void)err_nomem(&err);
         return job_failed(r->job, &err);
     }
-    if (stop_begin(&err) != 0 || rotate_find_out_who(r, &err) != 0)
+    if (rotate_find_out_who(r, &err) != 0 || stop_begin(&err) != 0)
         return job_failed(r->job, &err);
     bool by_status = o.due || (o.resume && r->job->call->word_count == 0);
     int result = by_status ? rotate_wanted(&run, &err) : rotate_named(&run);
