@@ -3,6 +3,7 @@ from __future__ import annotations
 
 import json
 import re
+import signal
 import time
 from typing import Any, Dict, List, Optional
 
@@ -223,7 +224,8 @@ def test_a_record_that_cannot_be_read_is_left_alone(case: Case) -> None:
         v = Vaulted(case, {"KEY": RANDOM})
         record(v, "KEY", **members)
         before = kv_read(v.bao, v.path + ".pending/KEY")["data"]
-        for args in (["KEY"], ["--resume", "KEY"], ["--abort", "KEY"]):
+        for args in (["KEY"], ["--resume", "KEY"], ["--abort", "KEY"]) if "format" in members \
+                else (["--resume", "KEY"],):
             result = v.rotate(*args).expect(7)
             assert said in result.stderr and ".pending/KEY" in result.stderr, said
             assert "Nothing was changed" in result.stderr
@@ -249,6 +251,35 @@ def held(case: Case) -> Dict[str, Any]:
     """A rotation that stays in its test until the file `go` is there."""
     case.folder.write("hold", "#!/bin/sh\n: >here\nuntil [ -e go ]; do sleep 0.02; done\n", 0o755)
     return {**RANDOM, "test": {"command": ["./hold"]}}
+
+
+def test_a_signal_parks_it_where_it_is(case: Case) -> None:
+    v = Vaulted(case, {"KEY": held(case)})
+    running = case.make_agent().start("rotate", "KEY", "--json", env=v.env)
+    wait_until(lambda: (case.folder.path / "here").exists(), "the step 'test'")
+    running.signal(signal.SIGTERM)
+    [one] = running.wait().expect(128 + signal.SIGTERM).json()["rotated"]
+    assert one["ending"] == "open" and "SIGTERM" in one["error"]["message"]
+    shown = status(v, code=1)["KEY"]
+    assert (shown["state"], shown["step"]) == ("open", "test")
+    case.folder.write("go", "")
+    v.rotate("--resume", "KEY").expect(0)
+    assert v.now()["KEY"] != v.fields["KEY"]
+
+
+def test_what_breaks_the_contract_is_not_promoted(case: Case) -> None:
+    v = Vaulted(case, {"KEY": {"strategy": "manual", "steps": ["x"]}})
+    contract = json.loads((case.folder.path / "contract.json").read_text())
+    contract["vars"]["KEY"]["prefix"] = "re_"
+    case.folder.write("contract.json", json.dumps(contract))
+    value = case.canaries.new("of another kind")
+    result = v.rotate("KEY", "--value-stdin", "--json", text=value.encode()).expect(1)
+    [one] = result.json()["rotated"]
+    assert one["ending"] == "undone" and "`re_`" in one["error"]["message"]
+    assert v.now()["KEY"] == v.fields["KEY"] and missing(v.bao, v.path + ".pending/KEY")
+    right = case.canaries.new("right", prefix="re_")
+    v.rotate("KEY", "--value-stdin", text=right.encode()).expect(0)
+    assert v.now()["KEY"] == right
 
 
 def test_a_token_that_ends_between_two_steps_parks_it_for_another(case: Case) -> None:
@@ -406,6 +437,17 @@ def test_the_sealed_store_is_rotated_too(case: Case) -> None:
     shown = {one["name"]: one for one in s.rotate("--status", "--json").expect(0).json()["secrets"]}
     assert shown["KEY"]["state"] == "ok" and shown["KEY"]["since"] == "rotation"
     case.agent("check", env=s.env).expect(0)
+
+
+def test_a_passphrase_opens_the_store_for_a_rotation(case: Case) -> None:
+    s = Sealed(case, {"KEY": RANDOM})
+    file = case.folder.write("passphrase", case.canaries.new("passphrase") + "\n", 0o600)
+    case.agent("seal", "rekey", "--add", "passphrase", "--label", "people", "--new-passphrase-file",
+               str(file), env=s.env).expect(0)
+    env = {"AGENT_SEALED_PASSPHRASE_FILE": str(file),
+           "AGENT_SEALED_KEY_FILE": str(case.folder.path / "nowhere")}
+    case.agent("rotate", "KEY", env=env).expect(0)
+    assert s.value("KEY") != s.first["KEY"]
 
 
 def test_a_soaking_record_lies_in_the_sealed_store(case: Case) -> None:
