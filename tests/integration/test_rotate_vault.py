@@ -102,6 +102,30 @@ def test_a_policy_that_forbids_it_is_said_before_anything_is_begun(case: Case) -
     assert static_creds(s.r, s.engine) == {**s.before, "ttl": static_creds(s.r, s.engine)["ttl"]}
 
 
+def test_a_password_alone_is_tried_where_the_admin_or_vault_goes_or_else_said(case: Case) -> None:
+    s = Static(case)
+    alone = {"source": f"vault:{s.engine}/static-creds/app#password",
+             "rotate": {"strategy": "vault-static", "mount": s.engine, "role": "app"}}
+    s.r.contract({"PASSWORD": alone})
+    small = s.r.bao.policy({f"{s.engine}/static-creds/app": ["read"], f"{s.engine}/rotate-role/app": ["update"],
+                            f"{s.engine}/static-roles/app": ["read"], f"{s.r.mount}/*": [
+                                "create", "read", "update", "patch", "delete", "list"]})
+    env = {"VAULT_TOKEN": case.canaries.add("a small token", s.r.bao.new_token([small, "default"]))}
+    said = s.r.rotate("PASSWORD", env=env).expect(1)
+    assert not lacks(said.stderr, ["was not tried", "nobody says where the database is", f"{s.engine}/config/main"]), said
+    # From here on Vault stores what the database never learns: only who logs in sees that.
+    s.r.bao.write(f"{s.engine}/static-roles/app", {
+        "db_name": "main", "username": s.database.owner.name, "rotation_period": "24h",
+        "rotation_statements": ["SELECT 1"]})
+    assert "does not work" in s.r.rotate("PASSWORD").expect(6).stderr, "as Vault goes"
+    s.r.contract({
+        "ADMIN": {"type": "postgres-url", "expose": "agent", "source": "vault:{mount}/app#admin"},
+        "PASSWORD": {**alone, "rotate": {**alone["rotate"], "admin": "ADMIN"}}})  # type: ignore[dict-item]
+    s.r.bao.put(s.r.path, {"admin": case.postgres.url(s.database.name)})
+    assert "does not work" in s.r.rotate("PASSWORD", env=env).expect(6).stderr, "as the admin goes"
+    static_creds(s.r, s.engine)
+
+
 # ---- vault-root ------------------------------------------------------------------------------------------
 
 
