@@ -399,7 +399,7 @@ int rotate_do(const struct rotate_spec *spec, const struct rotate_context *conte
         r.strategy->release(&r);
     if (r.store->release)
         r.store->release(&r);
-    db_close(r.admin);
+    rotation_admin_end(&r);
     document_release(&r.current);
     record_release(&r.record);
     return code;

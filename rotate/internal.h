@@ -169,14 +169,15 @@ struct rotation {
     struct record record;
     struct document current; /* the place's fields, read just before (group NULL) */
     unsigned current_version;
-    int64_t begun_ms;   /* when this runner staged it; 0: another one did */
-    bool resumed;       /* the step may have been done already: probe */
-    unsigned attempt;   /* of this step, from 1 */
-    struct db *admin;   /* login.c: kept over the steps */
-    bool ours;          /* the record's last write was this runner's */
-    bool is_init;       /* the first value may be made */
-    bool wants_first;   /* init: what is there is not the strategy's, so one is published */
-    int64_t set_ms;     /* when set was done, here; 0: not here */
+    int64_t begun_ms;        /* when this runner staged it; 0: another one did */
+    bool resumed;            /* the step may have been done already: probe */
+    unsigned attempt;        /* of this step, from 1 */
+    struct db *admin;        /* login.c: kept over the steps */
+    struct secret admin_url; /* login.c: as it was asked for, once where it goes on working */
+    bool ours;               /* the record's last write was this runner's */
+    bool is_init;            /* the first value may be made */
+    bool wants_first;        /* init: what is there is not the strategy's, so one is published */
+    int64_t set_ms;          /* when set was done, here; 0: not here */
     struct err failure; /* for what it goes back, or goes on with warnings; ERR_NONE: nothing */
     void *store_private, *private;
     struct rotate_result *result;
@@ -261,6 +262,9 @@ MUST_USE int propagate_all(struct rotation *r, const char *group, struct err *er
 
 /* The admin's connection (spec->admin), made at the first call, kept. */
 MUST_USE int rotation_admin(struct rotation *r, struct db **out, struct err *err);
+
+/* At the end: the connection, and what was kept for it. */
+void rotation_admin_end(struct rotation *r);
 
 /* A new connection with what the application would get for URL. The caller closes it. */
 MUST_USE int rotation_log_in(struct rotation *r, const struct secret *url, struct db **out,

@@ -35,37 +35,75 @@ static int connect_url(const struct rotation *r, const struct secret *url, const
 
 /* ---- the admin ------------------------------------------------------------------------------------ */
 
-int login_admin_url(const struct rotation *r, struct secret *out, struct err *err)
+static int no_admin(const struct rotation *r, struct err *err)
+{
+    err_set(err, ERR_CONTRACT, "'%s' has no 'admin': nobody is named who may change its login",
+            r->spec->variable);
+    return err_hint(err, "\"admin\" in 'rotate', or \"admin_url\" in 'database', names the "
+                         "variable with an administrator's URL.");
+}
+
+/* Asked for once: where its login is leased, each asking makes another. */
+static int keep_admin_url(struct rotation *r, struct err *err)
 {
     const char *variable = r->spec->admin;
-    if (!variable) {
-        err_set(err, ERR_CONTRACT, "'%s' has no 'admin': nobody is named who may change its login",
-                r->spec->variable);
-        return err_hint(err, "\"admin\" in 'rotate', or \"admin_url\" in 'database', names the "
-                             "variable with an administrator's URL.");
-    }
-    if (r->context->value_of(r->context->owner, variable, out, err) != 0)
+    if (!variable)
+        return no_admin(r, err);
+    if (secret_is_set(&r->admin_url))
+        return 0;
+    if (r->context->value_of(r->context->owner, variable, &r->admin_url, err) != 0)
         return err_wrap(err, "the admin's URL '%s'", variable);
     return 0;
 }
 
+int login_admin_url(struct rotation *r, struct secret *out, struct err *err)
+{
+    if (keep_admin_url(r, err) != 0)
+        return -1;
+    return secret_set(out, secret_reveal(&r->admin_url), secret_length(&r->admin_url), err);
+}
+
+/* What was kept may have ended since, with its lease or by a rotation of its own: then it is asked for
+ * again, once. */
+static int connect_admin(struct rotation *r, struct db **out, struct err *err)
+{
+    bool was_kept = secret_is_set(&r->admin_url);
+    if (keep_admin_url(r, err) != 0)
+        return -1;
+    if (connect_url(r, &r->admin_url, r->spec->admin, out, err) == 0)
+        return 0;
+    if (was_kept && login_was_refused(err)) {
+        secret_release(&r->admin_url);
+        err_clear(err);
+        if (keep_admin_url(r, err) != 0)
+            return -1;
+        if (connect_url(r, &r->admin_url, r->spec->admin, out, err) == 0)
+            return 0;
+    }
+    return err_wrap(err, "connect as the admin of '%s'", r->spec->admin);
+}
+
 int rotation_admin(struct rotation *r, struct db **out, struct err *err)
 {
-    AUTO_SECRET url = SECRET_INIT;
     if (r->admin && db_is_lost(r->admin)) {
         db_close(r->admin);
         r->admin = NULL;
     }
     if (!r->admin) {
         struct db *admin = NULL;
-        if (login_admin_url(r, &url, err) != 0)
+        if (connect_admin(r, &admin, err) != 0)
             return -1;
-        if (connect_url(r, &url, r->spec->admin, &admin, err) != 0)
-            return err_wrap(err, "connect as the admin of '%s'", r->spec->admin);
         r->admin = admin;
     }
     *out = r->admin;
     return 0;
+}
+
+void rotation_admin_end(struct rotation *r)
+{
+    db_close(r->admin);
+    r->admin = NULL;
+    secret_release(&r->admin_url);
 }
 
 int login_admin_of_database(struct rotation *r, const char *database, struct db **out,

@@ -29,7 +29,7 @@ MUST_USE int login_check_tls(const struct rotation *r, const struct secret *url,
 int64_t login_deadline(const struct rotation *r, int64_t ms);
 
 /* The admin's URL, as its source has it. Errors: ERR_CONTRACT where none is named. */
-MUST_USE int login_admin_url(const struct rotation *r, struct secret *out, struct err *err);
+MUST_USE int login_admin_url(struct rotation *r, struct secret *out, struct err *err);
 
 /* The admin's URL with another database, for a visit there. *out is the caller's, db_close. */
 MUST_USE int login_admin_of_database(struct rotation *r, const char *database, struct db **out,

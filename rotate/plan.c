@@ -108,7 +108,7 @@ int rotate_plan(const struct rotate_spec *spec, const struct rotate_context *con
         r.strategy->release(&r);
     if (r.store->release)
         r.store->release(&r);
-    db_close(r.admin);
+    rotation_admin_end(&r);
     document_release(&r.current);
     record_release(&r.record);
     buf_add(out, buf_text(&result.warnings), result.warnings.len);

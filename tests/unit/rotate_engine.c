@@ -310,6 +310,11 @@ int rotation_value(struct rotation *r, const char *group, struct secret *out, st
     return secret_set(out, group_value(r, group), secret_length(value), e);
 }
 
+void rotation_admin_end(struct rotation *r)
+{
+    (void)r; /* this strategy has none */
+}
+
 int program_run(struct rotation *r, const struct program *program, int *exit_code,
                 struct secret *output, struct err *e)
 {

@@ -25,6 +25,7 @@ static struct pg *server;
 static struct {
     struct document place; /* "url"; or "user" and "password" */
     char admin_url[512];
+    unsigned admin_asked;
     char database[64];
     struct buf said;
     char *made[MADE_MAX]; /* passwords */
@@ -84,6 +85,7 @@ static inline int value_of(void *owner, const char *variable, struct secret *out
 {
     (void)owner;
     assert_string_equal(variable, "ADMIN_URL");
+    world.admin_asked++;
     return secret_set(out, world.admin_url, strlen(world.admin_url), e);
 }
 
@@ -121,6 +123,7 @@ static inline void set_world(enum rotate_strategy strategy)
     buf_release(&world.said);
     world.said = BUF_INIT(64 * 1024);
     (void)snprintf(world.database, sizeof(world.database), "app");
+    world.admin_asked = 0;
     AUTO_FREE char *admin = pg_tcp_url(server, "admin", ADMIN_PASSWORD, "postgres", "");
     (void)snprintf(world.admin_url, sizeof(world.admin_url), "%s", admin);
     spec = (struct rotate_spec){
@@ -159,7 +162,7 @@ static inline void begin(struct rotation *r, const struct strategy *strategy)
 
 static inline void end(struct rotation *r)
 {
-    db_close(r->admin);
+    rotation_admin_end(r);
     document_release(&r->current);
     record_release(&r->record);
     buf_release(&result.warnings);

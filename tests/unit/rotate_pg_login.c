@@ -54,6 +54,29 @@ static void a_place_of_a_password_alone_is_tried_at_the_admins_host(void **state
     end(&r);
 }
 
+static void the_admins_url_is_asked_for_once_and_again_where_it_ended(void **state)
+{
+    (void)state;
+    struct rotation r;
+    document_release(&world.place);
+    set_field("password", FIRST_PASSWORD); /* the admin's URL says where that is tried */
+    spec.place = (struct rotate_place){
+        .kind = ROTATE_IN_KV, .path = "x", .value_field = "password"};
+    rotate_until_promoted(&r, one);
+    assert_int_equal(world.admin_asked, 1);
+    sql("app", "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE usename = 'admin';"
+               "ALTER ROLE admin PASSWORD 'leased-anew'");
+    AUTO_FREE char *leased = pg_tcp_url(server, "admin", "leased-anew", "postgres", "");
+    (void)snprintf(world.admin_url, sizeof(world.admin_url), "%s", leased);
+    if (one->retire(&r, &err) != 0) { /* the server's last word comes with the next message */
+        assert_int_equal(err.kind, ERR_DB_DOWN);
+        must(one->retire(&r, &err), "retire");
+    }
+    assert_int_equal(world.admin_asked, 2);
+    sql("app", "ALTER ROLE admin PASSWORD '" ADMIN_PASSWORD "'");
+    end(&r);
+}
+
 static void an_abort_gives_the_former_password_back(void **state)
 {
     (void)state;
@@ -265,6 +288,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         ON_A_FRESH_ROLE(the_password_is_replaced_and_the_former_refused),
         ON_A_FRESH_ROLE(a_place_of_a_password_alone_is_tried_at_the_admins_host),
+        ON_A_FRESH_ROLE(the_admins_url_is_asked_for_once_and_again_where_it_ended),
         ON_A_FRESH_ROLE(an_abort_gives_the_former_password_back),
         ON_A_FRESH_ROLE(a_rollback_gives_the_former_password_back),
         ON_A_FRESH_ROLE(what_was_done_is_found_on_resume),

@@ -63,7 +63,7 @@ static int stage(struct err *e)
         code = strategy_pg_two_login.stage(&r, e);
     if (code == 0 && !record_field(&r.record, "url"))
         code = 1;
-    db_close(r.admin);
+    rotation_admin_end(&r);
     document_release(&r.current);
     record_release(&r.record);
     return code;
