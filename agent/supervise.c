@@ -461,6 +461,7 @@ int supervise_run(struct supervisor *s, const struct supervise_settings *setting
     s->environment = settings->environment;
     log_hurry(true);
     supervise_raise(s, SUPERVISE_READY);
+    supervise_shed_memory(); /* the application is under way already */
     while (s->state != SUPERVISE_ENDED && result == 0)
         result = supervise_wait(s, &problem);
     log_hurry(false);

@@ -3,6 +3,7 @@
  *   supervise.c           events and actions
  *   supervise_loop.c      descriptors, times, and the one wait
  *   supervise_program.c   the application's process: start, signal, sweep
+ *   supervise_memory.c    being small meanwhile
  *   supervise_terminal.c  who has the terminal, and ^Z */
 #ifndef AGENT_SUPERVISE_PARTS_H
 #define AGENT_SUPERVISE_PARTS_H
@@ -87,6 +88,11 @@ int supervise_program_sweep(const struct supervisor *s, int number, bool in_grou
 
 /* The place of PID among the others; NULL: it is the application's. 0 finds a free one. */
 struct supervise_other *supervise_program_other(struct supervisor *s, pid_t pid);
+
+/* ---- supervise_memory.c ----------------------------------------------------------------------- */
+
+/* Give memory back that nothing needs while the application runs. */
+void supervise_shed_memory(void);
 
 /* ---- supervise_terminal.c --------------------------------------------------------------------- */
 

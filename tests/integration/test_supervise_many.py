@@ -7,10 +7,12 @@ import random
 import signal
 from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 from typing import Dict, List, Set, Tuple
 
 from tests.lib.case import Case
-from tests.lib.supervised import FATAL, Supervised, application, modes
+from tests.lib.processes import wait_until
+from tests.lib.supervised import FATAL, Supervised, application, modes, state
 
 VARIANT = "release"  # thousands of processes
 LONG = bool(os.environ.get("AGENT_LONG"))
@@ -19,6 +21,7 @@ SCHEDULES = 10000 if LONG else 200
 SHORT_RUNS = 10000 if LONG else 100
 BURST = 12
 MARK, LEAVE = 64, 63
+RESIDENT_KB = 2400  # twice tini's, the small reaper of containers
 # TERM begins the end; what stops us or tells of a child is not forwarded; libc keeps 32 and 33.
 FORWARDED = [number for number in range(1, 63)
              if number not in (32, 33, signal.SIGTERM, signal.SIGKILL, signal.SIGSTOP, signal.SIGCHLD)]
@@ -99,3 +102,16 @@ def not_undone(order: List[int]) -> Set[int]:
     return {number for number, at in last.items()
             if not (number in stops and at < last_cont)
             and not (number == signal.SIGCONT and at < last_stop)}
+
+
+def test_as_pid_1_it_is_small_while_nothing_happens(case: Case) -> None:
+    if not modes(case)[0]:
+        case.skip("no PID namespace can be made here")
+    started = Supervised(case, [application(case), "deaf"], True)
+    assert started.line() == "ready"
+    pid = started.pid
+    wait_until(lambda: state(pid) == "S", "its sleep")
+    status = Path(f"/proc/{pid}/status").read_text()
+    resident = int(status.partition("VmRSS:")[2].split()[0])
+    case.say(status)
+    assert resident < RESIDENT_KB
