@@ -18,8 +18,11 @@ enum {
     LAST_TRIES_MS = 500, /* with less left there is no use in another one */
     ATTEMPTS_ON_500 = 3,
     ATTEMPTS_WHEN_BEHIND = 6,
+    ATTEMPTS_ON_REDIRECT = 12,
     SPREAD_PARTS = 4, /* a fleet that was told to wait comes back within this part of the time, */
     SPREAD_MAX_MS = 1000, /* at most */
+    STATUS_REDIRECT = 307,
+    STATUS_BAD_REQUEST = 400,
     STATUS_BEHIND = 412,
     STATUS_TOO_MANY = 429,
     STATUS_SERVER_ERROR = 500,
@@ -40,6 +43,13 @@ bool flight_is_transient(int status)
     }
 }
 
+static bool has_words(const struct http_exchange *exchange, const char *words)
+{
+    const struct buf *answer = &exchange->answer;
+
+    return answer->len > 0 && memmem(answer->data, answer->len, words, strlen(words));
+}
+
 /* Vault's own words for a cluster between two leaders, which it says with the status of a fault.
  * Source: vault/request_forwarding.go and http/handler.go of OpenBao. */
 static bool has_no_leader(const struct http_exchange *exchange)
@@ -50,20 +60,26 @@ static bool has_no_leader(const struct http_exchange *exchange)
     if (exchange->status != STATUS_SERVER_ERROR)
         return false;
     for (size_t i = 0; i < ARRAY_LEN(words); i++)
-        if (memmem(exchange->answer.data, exchange->answer.len, words[i], strlen(words[i])))
+        if (has_words(exchange, words[i]))
             return true;
     return false;
+}
+
+/* A mount of KV v2 that was just made, or whose new leader just came, says so with the status of a
+ * lasting mistake (measured on a standby: for a second). */
+static bool is_upgrading(const struct http_exchange *exchange)
+{
+    return exchange->status == STATUS_BAD_REQUEST &&
+           has_words(exchange, "unavailable for a brief period");
 }
 
 /* A standby that is behind what the request carried: 412, or in OpenBao 429 with an empty list of
  * errors; a quota has its reason in there. */
 static bool is_behind(const struct http_exchange *exchange)
 {
-    static const char empty[] = "\"errors\":[]";
-
     return exchange->status == STATUS_BEHIND ||
            (exchange->status == STATUS_TOO_MANY && exchange->index &&
-            memmem(exchange->answer.data, exchange->answer.len, empty, sizeof empty - 1));
+            has_words(exchange, "\"errors\":[]"));
 }
 
 /* What is no answer of Vault's but of one node: another may do better. */
@@ -72,17 +88,19 @@ static bool is_of_node(const struct http_exchange *exchange)
     switch (exchange->status) {
     case 0:
         return exchange->err.kind == ERR_SOURCE_DOWN;
-    case 472: /* a disaster recovery secondary, */
-    case 473: /* a standby for reads, */
-    case 474: /* one without a leader, */
-    case 501: /* one without data, */
+    case STATUS_REDIRECT: /* one that can't reach its leader, and names it by an address that is none
+                           * of ours: measured for some seconds around an election */
+    case 472:             /* a disaster recovery secondary, */
+    case 473:             /* a standby for reads, */
+    case 474:             /* one without a leader, */
+    case 501:             /* one without data, */
     case 502:
     case 503: /* a sealed one, */
     case 504:
     case 530: /* one that was removed */
         return true;
     default:
-        return is_behind(exchange) || has_no_leader(exchange);
+        return is_behind(exchange) || has_no_leader(exchange) || is_upgrading(exchange);
     }
 }
 
@@ -92,9 +110,11 @@ static bool is_worth_it(const struct call *call, bool several_nodes)
 
     if (exchange->status == 0)
         return exchange->err.kind == ERR_SOURCE_DOWN;
-    if (call->faults >= ATTEMPTS_ON_500 || call->behind >= ATTEMPTS_WHEN_BEHIND)
+    if (call->faults >= ATTEMPTS_ON_500 || call->behind >= ATTEMPTS_WHEN_BEHIND ||
+        call->strays >= ATTEMPTS_ON_REDIRECT)
         return false;
-    return flight_is_transient(exchange->status) || (several_nodes && is_of_node(exchange));
+    return flight_is_transient(exchange->status) || is_upgrading(exchange) ||
+           (several_nodes && is_of_node(exchange));
 }
 
 static void say_moved(struct vault *v, const struct call *call)
@@ -171,6 +191,8 @@ bool flight_try_again(struct flight *flight, struct call *call)
         call->faults++;
     if (is_behind(exchange))
         call->behind++;
+    if (exchange->status == STATUS_REDIRECT)
+        call->strays++;
     if (!is_worth_it(call, v->config.node_count > 1) ||
         (call->once && !answer_says_no_effect(call)))
         return false;

@@ -192,6 +192,7 @@ struct call {
     unsigned nodes_asked; /* since the last delay */
     unsigned faults;      /* answers of 500 */
     unsigned behind;      /* answers of a standby that was behind */
+    unsigned strays;      /* redirects that were not followed */
     unsigned index_age;   /* of the vault, when the last attempt started */
     bool redirected;
     int64_t due_ms;

@@ -3,6 +3,7 @@
     from tests.lib.servers import OpenBao, Postgres, Proxy, ScriptedHttp
 """
 from tests.lib.certificates import Certificates
+from tests.lib.cluster import Cluster, Node
 from tests.lib.openbao import AppRole, BaoError, OpenBao
 from tests.lib.postgres import (Database, Postgres, PostgresError, Role, quote_name, quote_text,
                                 server_user)
@@ -12,7 +13,8 @@ from tests.lib.proxy import Proxy, Traffic
 from tests.lib.scripted import Answer, RawServer, Request, ScriptedHttp
 
 __all__ = [
-    "Answer", "AppRole", "BaoError", "Certificates", "Database", "Folder", "NotReady", "OpenBao",
+    "Answer", "AppRole", "BaoError", "Certificates", "Cluster", "Database", "Folder", "Node",
+    "NotReady", "OpenBao",
     "Postgres", "PostgresError", "Program", "Proxy", "ROOT", "RawServer", "Request", "Role",
     "ScriptedHttp", "Traffic", "free_port", "plain_environment", "quote_name", "quote_text",
     "reachable", "server_user", "stop_everything", "stop_on_signals", "wait_until",

@@ -155,6 +155,22 @@ static void between_two_leaders_it_is_asked_again_until_there_is_one(void **stat
     cluster_close(&c);
 }
 
+static void a_mount_that_is_being_upgraded_is_waited_for(void **state)
+{
+    struct plan upgrading = {400, 2, "",
+                             "{\"errors\":[\"Waiting for the primary to upgrade from non-versioned "
+                             "to versioned data. This backend will be unavailable for a brief "
+                             "period and will resume service when the primary is finished.\"]}"};
+    struct plan *alone[] = {&upgrading};
+    struct cluster c;
+
+    (void)state;
+    cluster_open(&c, answers, alone, 1);
+    reads_fine(&c);
+    assert_int_equal(requests(&c, 0), 3);
+    cluster_close(&c);
+}
+
 static void a_fault_and_a_quota_are_no_reason_to_move(void **state)
 {
     struct plan fault = {500, 99, "", "{\"errors\":[\"bad creation statement\"]}"};
@@ -235,6 +251,26 @@ static void a_standby_that_names_another_node_is_followed_and_left(void **state)
     vault_free(c.vault);
     script_stop(standby);
     script_stop(leader);
+}
+
+static void a_standby_that_names_a_stranger_is_left_and_in_the_end_reported(void **state)
+{
+    struct plan good = {0}, stranger = {.body = "http://127.0.0.1:1"};
+    struct plan *helped[] = {&stranger, &good}, *lost[] = {&stranger, &stranger};
+    struct err err = ERR_INIT;
+    struct cluster c;
+
+    (void)state;
+    setenv("VAULT_MAX_RETRIES", "0", 1);
+    cluster_open(&c, redirects, helped, 2);
+    reads_fine(&c);
+    cluster_close(&c);
+    unsetenv("VAULT_MAX_RETRIES");
+    cluster_open(&c, redirects, lost, 2);
+    assert_int_equal(read_once(&c, "secret/data/a", LONG_MS, &err), -1);
+    assert_text_has(err.text, "a redirect to http://127.0.0.1:1, which is not followed");
+    assert_int_equal(requests(&c, 0) + requests(&c, 1), 12);
+    cluster_close(&c);
 }
 
 static void addresses_are_counted_once_and_bounded(void **state)
@@ -382,10 +418,12 @@ int main(void)
         clean_test(a_node_that_is_away_is_left_for_the_next_at_once),
         clean_test(standbys_and_sealed_nodes_are_skipped),
         clean_test(between_two_leaders_it_is_asked_again_until_there_is_one),
+        clean_test(a_mount_that_is_being_upgraded_is_waited_for),
         clean_test(a_fault_and_a_quota_are_no_reason_to_move),
         clean_test(with_no_node_left_it_is_tried_until_the_deadline_and_said),
         clean_test(nodes_that_come_back_later_are_found),
         clean_test(a_standby_that_names_another_node_is_followed_and_left),
+        clean_test(a_standby_that_names_a_stranger_is_left_and_in_the_end_reported),
         clean_test(addresses_are_counted_once_and_bounded),
         clean_test(an_index_is_carried_to_later_requests),
         clean_test(a_standby_that_is_behind_is_asked_to_ask_the_leader),
