@@ -146,14 +146,29 @@ static void hint_for(struct err *err, const struct db_said *said)
         err_hint(err, "%s", steps[step_index(err->step)].hint);
 }
 
+/* PgBouncer says 08P01, protocol_violation, whatever is wrong; so of credentials its words tell. */
+static bool pooler_refused(const struct db_said *said)
+{
+    static const char *const words[] = {"no such user", "SASL authentication failed",
+                                        "password authentication failed", "auth failed"};
+    if (!str_eq(said->sqlstate, "08P01"))
+        return false;
+    for (size_t i = 0; i < ARRAY_LEN(words); i++)
+        if (strstr(said->primary, words[i]))
+            return true;
+    return false;
+}
+
 static int attempt_failed(const struct attempt *a, const char *text, struct err *err)
 {
     struct db_said said;
     db_said_from_text(&said, text);
     db_said_hide(&said, a->password);
-    const char *step = step_of_sqlstate(said.sqlstate, a->step);
-    enum err_kind kind = said.sqlstate[0] ? db_kind(said.sqlstate)
-                                          : kind_without_sqlstate(&said, step);
+    bool by_pooler = pooler_refused(&said);
+    const char *step = by_pooler ? "auth" : step_of_sqlstate(said.sqlstate, a->step);
+    enum err_kind kind = by_pooler          ? ERR_DB_REFUSED
+                         : said.sqlstate[0] ? db_kind(said.sqlstate)
+                                            : kind_without_sqlstate(&said, step);
     if (kind == ERR_DB_SQL) /* nothing was asked yet: it is the connection that was refused */
         kind = ERR_DB_REFUSED;
     db_error(err, kind, a->place, steps[step_index(step)].phase, &said);

@@ -200,7 +200,9 @@ int login_with(struct rotation *r, const char *group, const char *user, struct d
 
 bool login_was_refused(const struct err *err)
 {
-    return err->kind == ERR_DB_REFUSED && str_starts(err->sqlstate, "28");
+    bool by_server = str_starts(err->sqlstate, "28");
+    bool by_pooler = str_eq(err->sqlstate, "08P01") && str_eq(err->step, "auth");
+    return err->kind == ERR_DB_REFUSED && (by_server || by_pooler);
 }
 
 /* libpq keeps sslmode's word, and for a socket there is none. This is the second look, at the

@@ -19,7 +19,7 @@ MUST_USE int login_with(struct rotation *r, const char *group, const char *user,
                         struct err *err);
 
 /* Whether ERR, of a connection, is the server's own answer that these credentials are not good
- * (SQLSTATE class 28), and nothing else that kept us out. */
+ * (SQLSTATE class 28, or PgBouncer's word for it), and nothing else that kept us out. */
 bool login_was_refused(const struct err *err);
 
 /* Whether URL's words on TLS were kept: what asks for TLS over a network has it. */

@@ -391,7 +391,7 @@ static int try_refused(struct rotation *r, const struct pg_refusal *refusal, str
         return still_accepted(r, refusal, err);
     /* 28000 may come from pg_hba.conf, too, before any password was looked at. */
     bool proven = login_was_refused(&answer) &&
-                  (refusal->expect_nologin || str_eq(answer.sqlstate, "28P01"));
+                  (refusal->expect_nologin || !str_eq(answer.sqlstate, "28000"));
     if (proven)
         return 0;
     *err = answer;

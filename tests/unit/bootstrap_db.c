@@ -417,6 +417,20 @@ static void an_error_with_a_code_alone_gives_the_condition(void **state)
     assert_text_has(err.text, "57P03 cannot_connect_now");
 }
 
+static void a_poolers_refusal_of_a_login_is_told_from_its_other_errors(void **state)
+{
+    (void)state;
+    struct pg_script script = {
+        .part = PG_PART_ERROR, .sqlstate = "08P01", .message = "SASL authentication failed"};
+    struct err err = failure_of_part(&script);
+    assert_int_equal(err.kind, ERR_DB_REFUSED);
+    assert_string_equal(err.step, "auth");
+    script = (struct pg_script){
+        .part = PG_PART_ERROR, .sqlstate = "08P01", .message = "server login failed"};
+    err = failure_of_part(&script);
+    assert_int_equal(err.kind, ERR_DB_DOWN); /* its own way to the server: that may come back */
+}
+
 static void a_length_that_cannot_be_is_an_error(void **state)
 {
     (void)state;
@@ -987,6 +1001,7 @@ int main(void)
         cmocka_unit_test(an_error_without_fields_is_not_blank),
         cmocka_unit_test(an_error_with_an_empty_message_is_not_blank),
         cmocka_unit_test(an_error_with_a_code_alone_gives_the_condition),
+        cmocka_unit_test(a_poolers_refusal_of_a_login_is_told_from_its_other_errors),
         cmocka_unit_test(a_length_that_cannot_be_is_an_error),
         cmocka_unit_test(a_server_that_says_nothing_ends_at_the_deadline),
         cmocka_unit_test(a_password_that_the_server_echoes_is_hidden),
