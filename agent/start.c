@@ -88,12 +88,20 @@ int start_environment(struct job *job, struct err *err)
     return 0;
 }
 
-/* The first descriptor that the application does not get. It has 0, 1 and 2; where systemd activates
- * by socket, those as well that LISTEN_FDS counts: LISTEN_PID is this process, which it becomes. */
-static int first_closed(const struct job *job)
+static const char *value_in(const char *const *environment, const char *name)
 {
-    const char *pid = environment_get(&job->environment, "LISTEN_PID");
-    const char *count = environment_get(&job->environment, "LISTEN_FDS");
+    size_t length = strlen(name);
+
+    for (; *environment; environment++)
+        if (strncmp(*environment, name, length) == 0 && (*environment)[length] == '=')
+            return *environment + length + 1;
+    return NULL;
+}
+
+int start_first_closed(const char *const *environment)
+{
+    const char *pid = value_in(environment, "LISTEN_PID");
+    const char *count = value_in(environment, "LISTEN_FDS");
     int64_t number = 0, handed_on = 0;
 
     if (!pid || !count || str_to_int64(pid, strlen(pid), &number) != 0 || number != getpid() ||
@@ -134,7 +142,7 @@ int start_exec(const struct job *job, char **argv, int *exit_code, struct err *e
     *exit_code = EXIT_RUN_FAILED;
     if (!list || start_find(argv[0], list, &found, exit_code, err) != 0)
         return -1;
-    proc_close_at_exec(first_closed(job));
+    proc_close_at_exec(start_first_closed(list));
     proc_restore_for_child();
     /* POSIX: execve takes char *const[] and changes none of it. It comes back only on failure. */
     (void)execve(found, argv, (char *const *)(uintptr_t)list);

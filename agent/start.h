@@ -13,6 +13,10 @@ MUST_USE int start_environment(struct job *job, struct err *err);
  * 127 (not found), or 125 for what is agent's own failure. */
 int start_exec(const struct job *job, char **argv, int *exit_code, struct err *err);
 
+/* The first descriptor that the application does not get. It has 0, 1 and 2; where systemd activates
+ * by socket, those as well that LISTEN_FDS counts, when LISTEN_PID says that they are this process's. */
+int start_first_closed(const char *const *environment);
+
 /* The two ways in which that fails, for whoever starts it by other means. The file that NAME means
  * with the PATH of ENVIRONMENT; the caller frees. */
 MUST_USE int start_find(const char *name, const char *const *environment, char **out,

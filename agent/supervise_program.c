@@ -29,7 +29,11 @@ enum {
     FIRST_OTHER_FD = 3,
     LIST_BYTES = 4096, /* of numbers, at a time */
     PID_ONE = 1,
+    PID_DIGITS = 3 * sizeof(pid_t),
 };
+
+#define LISTEN_PID "LISTEN_PID="
+enum { LISTEN_BYTES = sizeof LISTEN_PID + PID_DIGITS };
 
 /* ---- the child's side ------------------------------------------------------------------------- */
 
@@ -38,6 +42,8 @@ struct birth {
     char *const *argv;
     const char *const *environment;
     const int *fds;
+    int first_closed;
+    char *listen_pid; /* where its number has to stand in the environment; NULL: nowhere */
     pid_t parent;
     bool gets_terminal;
     volatile int reason; /* errno of what failed in the child; 0: its program runs */
@@ -72,6 +78,19 @@ static bool is_ours_to_the_end(const struct birth *birth)
     return getppid() == birth->parent; /* else it died before the line above */
 }
 
+/* systemd's variable names the process that the descriptors are for, which is the child. */
+static void say_own_number(char *out)
+{
+    char digits[PID_DIGITS];
+    size_t count = 0;
+
+    for (pid_t rest = getpid(); rest > 0; rest /= 10)
+        digits[count++] = (char)('0' + rest % 10);
+    while (count > 0)
+        *out++ = digits[--count];
+    *out = '\0';
+}
+
 NORETURN static void become(const struct supervisor *s, struct birth *birth)
 {
     (void)setpgid(0, 0); /* can't fail: a new child is no session leader */
@@ -79,7 +98,9 @@ NORETURN static void become(const struct supervisor *s, struct birth *birth)
         (void)tcsetpgrp(s->terminal,
                         getpid()); /* TTOU is blocked; without it, it is in background */
     if (is_ours_to_the_end(birth) && place_fds(birth->fds) == 0) {
-        proc_close_at_exec(FIRST_OTHER_FD);
+        proc_close_at_exec(birth->first_closed);
+        if (birth->listen_pid)
+            say_own_number(birth->listen_pid);
         /* Signals that came for us stay with us: a child begins with none pending. */
         proc_restore_for_child();
         (void)sigprocmask(SIG_SETMASK, &s->before, NULL);
@@ -118,18 +139,43 @@ static pid_t split_with_retries(const struct supervisor *s, struct birth *birth)
     }
 }
 
+/* Where there are descriptors to hand on: a copy of the environment with an ENTRY for its number. */
+static int hand_on_sockets(struct birth *birth, char entry[static LISTEN_BYTES], const char ***copy,
+                           struct err *err)
+{
+    size_t count = 0;
+
+    if (birth->first_closed == FIRST_OTHER_FD)
+        return 0;
+    while (birth->environment[count])
+        count++;
+    const char **list = mem_new(count + 1, sizeof *list);
+    if (!list)
+        return err_nomem(err);
+    for (size_t i = 0; i < count; i++)
+        list[i] = str_starts(birth->environment[i], LISTEN_PID) ? entry : birth->environment[i];
+    birth->listen_pid = entry + strlen(LISTEN_PID);
+    birth->environment = *copy = list;
+    return 0;
+}
+
 int supervise_program_start(struct supervisor *s, int *exit_code, struct err *err)
 {
     AUTO_FREE char *file = NULL;
+    AUTO_FREE const char **copy = NULL;
+    char entry[LISTEN_BYTES] = LISTEN_PID;
     struct birth birth = {
         .argv = s->settings->argv,
         .environment = s->environment,
         .fds = s->settings->fds,
+        .first_closed = start_first_closed(s->environment),
         .parent = s->own,
         .gets_terminal = supervise_terminal_is_ours(s),
     };
 
-    if (start_find(birth.argv[0], birth.environment, &file, exit_code, err) != 0)
+    *exit_code = EXIT_RUN_FAILED;
+    if (hand_on_sockets(&birth, entry, &copy, err) != 0 ||
+        start_find(birth.argv[0], birth.environment, &file, exit_code, err) != 0)
         return -1;
     birth.file = file;
     pid_t pid = split_with_retries(s, &birth);

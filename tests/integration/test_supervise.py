@@ -44,6 +44,16 @@ def test_it_has_three_descriptors_no_blocked_signal_and_a_group_of_its_own(case:
             os.close(write)
 
 
+def test_sockets_of_the_service_manager_are_handed_on(case: Case) -> None:
+    binary = case.make_agent().binary
+    for pid, seen in (("$$", "listens=1 fd=0 fd=1 fd=2 fd=3 fd=4 "),
+                      ("1", "listens=0 fd=0 fd=1 fd=2 leads")):
+        script = (f"exec 3</dev/null 4</dev/null 5</dev/null; LISTEN_PID={pid} LISTEN_FDS=2 "
+                  f"exec {binary} run --supervise -- {application(case)} state")
+        said = case.tool("sh", "-c", script).expect(0)
+        assert said.stdout.startswith(seen), said
+
+
 def test_what_the_caller_ignores_it_ignores(case: Case) -> None:
     def ignore_and_block() -> None:
         signal.signal(signal.SIGHUP, signal.SIG_IGN)

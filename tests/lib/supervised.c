@@ -164,6 +164,9 @@ static int show_state(void)
     }
     length += (size_t)snprintf(line + length, sizeof line - length, "leads=%d dumpable=%d\n",
                                getpgrp() == getpid(), prctl(PR_GET_DUMPABLE));
+    if (getenv("LISTEN_PID"))
+        printf("listens=%d ", atoi(getenv("LISTEN_PID")) == (int)getpid());
+    fflush(stdout);
     say(line);
     return 0;
 }
