@@ -211,6 +211,14 @@ static int rotate_named(struct run *run)
     return 0;
 }
 
+/* What is found out, and written where --metrics says. */
+static int look(struct rotate_job *r, struct rotate_status *status, struct err *err)
+{
+    if (rotate_look(r->specs, r->count, &r->context, status, err) != 0)
+        return -1;
+    return o.metrics ? rotate_write_metrics(r, status, err) : 0;
+}
+
 /* After whatever was done the file has what is true now; a failure of it alone is one of the call. */
 static void write_metrics(struct run *run)
 {
@@ -218,13 +226,10 @@ static void write_metrics(struct run *run)
     AUTO_FREE struct rotate_status *status = mem_new(r->count + 1, sizeof(*status));
     struct err err = ERR_INIT;
 
-    if (!o.metrics)
+    if (!o.metrics || (status && look(r, status, &err) == 0))
         return;
     if (!status)
         (void)err_nomem(&err);
-    else if (rotate_look(r->specs, r->count, &r->context, status, &err) == 0 &&
-             rotate_write_metrics(r, status, &err) == 0)
-        return;
     (void)err_wrap(&err, "--metrics '%s'", o.metrics);
     note_failure(run, &err);
     command_say_error(&err);
@@ -259,12 +264,11 @@ static int show_status(struct rotate_job *r)
     AUTO_FREE struct rotate_status *status = mem_new(r->count + 1, sizeof(*status));
     struct err err = ERR_INIT, first = ERR_INIT;
 
-    if (!status)
+    if (!status) {
         (void)err_nomem(&err);
-    else if (rotate_look(r->specs, r->count, &r->context, status, &err) == 0 &&
-             (!o.metrics || rotate_write_metrics(r, status, &err) == 0))
-        err_clear(&err);
-    if (err.kind != ERR_NONE)
+        return job_failed(r->job, &err);
+    }
+    if (look(r, status, &err) != 0)
         return job_failed(r->job, &err);
     for (size_t i = 0; i < r->count; i++) {
         if (status[i].state != ROTATE_STATE_OVERDUE && status[i].state != ROTATE_STATE_OPEN)

@@ -98,6 +98,14 @@ static const char *what_became(const struct rotate_result *result)
     return "?";
 }
 
+static void add_warning_lines(struct buf *out, const struct buf *warnings)
+{
+    const char *line = buf_text(warnings);
+
+    for (const char *end; (end = strchr(line, '\n')) != NULL; line = end + 1)
+        buf_addf(out, "  warning: %.*s\n", (int)(end - line), line);
+}
+
 static void add_receipt(struct buf *out, const struct rotate_result *result)
 {
     char until[CLOCK_RFC3339_BYTES];
@@ -119,6 +127,7 @@ static void add_receipt(struct buf *out, const struct rotate_result *result)
                  "  new connections with the former failed for %lld ms before the next was "
                  "current\n",
                  (long long)result->gap_ms);
+    add_warning_lines(out, &result->warnings);
     if (result->sessions > 0)
         buf_addf(out, "  %u session%s outlived the login\n", result->sessions,
                  result->sessions == 1 ? "" : "s");

@@ -115,7 +115,7 @@ static int begin(struct composing *c, struct rotate_job *r, const char *name, st
         return err_set(err, ERR_CONTRACT, "there is no variable '%s' in '%s'", name,
                        r->job->contract->path);
     c->requests = mem_new(c->variable->part_count + 1, sizeof(*c->requests));
-    c->parts = mem_new(c->variable->part_count + 1, sizeof(*c->parts));
+    c->parts = mem_new(c->variable->part_count + 1, sizeof(void *));
     return c->requests && c->parts ? 0 : err_nomem(err);
 }
 

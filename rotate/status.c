@@ -71,8 +71,8 @@ void status_judge(struct rotate_status *status, const struct rotate_spec *spec, 
 static int look_in(const struct store *store, const struct rotate_spec *specs, size_t count,
                    const struct rotate_context *context, struct rotate_status *out, struct err *err)
 {
-    AUTO_FREE const struct rotate_spec **these = mem_new(count + 1, sizeof(*these));
-    AUTO_FREE struct rotate_status **status = mem_new(count + 1, sizeof(*status));
+    AUTO_FREE const struct rotate_spec **these = mem_new(count + 1, sizeof(void *));
+    AUTO_FREE struct rotate_status **status = mem_new(count + 1, sizeof(void *));
     size_t found = 0;
 
     if (!these || !status)

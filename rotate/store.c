@@ -24,23 +24,24 @@ int64_t store_time(const char *rfc3339)
 
 /* ---- marks ------------------------------------------------------------------------------------ */
 
-/* BY_LENGTH bytes of who did it, at the end of a character. */
+/* At most BY_LENGTH bytes of who did it, whole characters. */
 static void write_mark(const struct rotate_receipt *receipt, size_t by_length, struct buf *out)
 {
     struct json json = JSON_INIT(out);
+    const char *by = receipt->by;
 
-    while (by_length > 0 && ((unsigned char)receipt->by[by_length] & 0xC0) == 0x80)
+    while (by_length > 0 && ((unsigned char)by[by_length] & 0xC0) == 0x80)
         by_length--;
     json_begin_object(&json, NULL);
     json_add_string(&json, "at", receipt->at);
     json_add_string(&json, "id", receipt->id);
-    json_add_string_n(&json, "by", receipt->by, by_length);
+    json_add_string_n(&json, "by", by, by_length);
     json_end_object(&json);
 }
 
 int store_mark(const struct rotate_receipt *receipt, size_t most, struct buf *out, struct err *err)
 {
-    size_t by_length = strlen(receipt->by);
+    size_t by_length = strnlen(receipt->by, sizeof(receipt->by) - 1);
 
     do {
         buf_clear(out);

@@ -86,7 +86,7 @@ int sealed_load_again(const struct sealed *store, struct sealed **out, struct er
     CLEANUP(auto_sealed) struct sealed *again = NULL;
     bool same = false;
 
-    if (sealed_load(store->path, &again, err) != 0)
+    if (sealed_load(store->path, &again, err) != 0 || !again)
         return -1;
     if (secret_is_set(&store->key) && is_key_of(again, &store->key, &same, err) != 0)
         return -1;
