@@ -10,6 +10,7 @@ import psycopg
 from tests.lib.case import Case
 from tests.lib.logins import Scene, one_login, server_of, set_password, two, two_logins
 from tests.lib.postgres import quote_name, quote_text
+from tests.lib.processes import Program, free_port, listening, plain_environment, wait_until
 from tests.lib.rotating import results
 
 SHORT_GRACE = "1s"
@@ -100,6 +101,47 @@ def test_each_exchange_is_one_that_its_step_needs(case: Case) -> None:
     scene.rotated()
     current, admin, new, former = [traffic.round_trips for traffic in proxy.connections]
     assert (current, admin, new, former) == (3 + 1 + 1, 3 + 3 + 1, 3 + 1 + 1, 3)
+
+
+def pooler(case: Case) -> int:
+    """A PgBouncer in transaction mode that asks the server for each login's verifier; its port."""
+    server, port = server_of(case), free_port()
+    folder = str(server.socket_folder)
+    settings = case.folder.write("pgbouncer.ini", f"""[databases]
+* = host={folder} port={server.port}
+[pgbouncer]
+listen_addr = 127.0.0.1
+listen_port = {port}
+unix_socket_dir =
+auth_type = scram-sha-256
+auth_user = postgres
+auth_query = SELECT rolname, rolpassword FROM pg_authid WHERE rolname = $1 AND rolcanlogin
+auth_file = {case.folder.write("users.txt", '"postgres" ""', 0o644)}
+pool_mode = transaction
+ignore_startup_parameters = extra_float_digits
+""", 0o644)
+    case.folder.path.chmod(0o755)
+    log = case.folder.write("pgbouncer.log", "", 0o666)
+    program = Program(["pgbouncer", str(settings)], log, plain_environment(case.folder.path),
+                      case.folder.path, server.user)
+    case.defer(program.stop)
+    wait_until(lambda: listening(port), "pgbouncer", program)
+    return port
+
+
+def test_an_application_behind_a_pooler_is_rotated_too(case: Case) -> None:
+    scene = two_logins(case, port=pooler(case))
+    first = scene.published()
+    assert scene.rotated()["ending"] == "done"
+    second = scene.published()
+    assert second["user"] == scene.logins[1] and scene.logs_in(second)
+    assert not scene.logs_in(first)
+    assert scene.rotated()["ending"] == "done"
+    assert scene.published()["user"] == scene.logins[0]
+    scene.says({"strategy": "pg-login", "login": scene.logins[0]})
+    third = scene.published()
+    assert scene.rotated()["ending"] == "done"
+    assert scene.logs_in(scene.published()) and not scene.logs_in(third)
 
 
 def test_abort_and_rollback_leave_what_was(case: Case) -> None:
