@@ -4,6 +4,7 @@ from __future__ import annotations
 import socket
 import struct
 import threading
+from urllib.parse import urlsplit
 
 import psycopg
 
@@ -11,6 +12,7 @@ from tests.lib.case import Case
 from tests.lib.logins import Scene, one_login, server_of, set_password, two, two_logins
 from tests.lib.postgres import quote_name, quote_text
 from tests.lib.processes import Program, free_port, listening, plain_environment, wait_until
+from tests.lib.project import Project
 from tests.lib.rotating import results
 
 SHORT_GRACE = "1s"
@@ -228,6 +230,30 @@ def test_one_login_is_replaced_and_the_gap_is_measured(case: Case) -> None:
     old.execute("SELECT 1")
     assert "gap" in scene.rotate("DATABASE_URL", "--dry-run").expect(0).stdout
     scene.assert_log_is_clean(first, now)
+
+
+def test_logins_in_the_sealed_store_are_rotated_without_vault(case: Case) -> None:
+    scene = two_logins(case)
+    env = {"AGENT_SEALED_KEY_FILE": str(case.folder.path / "key")}
+    Project(case).contract({
+        "DATABASE_URL": {"type": "postgres-url", "secret": True, "source": "sealed:DATABASE_URL",
+                         "rotate": {**two(scene), "every": "30d", "admin": "ADMIN_URL"}},
+        "ADMIN_URL": {"type": "postgres-url", "secret": True, "expose": "agent",
+                      "source": "sealed:ADMIN_URL",
+                      "rotate": {"strategy": "none", "why": "a test"}}})
+    case.agent("seal", "init", env=env).expect(0)
+    first = scene.published()
+    for name, value in (("DATABASE_URL", scene.url(first["user"], first["password"])),
+                        ("ADMIN_URL", scene.admin_url)):
+        case.agent("seal", "set", name, env=env, text=value.encode()).expect(0)
+    [one] = results(case.agent("rotate", "DATABASE_URL", "--json", env=env).expect(0))
+    assert one["ending"] == "done", one
+    shown = case.agent("seal", "get", "DATABASE_URL", env=env, prints_secrets=True).expect(0).stdout
+    parts = urlsplit(shown)
+    now = {"user": parts.username or "",
+           "password": case.canaries.add("sealed password", parts.password or "")}
+    assert now["user"] == scene.logins[1] and scene.logs_in(now) and not scene.logs_in(first)
+    assert shown == scene.url(now["user"], now["password"])
 
 
 def test_a_failed_test_gives_the_former_password_back(case: Case) -> None:
