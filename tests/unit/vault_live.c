@@ -21,11 +21,13 @@
 #include "tests/lib/bao.h"
 #include "tests/lib/pg.h"
 #include "vault/internal.h"
+#include "vault/renew.h"
 #include "vault/source.h"
 
 enum { LONG_MS = 60000, MANY = 20, ODD_PATHS = 12, RELAY_BACKLOG = 16 };
 
 static struct bao *plain, *over_tls;
+static struct pg *postgres; /* for the tests that make logins */
 
 static void run(const struct bao *bao, const char *word, const char *path, const char *value)
 {
@@ -53,6 +55,8 @@ static int stop_servers(void **state)
     (void)state;
     bao_stop(plain);
     bao_stop(over_tls);
+    if (postgres)
+        pg_stop(postgres);
     return 0;
 }
 
@@ -291,11 +295,16 @@ static void a_sealed_server_is_said_as_sealed(void **state)
 
 /* ---- database logins ------------------------------------------------------------------------ */
 
-/* OpenBao's database engine at "database" on POSTGRES, with the role "app" and the static "fixed". */
-static void set_up_database_engine(const struct pg *postgres)
+/* OpenBao's database engine at "database", with the roles "app" and "brief" (ten seconds, twenty at
+ * most) and the static one "fixed". */
+static int have_database_engine(void **state)
 {
     char url[256];
 
+    (void)clean(state);
+    if (postgres)
+        return 0;
+    postgres = pg_start(NULL);
     (void)snprintf(url, sizeof url,
                    "connection_url=postgresql://{{username}}:{{password}}@127.0.0.1:%u/postgres"
                    "?sslmode=disable",
@@ -309,8 +318,14 @@ static void set_up_database_engine(const struct pg *postgres)
                  "creation_statements=CREATE ROLE \"{{name}}\" LOGIN PASSWORD '{{password}}' "
                  "VALID UNTIL '{{expiration}}'",
                  NULL));
+    free(bao_run(plain, "write", "database/roles/brief", "db_name=pg", "default_ttl=10s",
+                 "max_ttl=20s",
+                 "creation_statements=CREATE ROLE \"{{name}}\" LOGIN PASSWORD '{{password}}' "
+                 "VALID UNTIL '{{expiration}}'",
+                 NULL));
     free(bao_run(plain, "write", "database/static-roles/fixed", "db_name=pg",
                  "username=fixed_login", "rotation_period=1h", NULL));
+    return 0;
 }
 
 static size_t count_leases(void)
@@ -337,10 +352,8 @@ static void variables_of_one_login_share_one_lease(void **state)
     struct source_lease leases[4];
     struct source_set *set = NULL;
     struct err err = ERR_INIT;
-    struct pg *postgres = pg_start(NULL);
 
     (void)state;
-    set_up_database_engine(postgres);
     assert_int_equal(source_set_new(&none, NULL, &set, &err), 0);
     if (source_resolve(set, requests, ARRAY_LEN(requests), clock_in_ms(LONG_MS), &err) != 0)
         fail_msg("%s", err.text);
@@ -356,7 +369,48 @@ static void variables_of_one_login_share_one_lease(void **state)
     for (size_t i = 0; i < ARRAY_LEN(requests); i++)
         secret_release(&requests[i].value);
     source_set_free(set);
-    pg_stop(postgres);
+}
+
+static void a_lease_is_renewed_to_its_maximum_and_gone_with_its_token(void **state)
+{
+    enum { TEN_S = 10000, TWENTY_S = 20000, LONGER_MS = 60000 };
+    const struct vault_settings none = {0};
+    struct vault_read read = {.path = "database/creds/brief"};
+    struct vault_term term;
+    struct err err = ERR_INIT;
+
+    (void)state;
+    char *token = bao_run(plain, "token", "create", "-field=token", "-ttl=30s",
+                          "-explicit-max-ttl=40s", NULL);
+    assert_int_equal(setenv("VAULT_TOKEN", token, 1), 0);
+    struct vault *v = open_with(&none);
+    if (vault_read_all(v, &read, 1, clock_in_ms(LONG_MS), &err) != 0)
+        fail_msg("%s", err.text);
+    assert_true(read.lease.id && read.lease.renewable);
+    int64_t soon = clock_in_ms(LONG_MS);
+    assert_int_equal(vault_lease_renew(v, read.lease.id, TEN_S, soon, &term, &err), 0);
+    assert_int_equal(term.duration_ms, TEN_S);
+    assert_false(term.is_short);
+    assert_int_equal(vault_lease_renew(v, read.lease.id, LONGER_MS, soon, &term, &err), 0);
+    assert_in_range(term.duration_ms, 1, TWENTY_S);
+    assert_true(term.is_short);
+    assert_int_equal(vault_token_term(v, soon, &term, &err), 0);
+    assert_true(term.renewable);
+    assert_in_range(term.duration_ms, TEN_S, TWENTY_S + TEN_S);
+    assert_int_equal(vault_token_renew_self(v, LONGER_MS, soon, &term, &err), 0);
+    assert_true(term.is_short);
+    free(bao_run(plain, "token", "revoke", token, NULL));
+    assert_int_equal(vault_lease_renew(v, read.lease.id, TEN_S, soon, &term, &err), -1);
+    assert_int_equal(err.kind, ERR_SOURCE_DENIED);
+    free(token);
+    vault_free(v);
+    assert_int_equal(setenv("VAULT_TOKEN", BAO_ROOT_TOKEN, 1), 0);
+    v = open_with(
+        &none); /* another token: the lease has ended with the one that it was made with */
+    assert_int_equal(vault_lease_renew(v, read.lease.id, TEN_S, soon, &term, &err), -1);
+    assert_int_equal(err.kind, ERR_SOURCE_MISSING);
+    vault_read_release(&read);
+    vault_free(v);
 }
 
 static void an_unknown_role_is_refused_with_the_servers_words(void **state)
@@ -612,7 +666,9 @@ int main(void)
         plain_test(a_user_logs_in_with_a_password),
         plain_test(a_namespace_is_where_the_path_is_looked_for),
         plain_test(a_sealed_server_is_said_as_sealed),
-        plain_test(variables_of_one_login_share_one_lease),
+        cmocka_unit_test_setup(variables_of_one_login_share_one_lease, have_database_engine),
+        cmocka_unit_test_setup(a_lease_is_renewed_to_its_maximum_and_gone_with_its_token,
+                               have_database_engine),
         plain_test(an_unknown_role_is_refused_with_the_servers_words),
         tls_test(an_authority_from_file_or_bytes_or_contract_is_believed),
         tls_test(an_unknown_authority_or_another_name_is_refused_at_once),
