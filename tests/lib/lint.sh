@@ -78,8 +78,9 @@ while IFS= read -r hit; do breach "$hit: unfinished work"; done < <(
     git ls-files '*.c' '*.h' '*.py' '*.sh' Makefile | grep -v '^tests/lib/lint.sh$' |
         xargs grep -nE '\b(TODO|FIXME|XXX|HACK)\b[:(]' /dev/null | cut -d: -f1,2)
 
-# ---- the ledger: each row names what proves it, and that is there --------------------------------------
+# ---- the ledger and the pains: each row names what proves it, and that is there -------------------------
 ledger=tests/LEDGER.md
+pains=docs/PAINS.md
 tests_there=$({
     git ls-files 'tests/unit/*.c' | xargs grep -hoE '^static void [a-z0-9_]+\(void \*\*' | sed 's/.* void //; s/(.*//; s/^static void //'
     git ls-files 'tests/integration/*.py' | xargs grep -hoE '^def test_[a-z0-9_]+' | sed 's/^def //'
@@ -93,10 +94,16 @@ is_there() {
     *) return 1 ;;
     esac
 }
-# shellcheck disable=SC2016 # the backquotes are Markdown's
-while IFS=: read -r kind name; do
-    is_there "$kind" "$name" || breach "$ledger: there is no $kind $name"
-done < <(grep -oE '`(test|bench|fuzz):[a-z0-9_]+`' "$ledger" | tr -d '`' | sort -u)
+for page in "$ledger" "$pains"; do
+    # shellcheck disable=SC2016 # the backquotes are Markdown's
+    while IFS=: read -r kind name; do
+        is_there "$kind" "$name" || breach "$page: there is no $kind $name"
+    done < <(grep -oE '`(test|bench|fuzz):[a-z0-9_]+`' "$page" | tr -d '`' | sort -u)
+done
+for pain in {1..25}; do
+    # shellcheck disable=SC2016
+    [ "$(grep -cE "^\| $pain \|.*\`test:" "$pains")" -eq 1 ] || breach "$pains: $pain has no row with a test, or two"
+done
 # shellcheck disable=SC2016
 while IFS= read -r row; do breach "$ledger: nothing proves: $row"; done < <(
     grep -E '^\| (R[0-9]|T[0-9]|M4|I3-|F-)' "$ledger" | grep -vE '`(test|bench|fuzz):' | grep -v 'not in this version')
