@@ -384,15 +384,6 @@ pid_t supervise_pid(const struct supervisor *s)
 
 /* ---- the whole -------------------------------------------------------------------------------- */
 
-/* Orphans of the application become our children, so that they are reaped, and found at its end. */
-static void take_charge(struct supervisor *s)
-{
-    if (s->own != PID_ONE)
-        (void)prctl(PR_SET_CHILD_SUBREAPER, 1); /* can't fail with this value */
-    supervise_program_init(s);
-    supervise_terminal_init(s);
-}
-
 int supervise_init(struct supervisor **out, struct err *err)
 {
     AUTO_SUPERVISOR s = mem_new(1, sizeof *s);
@@ -410,7 +401,8 @@ int supervise_init(struct supervisor **out, struct err *err)
     (void)sigprocmask(SIG_SETMASK, &all, &s->before);
     if (supervise_loop_init(s, err) != 0)
         return -1;
-    take_charge(s);
+    supervise_program_init(s);
+    supervise_terminal_init(s);
     *out = TAKE_POINTER(s);
     return 0;
 }
@@ -457,6 +449,10 @@ int supervise_run(struct supervisor *s, const struct supervise_settings *setting
     struct err problem = ERR_INIT;
     int result = 0;
 
+    /* Orphans become our children, so that they are reaped, and found at the end. Not before it is sure
+     * that we stay: an execve keeps this, and whoever we became would have to reap. */
+    if (s->own != PID_ONE)
+        (void)prctl(PR_SET_CHILD_SUBREAPER, 1); /* can't fail with this value */
     s->settings = settings;
     s->environment = settings->environment;
     log_hurry(true);

@@ -37,7 +37,7 @@ def test_it_has_three_descriptors_no_blocked_signal_and_a_group_of_its_own(case:
         os.set_inheritable(write, True)
         try:
             started = supervised(case, first, "state", close_fds=False)
-            assert started.line() == "fd=0 fd=1 fd=2 leads=1 dumpable=1"
+            assert started.line() == "fd=0 fd=1 fd=2 leads=1 dumpable=1 subreaper=0"
             started.wait().expect(0)
         finally:
             os.close(read)
@@ -54,6 +54,11 @@ def test_sockets_of_the_service_manager_are_handed_on(case: Case) -> None:
         assert said.stdout.startswith(seen), said
 
 
+def test_what_agent_becomes_reaps_no_orphans(case: Case) -> None:
+    said = case.agent("run", "--", application(case), "state").expect(0)
+    assert said.stdout.endswith("subreaper=0\n"), said
+
+
 def test_what_the_caller_ignores_it_ignores(case: Case) -> None:
     def ignore_and_block() -> None:
         signal.signal(signal.SIGHUP, signal.SIG_IGN)
@@ -61,7 +66,7 @@ def test_what_the_caller_ignores_it_ignores(case: Case) -> None:
 
     for first in modes(case):
         started = supervised(case, first, "state", preexec_fn=ignore_and_block)
-        assert started.line() == "fd=0 fd=1 fd=2 ignored=1 blocked=40 leads=1 dumpable=1"
+        assert started.line() == "fd=0 fd=1 fd=2 ignored=1 blocked=40 leads=1 dumpable=1 subreaper=0"
         started.wait().expect(0)
 
 

@@ -162,8 +162,11 @@ static int show_state(void)
         if (sigaction(number, NULL, &action) == 0 && action.sa_handler == SIG_IGN)
             length += (size_t)snprintf(line + length, sizeof line - length, "ignored=%d ", number);
     }
-    length += (size_t)snprintf(line + length, sizeof line - length, "leads=%d dumpable=%d\n",
-                               getpgrp() == getpid(), prctl(PR_GET_DUMPABLE));
+    int subreaper = 0;
+    prctl(PR_GET_CHILD_SUBREAPER, &subreaper);
+    length += (size_t)snprintf(line + length, sizeof line - length,
+                               "leads=%d dumpable=%d subreaper=%d\n", getpgrp() == getpid(),
+                               prctl(PR_GET_DUMPABLE), subreaper);
     if (getenv("LISTEN_PID"))
         printf("listens=%d ", atoi(getenv("LISTEN_PID")) == (int)getpid());
     fflush(stdout);
