@@ -297,10 +297,19 @@ deb: ## dist/agent_VERSION_ARCH.deb, a package for the Debian or Ubuntu at hand
 	$(Q)dpkg-deb --root-owner-group --build $(DEB_FOLDER)/root dist/agent_$(VERSION)_$(DEB_ARCH).deb >/dev/null
 	@echo "dist/agent_$(VERSION)_$(DEB_ARCH).deb"
 
+# For images that have no glibc, or none of the libraries: copy the folder to BUNDLE_PREFIX in any of them.
+BUNDLE_PREFIX  ?= /opt/agent
+BUNDLE_LOADER   = $(notdir $(shell readelf -l /bin/sh | sed -n 's/.*interpreter: \(.*\)\].*/\1/p'))
+BUNDLE_ARCHIVE  = dist/agent-$(VERSION)-bundle-$(shell uname -m).tar.gz
+bundle: all ## agent, the libraries that it opens and their loader in one folder, for any image
+	@$(CC) $(ALL_LDFLAGS) -Wl,--dynamic-linker=$(BUNDLE_PREFIX)/lib/$(BUNDLE_LOADER) -Wl,--disable-new-dtags \
+	    -Wl,-rpath,$(BUNDLE_PREFIX)/lib -s -o $(B)/agent-bundled $(O)/agent/main.o $(call archives,agent $(BELOW_agent)) $(PKG_LIBS)
+	@tests/lib/bundle.sh $(B)/agent-bundled $(BUNDLE_PREFIX) $(OPENED) build/bundle $(BUNDLE_ARCHIVE)
+
 clean: ## remove what was built (not the Python environment)
-	rm -rf build/release build/debug build/asan build/cover build/fuzz build/deb
+	rm -rf build/release build/debug build/asan build/cover build/fuzz build/deb build/bundle
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' Makefile
 
-.PHONY: all deps unit-tests fuzz-replays fuzzers faults fuzz crash test demo bench asan valgrind coverage lint tidy fmt install uninstall dist deb clean help
+.PHONY: all deps unit-tests fuzz-replays fuzzers faults fuzz crash test demo bench asan valgrind coverage lint tidy fmt install uninstall dist deb bundle clean help
