@@ -64,13 +64,12 @@ void beside_take_facts(struct beside *b, const struct job *job)
         take_leases(b, job);
 }
 
-/* We are the unit's main process as long as we stay: see agent/notify.h. */
-static void open_notify(struct beside *b, struct job *job, struct supervisor *s)
-{
-    static const char *const ours[] = {"NOTIFY_SOCKET", "WATCHDOG_USEC", "WATCHDOG_PID", NULL};
+static const char *const managers[] = {"NOTIFY_SOCKET", "WATCHDOG_USEC", "WATCHDOG_PID", NULL};
 
-    notify_open(&b->notify, s, getenv(ours[0]), getenv(ours[1]), getenv(ours[2]));
-    for (const char *const *name = ours; *name; name++)
+/* We are the unit's main process as long as we stay: see agent/notify.h. */
+void beside_environment(struct job *job)
+{
+    for (const char *const *name = managers; *name; name++)
         environment_unset(&job->environment, *name);
 }
 
@@ -88,7 +87,8 @@ int beside_open(struct beside *b, struct job *job, struct supervisor *s, bool re
         return -1;
     if (b->redaction)
         redaction_fds(b->redaction, settings->fds);
-    open_notify(b, job, s);
+    notify_open(&b->notify, s, getenv(managers[0]), getenv(managers[1]), getenv(managers[2]));
+    beside_environment(job);
     settings->started = on_start;
     settings->ended = on_end;
     settings->owner = b;

@@ -26,6 +26,9 @@ MUST_USE int beside_open(struct beside *b, struct job *job, struct supervisor *s
 /* The leases, the token and the stale values of JOB, for the status. */
 void beside_take_facts(struct beside *b, const struct job *job);
 
+/* Take NOTIFY_SOCKET and what belongs to it out of JOB's environment. */
+void beside_environment(struct job *job);
+
 /* The application has ended for good: its last output goes out. */
 void beside_finish(struct beside *b);
 void beside_release(struct beside *b);

@@ -7,6 +7,7 @@
 #include "agent/job.h"
 #include "agent/leave.h"
 #include "agent/probe.h"
+#include "agent/refresh.h"
 #include "agent/stale.h"
 #include "agent/start.h"
 #include "agent/supervise.h"
@@ -143,7 +144,9 @@ static int not_started(const struct job *job, struct err *err)
 /* Whether there is something to do while the application runs. */
 static bool has_to_stay(const struct job *job)
 {
-    return supervise || redact || getpid() == 1 || (job->contract && job->contract->run.status) ||
+    const struct contract_run *run = job->contract ? &job->contract->run : &contract_run_default;
+
+    return supervise || redact || getpid() == 1 || run->status || run->refresh_ms > 0 ||
            (job->sources && source_leases(job->sources, NULL, 0) > 0);
 }
 
@@ -152,6 +155,8 @@ static int stay(struct job *job, struct supervisor *supervisor)
     AUTO_BESIDE beside = BESIDE_INIT;
     AUTO_FREE const char **environment = NULL;
     struct supervise_settings settings = SUPERVISE_SETTINGS_INIT;
+    struct change change;
+    struct refresh refresh;
     struct err err = ERR_INIT;
     int exit_code = EXIT_RUN_FAILED;
 
@@ -165,10 +170,15 @@ static int stay(struct job *job, struct supervisor *supervisor)
     settings.argv = job->call->rest;
     settings.environment = environment;
     settings.run = job->contract ? &job->contract->run : &contract_run_default;
+    change_init(&change, job, supervisor, &beside);
+    refresh_start(&refresh, &change);
     if (supervise_run(supervisor, &settings, &exit_code, &err) != 0)
         (void)command_failed_with(job->call, &err, exit_code);
+    refresh_stop(&refresh);
     beside_finish(&beside);
-    leave_vault_unused(job); /* nobody has what was fetched any more */
+    change_release(&change);
+    if (!settings.run->keep_leases)
+        leave_vault_unused(job); /* nobody has what was fetched any more */
     return exit_code;
 }
 

@@ -40,7 +40,7 @@ struct status_facts {
     int64_t token_expires_ms; /* CLOCK_NEVER: there is none, or it does not end */
     int64_t last_success_s;   /* Unix time at which all sources answered last; 0: never */
     int64_t started_s;        /* Unix time of the application's last start; 0: none */
-    uint64_t renewals, renewal_failures, changes, change_failures;
+    uint64_t renewals, renewal_failures, refreshes, refresh_failures, changes, change_failures;
 };
 #define STATUS_FACTS_INIT ((struct status_facts){.token_expires_ms = CLOCK_NEVER})
 

@@ -79,6 +79,10 @@ static void add_metrics(const struct status_facts *facts, const struct status_vi
            (int64_t)facts->renewals);
     number(b, "renewal_failures_total", "counter", "Renewals that failed.",
            (int64_t)facts->renewal_failures);
+    number(b, "refreshes_total", "counter", "Times that sources were asked again.",
+           (int64_t)facts->refreshes);
+    number(b, "refresh_failures_total", "counter", "Those of them that failed.",
+           (int64_t)facts->refresh_failures);
     number(b, "changes_total", "counter", "Changes of values that reached the application.",
            (int64_t)facts->changes);
     number(b, "change_failures_total", "counter",

@@ -1,0 +1,240 @@
+#include "agent/change.h"
+
+#include <unistd.h>
+
+#include "agent/files.h"
+#include "agent/mask.h"
+#include "agent/start.h"
+#include "base/clock.h"
+#include "base/log.h"
+#include "base/mem.h"
+
+extern char **environ;
+
+/* ---- what is new ------------------------------------------------------------------------------ */
+
+static bool differs(const struct contract_value *fresh, const struct contract_value *now)
+{
+    return fresh->resolved && !secret_equal(&fresh->bytes, &now->bytes);
+}
+
+static void say_refused(struct change *c, const struct findings *findings)
+{
+    c->beside->facts.change_failures++;
+    if (c->refused_ms != 0 && clock_now_ms() - c->refused_ms < CHANGE_SAY_AGAIN_MS)
+        return;
+    c->refused_ms = clock_now_ms();
+    for (size_t i = 0; i < findings->count; i++) {
+        const struct finding *finding = &findings->list[i];
+        if (finding->severity == FINDING_ERROR)
+            log_line(LOG_ERROR, "a change breaks the contract; the application keeps what it has",
+                     "variable", finding->variable, "rule", finding->rule, "problem",
+                     finding->message, NULL);
+    }
+}
+
+/* Whether VALUES are such that the application could start with them; else it is said. */
+static int check(struct change *c, const struct contract_value *values, struct err *err)
+{
+    AUTO_FINDINGS findings = FINDINGS_INIT;
+
+    if (contract_check(c->job->contract, values, &findings, err) != 0)
+        return -1;
+    if (findings.errors == 0)
+        return 0;
+    say_refused(c, &findings);
+    return err_set(err, ERR_VIOLATION, "the change was refused");
+}
+
+/* Those that differ, over those that there are. */
+static void lay_over(const struct change *c, const struct contract_value *fresh,
+                     struct contract_value *values)
+{
+    for (size_t i = 0; i < c->job->contract->variable_count; i++)
+        values[i] = differs(&fresh[i], &c->job->values[i]) ? fresh[i] : c->job->values[i];
+}
+
+/* They are hidden from now on in all that is said: they live as long as we do. */
+static int hide(struct change *c, const struct contract_value *fresh, struct err *err)
+{
+    const struct contract *contract = c->job->contract;
+
+    for (size_t i = 0; i < contract->variable_count; i++)
+        if (contract->variables[i].secret && differs(&fresh[i], &c->job->values[i]) &&
+            secret_is_set(&fresh[i].bytes) && mask_value(&fresh[i].bytes, NULL, 0, err) != 0)
+            return -1;
+    return c->beside->redaction ? redaction_renew(c->beside->redaction, err) : 0;
+}
+
+/* ---- to the application ------------------------------------------------------------------------- */
+
+static void run_hook(struct change *c);
+
+static void on_hook_end(void *owner, const struct proc_result *result)
+{
+    struct change *c = owner;
+    AUTO_BUF text = BUF_INIT(256);
+
+    c->hook_runs = false;
+    proc_describe(result, &text);
+    if (result->exit_code != 0)
+        log_line(LOG_WARN, "the command of on_change failed", "end", buf_text(&text), NULL);
+    if (c->hook_again)
+        run_hook(c);
+}
+
+static void run_hook(struct change *c)
+{
+    const struct proc_request request = {.argv = c->job->contract->run.change_hook,
+                                         .environment = c->environment,
+                                         .folder = c->job->contract->folder,
+                                         .what = "on_change"};
+    struct proc_child child = PROC_CHILD_INIT;
+    struct err err = ERR_INIT;
+
+    c->hook_again = c->hook_runs;
+    if (c->hook_runs)
+        return; /* once more when it has ended: it may have read what was before */
+    if (proc_spawn(&request, STDERR_FILENO, STDERR_FILENO, ERR_DB_COMMAND, &child, &err) != 0 ||
+        supervise_child(c->supervisor, child.pid, on_hook_end, c, &err) != 0) {
+        log_line(LOG_WARN, "the command of on_change failed", "reason", err.text, NULL);
+        proc_stop(&child, 0, 0, NULL);
+        return;
+    }
+    auto_close(&child.pidfd); /* the supervisor sees its end */
+    c->hook_runs = true;
+}
+
+static void act(struct change *c)
+{
+    const struct contract_run *run = &c->job->contract->run;
+
+    switch (run->on_change) {
+    case CONTRACT_CHANGE_RESTART:
+        supervise_restart(c->supervisor, "a value has changed");
+        break;
+    case CONTRACT_CHANGE_SIGNAL:
+        (void)supervise_signal(c->supervisor, run->change_signal); /* else its start has it */
+        break;
+    case CONTRACT_CHANGE_HOOK:
+        run_hook(c);
+        break;
+    case CONTRACT_CHANGE_NONE:
+        break;
+    }
+}
+
+/* What the next start gets, made from our own environment as at the first. */
+static int renew_environment(struct change *c, struct err *err)
+{
+    struct environment before = c->job->environment;
+    const char **list = NULL;
+
+    c->job->environment = ENVIRONMENT_INIT;
+    if (environment_index(&c->job->environment, (const char *const *)environ, err) == 0 &&
+        start_environment(c->job, err) == 0) {
+        beside_environment(c->job);
+        list = environment_list(&c->job->environment, err);
+    }
+    if (!list) {
+        environment_release(&c->job->environment);
+        c->job->environment = before;
+        return -1;
+    }
+    supervise_environment(c->supervisor, list);
+    environment_release(&before);
+    free(c->environment);
+    c->environment = list;
+    return 0;
+}
+
+static void deliver(void *owner)
+{
+    struct change *c = owner;
+    struct err err = ERR_INIT;
+
+    if (files_write(c->job, NULL, &err) != 0 || renew_environment(c, &err) != 0) {
+        log_line(LOG_ERROR, "a change could not be brought to the application, and is tried again",
+                 "reason", err.text, NULL);
+        c->beside->facts.change_failures++;
+        supervise_timer(c->supervisor, &c->timer, clock_in_ms(CHANGE_RETRY_MS));
+        return;
+    }
+    c->beside->facts.changes++;
+    log_line(LOG_INFO, "a value has changed", NULL);
+    act(c);
+}
+
+/* ---- the whole ---------------------------------------------------------------------------------- */
+
+void change_init(struct change *c, struct job *job, struct supervisor *s, struct beside *beside)
+{
+    *c = (struct change){.job = job, .supervisor = s, .beside = beside};
+    c->timer = (struct supervise_timer){.callback = deliver, .owner = c};
+}
+
+/* The former values are not released: the redaction hides them to the end, and the application may hold
+ * them. */
+static void adopt(struct change *c, struct contract_value *values, struct contract_value *fresh)
+{
+    for (size_t i = 0; i < c->job->contract->variable_count; i++)
+        if (differs(&fresh[i], &c->job->values[i]))
+            fresh[i].bytes = SECRET_INIT; /* it is in VALUES */
+    free(c->job->values);
+    c->job->values = values;
+    if (!c->timer.is_set)
+        supervise_timer(c->supervisor, &c->timer,
+                        clock_in_ms(clock_random((uint32_t)c->job->contract->run.splay_ms + 1)));
+}
+
+static bool has_changed(const struct change *c, const struct contract_value *fresh)
+{
+    for (size_t i = 0; i < c->job->contract->variable_count; i++)
+        if (differs(&fresh[i], &c->job->values[i]))
+            return true;
+    return false;
+}
+
+/* 0: adopted; -1: nothing has changed but the log. */
+static int take(struct change *c, struct contract_value *fresh, struct err *err)
+{
+    struct contract_value *values = mem_new(c->job->contract->variable_count, sizeof *values);
+
+    if (!values)
+        return err_nomem(err);
+    lay_over(c, fresh, values);
+    if (check(c, values, err) != 0 || hide(c, fresh, err) != 0) {
+        free(values);
+        return -1;
+    }
+    adopt(c, values, fresh);
+    return 0;
+}
+
+void change_take(struct change *c, struct contract_value *fresh)
+{
+    struct err err = ERR_INIT;
+
+    bool refused = has_changed(c, fresh) && take(c, fresh, &err) != 0;
+    if (!refused)
+        c->refused_ms = 0;
+    /* What was hidden in vain stays where it is, as what hides it points there. */
+    if (refused && err.kind != ERR_VIOLATION) {
+        log_line(LOG_ERROR, "a change could not be taken", "reason", err.text, NULL);
+        return;
+    }
+    for (size_t i = 0; i < c->job->contract->variable_count; i++)
+        secret_release(&fresh[i].bytes);
+}
+
+bool change_is_pending(const struct change *c)
+{
+    return c->timer.is_set;
+}
+
+void change_release(struct change *c)
+{
+    supervise_timer(c->supervisor, &c->timer, CLOCK_NEVER);
+    free(c->environment);
+    c->environment = NULL;
+}

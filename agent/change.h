@@ -1,0 +1,39 @@
+/* agent/change.h: values that have changed while the application runs, brought to it.
+ *
+ * Only what differs in its bytes is a change. It is held against the contract as at the start: where it breaks
+ * it, the application keeps what it has, and log and metrics say so. Else, after a random part of run.splay,
+ * the files are written anew, the environment of the next start is made, and run.on_change is done: once for
+ * all that came meanwhile. What can't be delivered is tried again every CHANGE_RETRY_MS. */
+#ifndef AGENT_CHANGE_H
+#define AGENT_CHANGE_H
+
+#include "agent/beside.h"
+#include "agent/job.h"
+
+enum {
+    CHANGE_RETRY_MS = 10 * 1000,
+    CHANGE_SAY_AGAIN_MS = 10 * 60 * 1000, /* of a change that is refused at each look */
+};
+
+struct change {
+    struct job *job;
+    struct supervisor *supervisor;
+    struct beside *beside;
+    struct supervise_timer timer; /* until it is delivered */
+    const char **environment;     /* of the next start; NULL: as at the first */
+    int64_t refused_ms; /* when that was said last; 0: not since a look that found no fault */
+    bool hook_runs, hook_again;
+};
+
+void change_init(struct change *c, struct job *job, struct supervisor *s, struct beside *beside);
+
+/* FRESH is parallel to the contract's variables; what is not resolved in it stays as it is. Its values are
+ * moved out of it, or released. Failures are said. */
+void change_take(struct change *c, struct contract_value *fresh);
+
+/* Whether something was taken that has not been brought to the application yet. */
+bool change_is_pending(const struct change *c);
+
+void change_release(struct change *c); /* when the supervisor has ended */
+
+#endif
