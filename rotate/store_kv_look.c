@@ -192,17 +192,21 @@ static size_t needs_of(const struct rotate_spec *spec, const char *pending, cons
          .kind = VAULT_NEED_METADATA,
          .wanted = VAULT_CAN_CREATE | VAULT_CAN_READ | VAULT_CAN_UPDATE},
     };
-    const struct vault_need mark = {.path = kv_base(spec),
-                                    .kind = VAULT_NEED_METADATA,
-                                    .wanted = VAULT_CAN_PATCH,
-                                    .or_else = VAULT_CAN_READ | VAULT_CAN_UPDATE};
+    /* Read is for --status and --due: how old it is. Where there is no secret, metadata is made first. */
+    const bool has_secret = spec->place.kind == ROTATE_IN_KV;
+    const struct vault_need mark = {
+        .path = kv_base(spec),
+        .kind = VAULT_NEED_METADATA,
+        .wanted = VAULT_CAN_READ |
+                  (has_secret ? VAULT_CAN_PATCH : VAULT_CAN_CREATE | VAULT_CAN_UPDATE),
+        .or_else = has_secret ? VAULT_CAN_READ | VAULT_CAN_UPDATE : 0};
     const struct vault_need secret = {.path = kv_base(spec),
                                       .kind = VAULT_NEED_DATA,
                                       .wanted = VAULT_CAN_READ | VAULT_CAN_PATCH,
                                       .or_else = VAULT_CAN_READ | VAULT_CAN_UPDATE};
     size_t count = 0;
 
-    if (spec->place.kind == ROTATE_IN_KV)
+    if (has_secret)
         out[count++] = secret;
     out[count++] = mark;
     for (size_t i = 0; i < ARRAY_LEN(record); i++)

@@ -332,7 +332,7 @@ def limited(v: Vaulted, rules: Dict[str, List[str]]) -> Dict[str, str]:
     return {**v.env, "VAULT_TOKEN": token}
 
 
-FULL = {"data/acme/app": ["read", "patch"], "metadata/acme/app": ["patch"],
+FULL = {"data/acme/app": ["read", "patch"], "metadata/acme/app": ["read", "patch"],
         "data/acme/app.pending/*": ["create", "read", "update"],
         "metadata/acme/app.pending/*": ["read", "delete"],
         "data/acme/app.receipts/*": ["create", "read", "update"],
@@ -351,6 +351,11 @@ def test_the_least_policy_is_enough(case: Case) -> None:
     v.rotate("KEY", env=env).expect(0)
     assert v.now()["KEY"] != v.fields["KEY"]
     assert len(v.rotate("--history", "KEY", "--json", env=env).expect(0).json()["history"]) == 1
+    [one] = v.rotate("--status", "--json", env=env).expect(0).json()["secrets"]
+    assert (one["state"], one["since"]) == ("ok", "rotation")
+    mark(v, "KEY", 40 * 24 * 3600)
+    [one] = v.rotate("--due", "--json", env=env).expect(0).json()["rotated"]
+    assert one["ending"] == "done"
 
 
 def test_patch_may_be_replaced_by_read_and_update(case: Case) -> None:
@@ -454,11 +459,16 @@ def test_a_soaking_record_lies_in_the_sealed_store(case: Case) -> None:
     s = Sealed(case, {"KEY": {**RANDOM, "grace": "1h"}})
     s.rotate("KEY").expect(0)
     listed = case.agent("seal", "list", "--json", env=s.env).expect(0).json()
-    assert listed["rotations"] == ["KEY.pending"]
+    assert listed["rotations"] == ["KEY.pending"] and listed["names"] == ["KEY"]
+    assert "of rotations\n  KEY.pending" in case.agent("seal", "list", env=s.env).expect(0).stdout
+    case.agent("seal", "get", "KEY.pending", env=s.env).expect(2)
     s.rotate("--rollback", "KEY").expect(0)
     assert s.value("KEY") == s.first["KEY"]
     [receipt] = s.rotate("--history", "KEY", "--json").expect(0).json()["history"]
     assert receipt["result"] == "rolled back"
+    s.rotate("KEY").expect(0)
+    case.agent("seal", "rm", "KEY.pending", env=s.env).expect(0)
+    assert "nothing was open" in s.rotate("--resume", "KEY").expect(0).stdout
 
 
 # ---- what lies in no KV path -----------------------------------------------------------------------------
