@@ -81,6 +81,33 @@ def test_a_rotation_replaces_its_field_and_no_other(case: Case) -> None:
     assert receipts["max_versions"] == 50 and receipts["current_version"] == 1
 
 
+def test_what_is_written_follows_the_source_of_the_profile(case: Case) -> None:
+    bao, mount = case.openbao, case.openbao.kv(2)
+    first = {profile: case.canaries.new(f"of {profile}") for profile in ("dev", "prod")}
+    for profile, value in first.items():
+        bao.put(f"{mount}/{profile}/db", {"who": "app", "word": value, "host": "db.internal"})
+    Project(case).contract({
+        "ROLE": {"type": "enum", "values": ["dev", "test", "prod"], "source": "env"},
+        "URL": {"type": "postgres-url", "secret": True, "source": {
+            "user": f"vault:{mount}/data/{{profile}}/db#who",
+            "password": f"vault:{mount}/data/{{profile}}/db#word",
+            "host": f"vault:{mount}/data/{{profile}}/db#host"},
+            "compose": "postgresql://{user|url}:{password|url}@{host}/app",
+            "profiles": {"test": {"source": "env", "compose": None}},
+            "rotate": {"strategy": "random", "length": 40, "every": "30d"}}},
+        profile={"var": "ROLE", "values": ["dev", "test", "prod"]})
+    env = {"VAULT_ADDR": bao.address, "VAULT_TOKEN": bao.token}
+    case.agent("rotate", "URL", "--profile", "prod", env=env).expect(0)
+    after = kv_read(bao, f"{mount}/prod/db")["data"]
+    assert (after["who"], after["host"]) == ("app", "db.internal") and len(after["word"]) == 40
+    assert kv_read(bao, f"{mount}/dev/db")["data"]["word"] == first["dev"]
+    assert missing(bao, f"{mount}/prod/db.pending/URL")
+    elsewhere = case.agent("rotate", "URL", "--profile", "test", env=env).expect(2)
+    assert "not rotated in profile 'test'" in elsewhere.stderr
+    shown = case.agent("rotate", "--status", "--profile", "test", "--json", env=env).expect(0)
+    assert shown.json()["secrets"] == []
+
+
 def test_history_says_who_when_and_why_without_values(case: Case) -> None:
     v = Vaulted(case, {"KEY": RANDOM})
     for why in ("the first", "the second"):
