@@ -12,8 +12,8 @@ enum { LISTEN_FDS_MAX = 1024 };
 
 /* Vault's own credentials: what logs in is agent's business, unless the contract says otherwise. */
 static const char *const vault_credentials[] = {
-    "VAULT_TOKEN",    "BAO_TOKEN",    "VAULT_SECRET_ID",     "BAO_SECRET_ID",
-    "VAULT_PASSWORD", "BAO_PASSWORD", "VAULT_WRAPPED_TOKEN", NULL,
+    "VAULT_TOKEN",  "BAO_TOKEN",           "VAULT_SECRET_ID", "BAO_SECRET_ID", "VAULT_PASSWORD",
+    "BAO_PASSWORD", "VAULT_WRAPPED_TOKEN", "VAULT_JWT",       "BAO_JWT",       NULL,
 };
 
 /* What --only-contract leaves of the process's own environment. */

@@ -77,7 +77,8 @@ def environment_case(case: Case, **sections: Any) -> Dict[str, str]:
         profile={"var": "ROLE", "values": ["dev", "staging"]},
         base={"source": f"vault:{mount}/{{profile}}/app#{{name}}"}, **sections)
     return {**vault_environment(case), "BAO_TOKEN": bao.token, "VAULT_SECRET_ID": "not for it",
-            "SSLKEYLOGFILE": "/dev/null", "OPENSSL_CONF": "/dev/null", "HOSTALIASES": "/dev/null",
+            "VAULT_JWT": "nor this", "SSLKEYLOGFILE": "/dev/null",
+            "OPENSSL_CONF": "/dev/null", "HOSTALIASES": "/dev/null",
             "FROM_ENV": "it's \"here\"\n", "GONE": "an old value", "API_KEY": "an old value",
             "AGENT_ONLY": "an old value", "OTHER": "passed on", "UNWANTED": "1", "EMPTY": ""}
 
