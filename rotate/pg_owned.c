@@ -116,10 +116,45 @@ static void add_grants(const struct pg_look *look, bool with_shared, struct buf 
     buf_addf(sql, "ORDER BY 1 LIMIT %d; ", STATEMENTS_MAX);
 }
 
+/* What ALTER ROLE ... SET gave the model (m) and the other one (o), and their connection limits: the
+ * statements that make the other one as the model. What is a list of names stays as it is written. A
+ * setting with a dot is an application's own, and may be a secret: its value is not told. */
+static void add_settings(const struct pg_look *look, struct buf *sql)
+{
+    buf_adds(sql, "WITH m AS (SELECT * FROM pg_roles WHERE rolname = ");
+    db_add_literal(sql, look->model);
+    buf_adds(sql, "), o AS (SELECT * FROM pg_roles WHERE rolname <> ");
+    db_add_literal(sql, look->model);
+    buf_adds(sql, " AND rolname IN ");
+    add_login_names(look, sql);
+    buf_adds(sql,
+             "), s AS (SELECT t.setrole, t.setdatabase, d.datname, split_part(v, '=', 1) AS name, "
+             "substr(v, strpos(v, '=') + 1) AS value FROM pg_db_role_setting t CROSS JOIN LATERAL "
+             "unnest(t.setconfig) v LEFT JOIN pg_database d ON d.oid = t.setdatabase WHERE v NOT "
+             "LIKE 'role=%'), h AS (SELECT a.*, 'ALTER ROLE ' || quote_ident(o.rolname) || "
+             "coalesce(' IN DATABASE ' || quote_ident(a.datname), '') AS head, m.oid AS model, "
+             "o.oid AS other FROM m CROSS JOIN o JOIN s a ON a.setrole IN (m.oid, o.oid)) "
+             "SELECT CASE WHEN name LIKE '%.%' THEN '/* ' || head || ' SET ' || name || ' TO what "
+             "the other login has; */' ELSE head || ' SET ' || name || ' TO ' || CASE WHEN name "
+             "IN ('search_path', 'temp_tablespaces', 'session_preload_libraries', "
+             "'local_preload_libraries') THEN value ELSE quote_literal(value) END || ';' END FROM "
+             "h WHERE setrole = model AND NOT "
+             "EXISTS (SELECT FROM s WHERE s.setrole = other AND s.setdatabase = h.setdatabase AND "
+             "s.name = h.name AND s.value = h.value) "
+             "UNION SELECT head || ' RESET ' || name || ';' FROM h WHERE setrole = other AND NOT "
+             "EXISTS (SELECT FROM s WHERE s.setrole = model AND s.setdatabase = h.setdatabase AND "
+             "s.name = h.name) "
+             "UNION SELECT 'ALTER ROLE ' || quote_ident(o.rolname) || ' CONNECTION LIMIT ' || "
+             "m.rolconnlimit || ';' FROM m CROSS JOIN o WHERE m.rolconnlimit <> o.rolconnlimit "
+             "ORDER BY 1; ");
+}
+
 void pg_owned_sql(const struct pg_look *look, struct buf *sql)
 {
     add_dependencies(look, sql);
     add_grants(look, true, sql);
+    if (look->model)
+        add_settings(look, sql);
 }
 
 /* ---- what they say ---------------------------------------------------------------------------------- */
@@ -194,6 +229,18 @@ static void read_grants(const struct reading *reading, const char *database,
         buf_addf(&reading->out->plan, "%s\n", db_cell(grants, i, 0));
 }
 
+static void read_settings(const struct reading *reading, const struct db_rows *settings)
+{
+    if (settings->row_count == 0)
+        return;
+    say_next(&reading->out->said);
+    buf_addf(&reading->out->said, "%zu setting%s of '%s' %s not the other login's",
+             settings->row_count, settings->row_count == 1 ? "" : "s", reading->look->model,
+             settings->row_count == 1 ? "is" : "are");
+    for (size_t i = 0; i < settings->row_count; i++)
+        buf_addf(&reading->out->plan, "%s\n", db_cell(settings, i, 0));
+}
+
 static int ask_there(const struct reading *reading, const char *database,
                      struct db_results *results, struct err *err)
 {
@@ -263,7 +310,7 @@ static int read_database(const struct reading *reading, const struct db_rows *ro
 int pg_owned_read(struct rotation *r, const struct pg_look *look, const struct db_results *results,
                   size_t first, struct pg_obstacles *out, struct err *err)
 {
-    if (results->count < first + 2)
+    if (results->count < first + 2 + (look->model != NULL))
         return err_set(err, ERR_DEFECT, "the queries for owned objects gave %zu results",
                        results->count);
     struct reading reading = {.r = r, .look = look, .out = out, .err = err};
@@ -276,6 +323,8 @@ int pg_owned_read(struct rotation *r, const struct pg_look *look, const struct d
             return -1;
     db_info(r->admin, &info);
     read_grants(&reading, info.database ? info.database : "", grants, &connected);
+    if (look->model)
+        read_settings(&reading, &results->list[first + 2]);
     if (buf_check(&out->said, ERR_DB_STATE, "what is in the way", err) != 0)
         return -1;
     return buf_check(&out->plan, ERR_DB_STATE, "the plan", err);

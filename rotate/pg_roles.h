@@ -39,6 +39,7 @@ struct pg_look {
     const char *names[PG_LOGINS];
     size_t count;
     const char *owner;    /* or NULL */
+    const char *model;    /* whose settings the other one must have; NULL: they are not looked at */
     const char *database; /* the application's */
     struct pg_login logins[PG_LOGINS];
     bool owner_there, owner_can_login, owner_superuser;
@@ -110,10 +111,11 @@ struct pg_obstacles {
 #define AUTO_PG_OBSTACLES CLEANUP(pg_obstacles_release) struct pg_obstacles
 void pg_obstacles_release(struct pg_obstacles *obstacles);
 
-/* Two queries for a message: what LOOK's logins have anywhere, and the grants of the database at hand. */
+/* Queries for a message: what LOOK's logins have anywhere, the grants of the database at hand, and with a
+ * model how the settings of the two differ. */
 void pg_owned_sql(const struct pg_look *look, struct buf *sql);
 
-/* Read both from RESULTS->list[FIRST] on, visit the other databases that the first one names (one
+/* Read them from RESULTS->list[FIRST] on, visit the other databases that the first one names (one
  * connection and one exchange each; none where the logins have nothing, as it should be), and say what
  * should be the owner's. A database that can't be visited is said, with what is known from outside. */
 MUST_USE int pg_owned_read(struct rotation *r, const struct pg_look *look,

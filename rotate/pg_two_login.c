@@ -140,9 +140,10 @@ static int look_at_roles(struct rotation *r, const char *user, struct pg_look *l
     *look = (struct pg_look){.names = {r->spec->logins[0], r->spec->logins[1]},
                              .count = PG_LOGINS,
                              .owner = r->spec->owner,
+                             .model = other_of(r->spec, user) ? user : NULL,
                              .database = database};
     int result = ask_roles(r, look, &proof, obstacles, err);
-    look->database = NULL; /* it ends here */
+    look->database = look->model = NULL; /* they end here, or with the caller's */
     pg_proof_release(&proof);
     return result;
 }

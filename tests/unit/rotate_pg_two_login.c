@@ -215,6 +215,29 @@ static void memberships_and_default_privileges_of_a_login_are_refused(void **sta
     assert_refused(ERR_DB_STATE, "privilege", "GRANT pg_monitor TO app_rw;");
 }
 
+static void settings_that_one_login_alone_has_are_refused_with_the_statements(void **state)
+{
+    (void)state;
+    sql("app", "ALTER ROLE app_a SET statement_timeout = '7s';"
+               "ALTER ROLE app_a IN DATABASE app SET search_path = app, \"Odd\", public;"
+               "ALTER ROLE app_b SET lock_timeout = '1s'; ALTER ROLE app_a CONNECTION LIMIT 40");
+    assert_refused(ERR_DB_STATE, "4 settings of 'app_a' are not the other login's",
+                   "ALTER ROLE app_b SET statement_timeout TO '7s';");
+    assert_text_has(err.hint, "ALTER ROLE app_b CONNECTION LIMIT 40;");
+    assert_text_has(err.hint, "ALTER ROLE app_b RESET lock_timeout;");
+    assert_text_has(err.hint, "ALTER ROLE app_b IN DATABASE app SET search_path TO app, \"Odd\", "
+                              "public;");
+    sql("app", "ALTER ROLE app_a SET app.key = 'canary-of-the-application'");
+    assert_refused(ERR_DB_STATE, "5 settings", "ALTER ROLE app_b SET app.key TO what the other");
+    sql("app", "ALTER ROLE app_a RESET app.key");
+    sql("app", "ALTER ROLE app_b SET statement_timeout TO '7s'; ALTER ROLE app_b CONNECTION LIMIT "
+               "40; ALTER ROLE app_b RESET lock_timeout;"
+               "ALTER ROLE app_b IN DATABASE app SET search_path TO app, \"Odd\", public;");
+    struct rotation r;
+    rotate_until_promoted(&r, two); /* the plan is what it takes */
+    end(&r);
+}
+
 static void a_user_that_is_neither_login_is_named_with_both(void **state)
 {
     (void)state;
@@ -597,6 +620,7 @@ int main(void)
         ON_FRESH_ROLES(objects_in_another_database_are_found),
         ON_FRESH_ROLES(grants_that_the_owner_has_not_are_refused_with_the_statements),
         ON_FRESH_ROLES(memberships_and_default_privileges_of_a_login_are_refused),
+        ON_FRESH_ROLES(settings_that_one_login_alone_has_are_refused_with_the_statements),
         ON_FRESH_ROLES(a_user_that_is_neither_login_is_named_with_both),
         ON_FRESH_ROLES(a_current_credential_that_does_not_log_in_is_refused),
         ON_FRESH_ROLES(roles_that_are_not_as_they_must_be_are_refused),
