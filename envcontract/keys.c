@@ -11,7 +11,6 @@ enum { HINT_BYTES = 512, LISTED_KEYS = 12 }; /* a longer table is not listed in 
 
 static const char *const words_auth_method[] = {"token", "approle", "userpass", "kubernetes",
                                                 "jwt",   "cert",    NULL};
-#define words_auth_method_later NULL
 static const char *const words_expose[] = {"app", "agent", NULL};
 static const char *const words_level[] = {"error", "warning", NULL};
 static const char *const words_strategy[] = {
@@ -29,20 +28,10 @@ static const char *const words_state[] = {
 static const char *const words_docs_kind[] = {DOCS_KINDS(DOCS_WORD) NULL};
 #undef DOCS_WORD
 
-#define words_docs_kind_later   NULL
-#define words_level_later       NULL
-#define words_strategy_later    NULL
-#define words_password_later    NULL
-#define words_encoding_later    NULL
-#define words_expose_later      NULL
-#define words_empty_later       NULL
-#define words_state_later       NULL
-#define words_stamp_style_later NULL
-
 /* Designated initialisers cannot stand in parentheses. NOLINTBEGIN(bugprone-macro-parentheses) */
 #define NOTHING       .section = NULL
 #define SECTION(name) .section = &section_##name
-#define WORDS(name)   .words = words_##name, .words_later = words_##name##_later
+#define WORDS(name)   .words = words_##name
 #define KEY_ROW(id, name_, kind_, status_, detail_) \
     {.name = (name_), .kind = (kind_), .status = (status_), detail_},
 #define TABLE(name, ROWS) static const struct key keys_##name[] = {ROWS(KEY_ROW)}
@@ -154,9 +143,6 @@ static void check_member(struct contract_document *d, const struct section *sect
         problem(d, member, AT_KEY, NULL, "'%s' cannot stand inside a profile", key->name);
     } else if (member->kind == NODE_NULL && section->nullable) {
         return; /* takes the key away */
-    } else if (key->status == LATER) {
-        problem(d, member, AT_KEY, "Take it away until it is: it would not be enforced.",
-                "'%s' is not in this version", key->name);
     } else {
         kind_check(d, key, member);
     }

@@ -1,9 +1,8 @@
 /* envcontract/keys.h: every key of the contract, in one table for each section.
  *
  * The tables are what a contract is checked against, what unknown keys are compared with, and what
- * the sections are read by: a row is KEY(enumerator, name, kind, status, detail). A key that is
- * specified and not built yet is LATER: an error that says so, because a guard that is accepted and
- * not enforced is worse than none. UNUSED keys are checked for their kind and not looked at.
+ * the sections are read by: a row is KEY(enumerator, name, kind, status, detail). UNUSED keys are
+ * checked for their kind and not looked at.
  * Over 500 lines: it is the list of all keys, and a list in two places is read in neither. */
 #ifndef ENVCONTRACT_KEYS_H
 #define ENVCONTRACT_KEYS_H
@@ -66,7 +65,7 @@ enum {
     KEY_SOURCE_MAX_BYTES = 4096, /* of one reference or one word of a command */
 };
 
-enum key_status { BUILT, UNUSED, LATER };
+enum key_status { BUILT, UNUSED };
 
 struct section;
 
@@ -74,9 +73,8 @@ struct key {
     const char *name;
     enum key_kind kind;
     enum key_status status;
-    const struct section *section;  /* kinds SECTION…: of what is inside */
-    const char *const *words;       /* kinds WORD…: NULL-terminated */
-    const char *const *words_later; /* specified, not built; may be NULL */
+    const struct section *section; /* kinds SECTION…: of what is inside */
+    const char *const *words;      /* kinds WORD…: NULL-terminated */
 };
 
 struct section {

@@ -105,17 +105,13 @@ static void add_words(struct buf *out, const char *const *words)
 }
 
 static void check_word(struct contract_document *d, const char *what, const struct node *value,
-                       const char *const *words, const char *const *later)
+                       const char *const *words)
 {
     char nearest[NEAREST_HINT_BYTES];
     AUTO_BUF hint = BUF_INIT(1024);
 
     if (list_has(words, value->text) || problems_full(d))
         return;
-    if (list_has(later, value->text)) {
-        problem(d, value, AT_VALUE, NULL, "'%s' as %s is not in this version", value->text, what);
-        return;
-    }
     (void)nearest_hint(d, value->text, words, list_length(words), nearest);
     if (nearest[0])
         buf_adds(&hint, nearest);
@@ -198,7 +194,7 @@ static void check_list(struct contract_document *d, const struct key *key, struc
     for (const struct node *item = value->first; key->kind == KIND_WORDS && item;
          item = item->next) {
         if (item->kind == NODE_STRING)
-            check_word(d, key->name, item, key->words, key->words_later);
+            check_word(d, key->name, item, key->words);
     }
 }
 
@@ -207,7 +203,7 @@ static void check_demand(struct contract_document *d, const struct key *key, str
     static const char *const words[] = {"required", "forbidden", NULL};
 
     if (value->kind == NODE_STRING)
-        check_word(d, key->name, value, words, NULL);
+        check_word(d, key->name, value, words);
     else if (key->kind == KIND_DEMAND_OR_TEXTS)
         check_list(d, key, value);
     else
@@ -366,7 +362,7 @@ static void check_type(struct contract_document *d, const struct key *key, struc
 {
     if (!is_kind(d, key, value, NODE_STRING))
         return;
-    check_word(d, "a type", value, type_names, NULL);
+    check_word(d, "a type", value, type_names);
     if (key->kind == KIND_ITEM_TYPE && str_eq(value->text, contract_type_name(TYPE_LIST)))
         problem(d, value, AT_VALUE, NULL, "an item is no list itself");
 }
@@ -382,7 +378,7 @@ static void check_scalar(struct contract_document *d, const struct key *key, str
     } else if (key->kind == KIND_TYPE || key->kind == KIND_ITEM_TYPE) {
         check_type(d, key, value);
     } else if (is_kind(d, key, value, NODE_STRING)) {
-        check_word(d, key->name, value, key->words, key->words_later);
+        check_word(d, key->name, value, key->words);
     }
 }
 

@@ -43,7 +43,7 @@ bool schema_is_section(const struct section *section, const char *name)
 
 bool schema_has_key(const struct section *section, const struct key *key)
 {
-    return key->status != LATER && !(section->in_profile && key->kind == KIND_SECTION_MAP);
+    return !(section->in_profile && key->kind == KIND_SECTION_MAP);
 }
 
 /* ---- sections ------------------------------------------------------------------------------- */
