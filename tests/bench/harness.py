@@ -19,7 +19,7 @@ REPETITIONS = 10
 SLOW_MS = ((20000.0, 1), (2000.0, 3))
 RUN_SECONDS = 600
 MS_PER_NS, MS_PER_US = 1e-6, 1e-3
-FLOORS = {"empty": [], "start": ["jansson", "libsodium", "libpcre2-8"],
+FLOORS = {"empty": [], "now": [], "start": ["jansson", "libsodium", "libpcre2-8"],
           "fetch": ["libcurl", "jansson"], "query": ["libpq"], "check": ["jansson", "libpcre2-8"]}
 
 

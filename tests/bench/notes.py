@@ -44,6 +44,9 @@ INTRODUCTIONS: Dict[str, str] = {
         "`agent verify --schema`: one message to the server, its answer as sorted objects, and "
         "these as text. `pg_dump -s` is there for orientation. Comparing two of this size takes "
         "some tens of milliseconds more (tests/unit/bootstrap_diff.c).",
+    "As the application's parent":
+        "`agent run --supervise --` and `tini -s --` before a program that says when it began; then both as PID 1 of "
+        "a namespace before `sleep`.",
     "Rotation":
         "Of `agent rotate` over a link with 20 ms to Vault and to PostgreSQL: what it takes longer than "
         "without the delay, as round trips one after another. The least that the steps need is a list "

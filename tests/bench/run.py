@@ -18,7 +18,7 @@ from typing import List
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
 # pylint: disable=wrong-import-position
-from tests.bench import rotation
+from tests.bench import rotation, supervision
 from tests.bench.cases import AGENT, ALEMBIC, Bench, find_peer
 from tests.bench.cases import PARTS as COMMANDS
 from tests.bench.harness import REPETITIONS, SLOW_MS, BenchError, Stopwatch, first_line
@@ -27,7 +27,7 @@ from tests.lib.openbao import find_binary
 from tests.lib.postgres import find_bindir
 from tests.lib.servers import ROOT, stop_on_signals
 
-PARTS = {**COMMANDS, "rotate": rotation.rotate}
+PARTS = {**COMMANDS, "rotate": rotation.rotate, "supervise": supervision.supervise}
 QUICK_REPETITIONS = 3
 DOCUMENT = ROOT / "docs" / "BENCH.md"
 

@@ -25,7 +25,10 @@ for group in "$@"; do
         schema_package='sarif-om==1.0.4'
         ;;
     valgrind) packages+=(valgrind libcmocka-dev) ;;
-    bench) python_test_packages+=('pydantic-settings==2.*') ;;
+    bench)
+        packages+=(tini) # what the parent of an application is compared with
+        python_test_packages+=('pydantic-settings==2.*')
+        ;;
     lint) packages+=(clang-format clang-tidy cppcheck shellcheck mandoc) ;;
     fuzz) packages+=(clang libclang-rt-14-dev) ;;
     *)
