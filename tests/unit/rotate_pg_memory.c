@@ -3,7 +3,7 @@
 
 #include "tests/lib/heap.h"
 
-enum { ENDLESS = 1000000, SLICE = 25 };
+enum { ENDLESS = 1000000, SLICE = 25, LONG_FACTOR = 16 };
 
 static struct rotation staged;
 
@@ -78,14 +78,16 @@ static int set_and_restore(struct err *e)
     return strategy_pg_two_login.restore(&staged, e);
 }
 
-/* Whatever fails: the right answer, or a named error, and nothing in between. A SLICE of them, or all. */
-static void sweep(int (*job)(struct err *e), bool in_slices)
+/* Whatever fails: the right answer, or a named error, and nothing in between. The first SLICE of them
+ * each, and then fewer and fewer (0: all). */
+static void sweep(int (*job)(struct err *e), long slice)
 {
     struct err e = ERR_INIT;
     if (job(&e) != 0) /* libraries are open and have what they keep */
         fail_msg("%s", e.text);
-    bool slices = in_slices && !getenv("AGENT_LONG");
-    for (long k = 0; k < ENDLESS; k += slices ? 1 + k / SLICE : 1) {
+    if (getenv("AGENT_LONG"))
+        slice *= LONG_FACTOR;
+    for (long k = 0; k<ENDLESS; k += slice> 0 ? 1 + k / slice : 1) {
         e = ERR_INIT;
         heap_fail_after(k);
         int code = job(&e);
@@ -109,7 +111,7 @@ static void surgery_without_memory_is_a_named_error(void **state)
     (void)state;
     NEEDS_HEAP();
     heap_watch("canary-new");
-    sweep(surgery, false);
+    sweep(surgery, 0);
     assert_int_equal(heap_leaks, 0); /* what was freed was wiped */
     heap_watch(NULL);
 }
@@ -118,14 +120,14 @@ static void a_preflight_without_memory_is_a_named_error(void **state)
 {
     (void)state;
     NEEDS_HEAP();
-    sweep(stage, true);
+    sweep(stage, SLICE);
 }
 
 static void a_password_set_without_memory_is_a_named_error(void **state)
 {
     (void)state;
     NEEDS_HEAP();
-    sweep(set_and_restore, true);
+    sweep(set_and_restore, SLICE);
     must(set_and_restore(&err), "with memory");
     assert_true(logs_in("app_a", FIRST_PASSWORD));
 }
