@@ -73,6 +73,20 @@ static int read_value(struct secret *out, struct err *err)
     return secret_set(out, buf_text(&text), length, err);
 }
 
+/* There is no terminal. Of --due that is no mistake of the call: it is how a timer runs it. */
+static int nobody_is_there(const struct rotate_job *r, const struct rotate_spec *spec,
+                           struct err *err)
+{
+    if (!r->options->due)
+        return err_hint(err, "Without a terminal the value comes from standard input, with "
+                             "--value-stdin.");
+    (void)err_set(err, ERR_VIOLATION, "it is due, and waits for a person to make its new value");
+    return err_hint(err,
+                    "agent rotate %s at a terminal asks for it; with --value-stdin it is read "
+                    "from standard input.",
+                    spec->variable);
+}
+
 static int ask_value(void *owner, const struct rotate_spec *spec, struct secret *out,
                      struct err *err)
 {
@@ -86,10 +100,7 @@ static int ask_value(void *owner, const struct rotate_spec *spec, struct secret 
         log_msg(LOG_WARN, "%s, %zu: %s", spec->variable, ++number, *step);
     buf_addf(&what, "the new value of %s", spec->variable);
     if (terminal_ask(buf_text(&what), true, r->job->call->deadline_ms, out, err) != 0)
-        return err->sys_errno == ENXIO
-                   ? err_hint(err, "Without a terminal the value comes from standard input, with "
-                                   "--value-stdin.")
-                   : -1;
+        return err->sys_errno == ENXIO ? nobody_is_there(r, spec, err) : -1;
     return redact_register_copy(out, err);
 }
 
