@@ -55,7 +55,8 @@ static int look_at_present(struct rotation *r, struct vault_token_facts *out, st
     return err_hint(err, "Make a new one with 'vault token create' and write it there.");
 }
 
-/* Where it is made: behind a token role, or without a parent, since it is to outlive this run. */
+/* Where it is made: behind a token role, or without a parent, since it is to outlive this run. And where the
+ * former is ended and then asked for: a right that is missing there would be found out when it is too late. */
 static int check_policy(struct rotation *r, const struct vault_token_facts *facts, struct err *err)
 {
     AUTO_BUF path = BUF_INIT(ENGINE_PATH_BYTES);
@@ -67,7 +68,9 @@ static int check_policy(struct rotation *r, const struct vault_token_facts *fact
     struct vault_need needs[] = {
         {.path = buf_text(&path),
          .kind = VAULT_NEED_PLAIN,
-         .wanted = facts->role ? VAULT_CAN_UPDATE : VAULT_CAN_UPDATE | VAULT_CAN_SUDO}};
+         .wanted = facts->role ? VAULT_CAN_UPDATE : VAULT_CAN_UPDATE | VAULT_CAN_SUDO},
+        {.path = "auth/token/lookup", .kind = VAULT_NEED_PLAIN, .wanted = VAULT_CAN_UPDATE},
+        {.path = "auth/token/revoke", .kind = VAULT_NEED_PLAIN, .wanted = VAULT_CAN_UPDATE}};
     return engine_check_needs(r, needs, ARRAY_LEN(needs), err);
 }
 
