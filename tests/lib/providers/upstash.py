@@ -25,7 +25,7 @@ class Upstash(Provider):
         self.database_id = str(uuid.uuid4())
         self.email, self.api_key = "ops@example.org", secrets.token_hex(16)
         self.state = {"users": {}, "password": "", "tokens": []}
-        self._reset()
+        self.reset()
 
     # ---- what tests look at -------------------------------------------------------------------
 
@@ -62,7 +62,8 @@ class Upstash(Provider):
         return [("POST /", self._command), ("GET /v2/redis/database/([^/]+)", self._database),
                 ("POST /v2/redis/reset-password/([^/]+)", self._reset_password)]
 
-    def _reset(self) -> None:
+    def reset(self) -> None:
+        """The database's password is another one, and with it the REST token of `default`."""
         self.state["password"] = secrets.token_hex(16)
         self.state["tokens"] = [self._token_for("default")]
 
@@ -95,7 +96,7 @@ class Upstash(Provider):
         denied = self._denied(asked, database)
         if denied is not None:
             return denied
-        self._reset()
+        self.reset()
         return self._described()
 
     # ---- commands -----------------------------------------------------------------------------
