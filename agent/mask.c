@@ -3,29 +3,28 @@
 #include "base/redact.h"
 #include "base/url.h"
 
-/* Kept to the end of the process, as the redaction is. */
-static int mask_copy(const char *bytes, size_t length, struct err *err)
-{
-    struct secret kept = SECRET_INIT;
+typedef int mask_step(const struct secret *value, struct err *err);
 
-    if (length < REDACT_MIN_BYTES)
-        return 0;
-    return secret_set(&kept, bytes, length, err) != 0 ? -1 : redact_register(&kept, err);
+static int on_bytes(mask_step *step, const char *bytes, size_t length, struct err *err)
+{
+    struct secret view = secret_borrow(bytes, length);
+
+    return length < REDACT_MIN_BYTES ? 0 : step(&view, err);
 }
 
-static int mask_password(const struct url *url, struct err *err)
+static int on_password(mask_step *step, const struct url *url, struct err *err)
 {
     AUTO_BUF decoded = BUF_INIT(SECRET_MAX_BYTES);
 
     if (!url->password.start)
         return 0;
-    if (mask_copy(url->password.start, url->password.length, err) != 0)
+    if (on_bytes(step, url->password.start, url->password.length, err) != 0)
         return -1;
     if (url_decode(&url->password, &decoded) != 0 ||
         (decoded.len == url->password.length &&
          memcmp(buf_text(&decoded), url->password.start, decoded.len) == 0))
         return 0;
-    return mask_copy(buf_text(&decoded), decoded.len, err);
+    return on_bytes(step, buf_text(&decoded), decoded.len, err);
 }
 
 int mask_value(const struct secret *value, const struct secret *const *parts, size_t part_count,
@@ -37,9 +36,22 @@ int mask_value(const struct secret *value, const struct secret *const *parts, si
     if (redact_register(value, err) != 0)
         return -1;
     if (url_parse(secret_reveal(value), secret_length(value), &url, ERR_VIOLATION, &no_url) == 0)
-        return mask_password(&url, err);
+        return on_password(redact_register, &url, err);
     for (size_t i = 0; part_count > 1 && i < part_count; i++)
-        if (parts[i] && mask_copy(secret_reveal(parts[i]), secret_length(parts[i]), err) != 0)
+        if (parts[i] &&
+            on_bytes(redact_register, secret_reveal(parts[i]), secret_length(parts[i]), err) != 0)
             return -1;
     return 0;
+}
+
+int mask_forget(const struct secret *value, struct err *err)
+{
+    struct err no_url = ERR_INIT;
+    struct url url;
+
+    if (!secret_is_set(value) || redact_forget(value, err) != 0)
+        return secret_is_set(value) ? -1 : 0;
+    if (url_parse(secret_reveal(value), secret_length(value), &url, ERR_VIOLATION, &no_url) != 0)
+        return 0;
+    return on_password(redact_forget, &url, err);
 }

@@ -9,9 +9,12 @@
 
 /* Register VALUE for redaction, and what of it is a secret by itself: a URL's password; of a value that
  * is no URL and is composed, each of its PARTS (entries may be NULL). A URL's user and host are no
- * secrets: hiding them would ruin every message about it. VALUE must outlive the process's output; the
- * rest is copied into the slab and stays there. -1: no memory. */
+ * secrets: hiding them would ruin every message about it. Copies are kept. -1: no memory. */
 MUST_USE int mask_value(const struct secret *value, const struct secret *const *parts,
                         size_t part_count, struct err *err);
+
+/* VALUE is no secret any more, nor is what of it was one by itself; parts of a composed one stay hidden. As often
+ * as it was masked. -1: no memory, and it is hidden still. */
+MUST_USE int mask_forget(const struct secret *value, struct err *err);
 
 #endif

@@ -16,12 +16,17 @@ enum {
 
 #define REDACTED "***"
 
+struct known_value {
+    struct secret bytes; /* ours */
+    unsigned uses;       /* how often it was registered, and not forgotten */
+};
+
 /* What is replaced. Longest first, so that the first that fits at a place is the longest there. */
 static struct {
     struct secret *forms;
     size_t count, capacity;
-    bool starts[BYTE_VALUES]; /* whether some form starts with that byte */
-    struct secret *values;    /* what the forms are of */
+    bool starts[BYTE_VALUES];   /* whether some form starts with that byte */
+    struct known_value *values; /* what the forms are of */
     size_t value_count, value_capacity;
     size_t short_count;
 } known;
@@ -106,50 +111,105 @@ static int insert_err_form(const char *bytes, size_t length, struct err *err)
     return result;
 }
 
-/* VIEW is a value, and not only what an encoder makes of another. */
-static int remember_value(struct secret view, struct err *err)
+/* VIEW, whose bytes are the table's own, and all its forms. */
+static int insert_value(struct secret view, struct err *err)
+{
+    if ((!is_known(&view) && insert(view, err) != 0) ||
+        insert_forms(secret_reveal(&view), secret_length(&view), err) != 0)
+        return -1;
+    return insert_err_form(secret_reveal(&view), secret_length(&view), err);
+}
+
+static struct known_value *find_value(const struct secret *value)
 {
     for (size_t i = 0; i < known.value_count; i++)
-        if (secret_equal(&known.values[i], &view))
-            return 0;
-    if (mem_grow(&known.values, known.value_count, &known.value_capacity, sizeof(*known.values)) !=
-        0)
-        return err_nomem(err);
-    known.values[known.value_count++] = view;
-    return 0;
+        if (secret_equal(&known.values[i].bytes, value))
+            return &known.values[i];
+    return NULL;
 }
 
 int redact_register(const struct secret *value, struct err *err)
 {
+    AUTO_SECRET copy = SECRET_INIT;
+
     if (!secret_is_set(value) || secret_length(value) < REDACT_MIN_BYTES) {
         known.short_count += secret_is_set(value) && secret_length(value) > 0;
         return 0;
     }
-    struct secret view = secret_borrow(secret_reveal(value), secret_length(value));
-    if ((!is_known(&view) && insert(view, err) != 0) || remember_value(view, err) != 0)
-        return -1;
-    if (insert_forms(secret_reveal(value), secret_length(value), err) != 0)
-        return -1;
-    return insert_err_form(secret_reveal(value), secret_length(value), err);
-}
-
-int redact_register_copy(const struct secret *value, struct err *err)
-{
-    AUTO_SECRET copy = SECRET_INIT;
-
-    if (!secret_is_set(value) || secret_length(value) < REDACT_MIN_BYTES || is_known(value))
+    struct known_value *present = find_value(value);
+    if (present) {
+        present->uses++;
         return 0;
+    }
+    if (mem_grow(&known.values, known.value_count, &known.value_capacity, sizeof(*known.values)) !=
+        0)
+        return err_nomem(err);
     if (secret_set(&copy, secret_reveal(value), secret_length(value), err) != 0)
         return -1;
-    struct secret kept = copy;
-    copy = SECRET_INIT; /* the table may have it from here on, also when a form failed */
-    return redact_register(&kept, err);
+    struct secret view = secret_borrow(secret_reveal(&copy), secret_length(&copy));
+    known.values[known.value_count++] = (struct known_value){copy, 1};
+    copy = SECRET_INIT; /* the table has it from here on, also when a form fails */
+    return insert_value(view, err);
 }
+
+/* ---- values that are none any more --------------------------------------------------------------- */
+
+static void release_forms(struct secret *forms, size_t count)
+{
+    for (size_t i = 0; i < count; i++)
+        secret_release(&forms[i]);
+    free(forms);
+}
+
+/* The forms of all values but SKIPPED, anew: two values may share one. On failure they are as before. */
+static int insert_all_but(const struct known_value *skipped, struct err *err)
+{
+    struct secret *forms = known.forms;
+    size_t count = known.count, capacity = known.capacity;
+    int result = 0;
+
+    known.forms = NULL;
+    known.count = known.capacity = 0;
+    for (size_t i = 0; i < known.value_count && result == 0; i++) {
+        const struct secret *bytes = &known.values[i].bytes;
+        if (&known.values[i] != skipped)
+            result = insert_value(secret_borrow(secret_reveal(bytes), secret_length(bytes)), err);
+    }
+    if (result == 0) {
+        release_forms(forms, count);
+        return 0;
+    }
+    release_forms(known.forms, known.count);
+    known.forms = forms;
+    known.count = count;
+    known.capacity = capacity;
+    return -1;
+}
+
+int redact_forget(const struct secret *value, struct err *err)
+{
+    struct known_value *present = secret_is_set(value) ? find_value(value) : NULL;
+
+    if (!present)
+        return 0;
+    if (present->uses > 1) {
+        present->uses--;
+        return 0;
+    }
+    if (insert_all_but(present, err) != 0)
+        return -1;
+    secret_release(&present->bytes);
+    *present = known.values[--known.value_count];
+    known.values[known.value_count] = (struct known_value){0};
+    return 0;
+}
+
+/* ---- in a stream, and in a text ------------------------------------------------------------------ */
 
 int redact_add_known(struct redact_set *set, struct err *err)
 {
     for (size_t i = 0; i < known.value_count; i++)
-        if (redact_set_add(set, &known.values[i], err) != 0)
+        if (redact_set_add(set, &known.values[i].bytes, err) != 0)
             return -1;
     return 0;
 }
@@ -157,7 +217,7 @@ int redact_add_known(struct redact_set *set, struct err *err)
 int redact_each(int (*visit)(void *context, const struct secret *value), void *context)
 {
     for (size_t i = 0; i < known.value_count; i++) {
-        int result = visit(context, &known.values[i]);
+        int result = visit(context, &known.values[i].bytes);
         if (result != 0)
             return result;
     }

@@ -11,11 +11,12 @@
 
 enum { REDACT_MIN_BYTES = 6 };
 
-/* Remember VALUE (borrowed: it must outlive the process's output). -1: no memory. */
+/* Remember VALUE, of which a copy is kept. -1: no memory. */
 MUST_USE int redact_register(const struct secret *value, struct err *err);
 
-/* The same for one that ends before the output does: a copy is kept, to the end of the process. */
-MUST_USE int redact_register_copy(const struct secret *value, struct err *err);
+/* It is a secret no more: forget it, when that was said as often as it was registered. What was never
+ * registered is nothing to forget. -1: no memory, and it is hidden still. */
+MUST_USE int redact_forget(const struct secret *value, struct err *err);
 
 /* Add every value that was registered to SET, which hides them in a stream. */
 struct redact_set; /* base/redact_set.h */
@@ -27,5 +28,7 @@ size_t redact_short_count(void); /* how many were too short to be registered */
 
 /* Append BYTES to OUT with every registered value replaced by ***. */
 void redact_add(struct buf *out, const char *bytes, size_t length);
+
+#define redact_register_copy redact_register /* what callers say who release theirs soon */
 
 #endif

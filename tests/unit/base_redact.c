@@ -149,6 +149,49 @@ static void what_is_registered_can_be_hidden_in_a_stream(void **state)
     redact_set_free(set);
 }
 
+static void forget(const char *value)
+{
+    struct secret s = secret_borrow(value, strlen(value));
+    struct err err = ERR_INIT;
+    if (redact_forget(&s, &err) != 0)
+        fail_msg("%s", err.text);
+}
+
+static void what_is_forgotten_is_shown_again(void **state)
+{
+    (void)state;
+    learn("canary-forgotten");
+    assert_redacted("a canary-forgotten", "a ***");
+    forget("canary-forgotten");
+    assert_redacted("a canary-forgotten Y2FuYXJ5LWZvcmdvdHRlbg==",
+                    "a canary-forgotten Y2FuYXJ5LWZvcmdvdHRlbg==");
+    forget("canary-forgotten");
+    forget("canary-that-was-never-there");
+}
+
+static void what_was_learnt_twice_is_forgotten_twice(void **state)
+{
+    (void)state;
+    learn("canary-twice");
+    learn("canary-twice");
+    forget("canary-twice");
+    assert_redacted("canary-twice", "***");
+    forget("canary-twice");
+    assert_redacted("canary-twice", "canary-twice");
+}
+
+/* A value that is another's encoded form too stays hidden when that one goes. */
+static void others_keep_the_forms_that_they_share(void **state)
+{
+    (void)state;
+    learn("canary/shared");
+    learn("canary%2Fshared");
+    forget("canary/shared");
+    assert_redacted("canary/shared canary%2Fshared", "canary/shared ***");
+    forget("canary%2Fshared");
+    assert_redacted("canary%2Fshared", "canary%2Fshared");
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -162,6 +205,9 @@ int main(void)
         cmocka_unit_test(bytes_behind_a_nul_are_looked_at),
         cmocka_unit_test(a_value_that_ends_is_replaced_for_good),
         cmocka_unit_test(what_is_registered_can_be_hidden_in_a_stream),
+        cmocka_unit_test(what_is_forgotten_is_shown_again),
+        cmocka_unit_test(what_was_learnt_twice_is_forgotten_twice),
+        cmocka_unit_test(others_keep_the_forms_that_they_share),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
