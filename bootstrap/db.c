@@ -2,7 +2,7 @@
  *
  * Nothing here blocks in libpq: texts are sent and answers awaited in a poll loop of ours. libpq wipes
  * an error's text with the next success, so each is read at once. See db_internal.h for why libpq is
- * called by four files. Over 500 lines: an exchange is one story from its first byte to the last
+ * called by five files. Over 500 lines: an exchange is one story from its first byte to the last
  * answer, COPY and cancelling included, and its parts know one another. */
 #include <errno.h>
 #include <string.h>

@@ -1,7 +1,7 @@
 /* bootstrap/db_beside.c: a second connection, made and asked while the first one is at work.
  *
  * Nothing waits for it: whoever waits for the first one's answers looks after it meanwhile. What goes
- * wrong is kept until it is asked for. See db_internal.h for why libpq is called by four files. */
+ * wrong is kept until it is asked for. See db_internal.h for why libpq is called by five files. */
 #include <errno.h>
 
 #include "base/clock.h"

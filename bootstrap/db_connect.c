@@ -3,7 +3,7 @@
  * libpq's own connect_timeout counts per address and is ignored by PQconnectPoll, so the loop and its
  * deadline are ours. Every keyword that says where we go or as whom is given, and the process's PG*
  * variables are out of sight while libpq looks for them: PGHOSTADDR would send a URL's password to
- * another host. See db_internal.h for why libpq is called by four files. */
+ * another host. See db_internal.h for why libpq is called by five files. */
 #include <errno.h>
 #include <string.h>
 #include <unistd.h>
@@ -61,6 +61,15 @@ int db_library_open(struct err *err)
         return -1;
     is_open = true;
     return 0;
+}
+
+int db_library_version(struct buf *out, struct err *err)
+{
+    if (db_library_open(err) != 0)
+        return -1;
+    buf_addf(out, "libpq %d.%d, the oldest that will do is %d", pq.PQlibVersion() / 10000,
+             pq.PQlibVersion() % 10000, DB_LIBPQ_LEAST / 10000);
+    return buf_check(out, ERR_RESOURCE, "libpq's version", err);
 }
 
 /* ---- one attempt at one address ------------------------------------------------------------------ */

@@ -2,7 +2,7 @@
  *
  * A verifier is made here, so that the server, its log and its statistics never have the password;
  * and what a server or a trigger repeats of a statement is shown without what was in it. See
- * db_internal.h for why libpq is called by several files. */
+ * db_internal.h for why libpq is called by five files. */
 #include <string.h>
 
 #include "base/mem.h"

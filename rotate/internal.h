@@ -9,7 +9,8 @@
  *   plan.c         --dry-run; order.c: what is rotated first
  *   surgery.c      user and password of a URL replaced, every other byte as it was
  *   login.c        new connections with a credential, the admin's connection
- *   pg_login.c     pg-two-login and pg-login, with pg_roles.c: the SQL
+ *   pg_two_login.c pg-two-login, pg_init.c: its --init; pg_login.c: pg-login. pg_roles.c, pg_owned.c and
+ *                  pg_place.c: their SQL, what is in the way, what goes where
  *   vault_engine.c vault-static; vault_root.c, vault_dynamic.c; vault_common.c: what they share
  *   vault_token.c  token; vault_secret_id.c: where it is an AppRole's secret id
  *   place.c        the fields that are written, and their former values in the record
