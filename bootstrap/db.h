@@ -166,6 +166,10 @@ MUST_USE int db_hide(struct db *db, const struct secret *text, struct err *err);
 /* The condition's name of a SQLSTATE ("too_many_connections"), or NULL. */
 const char *db_condition(const char *sqlstate);
 
+/* Append which libpq is here, and which is the oldest that will do. Opens it. Errors: ERR_RESOURCE, it
+ * is not here, or too old. */
+MUST_USE int db_library_version(struct buf *out, struct err *err);
+
 /* Round trips so far on this connection, for tests and -vv. */
 unsigned db_round_trips(const struct db *db);
 
