@@ -22,6 +22,9 @@ enum {
 void supervise_terminal_init(struct supervisor *s)
 {
     s->terminal = open("/dev/tty", O_RDWR | O_NOCTTY | O_CLOEXEC);
+    if (s->terminal >= 0 || errno == ENXIO) /* there is none */
+        return;
+    /* No such file in this root, or not for us: */
     for (int fd = STDIN_FILENO; s->terminal < 0 && fd <= STDERR_FILENO; fd++)
         if (tcgetpgrp(fd) >= 0) /* of a terminal that is another's: ENOTTY */
             s->terminal = fcntl(fd, F_DUPFD_CLOEXEC, STDERR_FILENO + 1);

@@ -161,13 +161,14 @@ read_pairs(struct contract_document *d, const struct node *object, bool signals,
         d->no_memory = true;
         return NULL;
     }
+    int least = signals ? 1 : 0; /* below it is what is none */
     for (const struct node *member = object->first; member; member = member->next) {
         struct contract_pair pair = {
             .from = signals ? signal_by_name(member->key, strlen(member->key))
                             : code_of(member->key),
             .to = signals ? signal_at(member, 0) : (int)node_integer(member, -1),
         };
-        if (pair.from >= signals && pair.to >= signals)
+        if (pair.from >= least && pair.to >= least)
             pairs[(*count)++] = pair;
     }
     return pairs;
