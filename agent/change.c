@@ -1,5 +1,6 @@
 #include "agent/change.h"
 
+#include <string.h>
 #include <unistd.h>
 
 #include "agent/files.h"
@@ -105,9 +106,14 @@ static void run_hook(struct change *c)
     c->hook_runs = true;
 }
 
+static const struct contract_run *run_of(const struct change *c)
+{
+    return c->job->contract ? &c->job->contract->run : &contract_run_default;
+}
+
 static void act(struct change *c)
 {
-    const struct contract_run *run = &c->job->contract->run;
+    const struct contract_run *run = run_of(c);
 
     switch (run->on_change) {
     case CONTRACT_CHANGE_RESTART:
@@ -124,6 +130,15 @@ static void act(struct change *c)
     }
 }
 
+static int set_entries(struct change *c, struct err *err)
+{
+    for (size_t i = 0; i < c->entry_count; i++)
+        if (environment_set(&c->job->environment, c->entries[i].name, &c->entries[i].value, err) !=
+            0)
+            return -1;
+    return 0;
+}
+
 /* What the next start gets, made from our own environment as at the first. */
 static int renew_environment(struct change *c, struct err *err)
 {
@@ -132,7 +147,7 @@ static int renew_environment(struct change *c, struct err *err)
 
     c->job->environment = ENVIRONMENT_INIT;
     if (environment_index(&c->job->environment, (const char *const *)environ, err) == 0 &&
-        start_environment(c->job, err) == 0) {
+        set_entries(c, err) == 0 && start_environment(c->job, err) == 0) {
         beside_environment(c->job);
         list = environment_list(&c->job->environment, err);
     }
@@ -173,6 +188,18 @@ void change_init(struct change *c, struct job *job, struct supervisor *s, struct
     c->timer = (struct supervise_timer){.callback = deliver, .owner = c};
 }
 
+static void deliver_soon(struct change *c)
+{
+    if (!c->timer.is_set)
+        supervise_timer(c->supervisor, &c->timer,
+                        clock_in_ms(clock_random((uint32_t)run_of(c)->splay_ms + 1)));
+}
+
+bool change_is_pending(const struct change *c)
+{
+    return c->timer.is_set;
+}
+
 /* The former values are not released: the redaction hides them to the end, and the application may hold
  * them. */
 static void adopt(struct change *c, struct contract_value *values, struct contract_value *fresh)
@@ -182,9 +209,7 @@ static void adopt(struct change *c, struct contract_value *values, struct contra
             fresh[i].bytes = SECRET_INIT; /* it is in VALUES */
     free(c->job->values);
     c->job->values = values;
-    if (!c->timer.is_set)
-        supervise_timer(c->supervisor, &c->timer,
-                        clock_in_ms(clock_random((uint32_t)c->job->contract->run.splay_ms + 1)));
+    deliver_soon(c);
 }
 
 static bool has_changed(const struct change *c, const struct contract_value *fresh)
@@ -227,13 +252,53 @@ void change_take(struct change *c, struct contract_value *fresh)
         secret_release(&fresh[i].bytes);
 }
 
-bool change_is_pending(const struct change *c)
+/* ---- without a contract -------------------------------------------------------------------------- */
+
+static void release_entries(struct change_entry *entries, size_t count)
 {
-    return c->timer.is_set;
+    for (size_t i = 0; i < count; i++) {
+        free(TAKE_POINTER(entries[i].name));
+        secret_release(&entries[i].value);
+    }
+}
+
+static bool is_set_so(const struct change *c, const struct change_entry *entry)
+{
+    const char *now = environment_get(&c->job->environment, entry->name);
+    const struct secret value = now ? secret_borrow(now, strlen(now)) : SECRET_INIT;
+
+    return secret_equal(&value, &entry->value);
+}
+
+void change_take_environment(struct change *c, struct change_entry *entries, size_t count)
+{
+    struct change_entry *own = mem_new(count, sizeof *own);
+    bool same = true;
+
+    for (size_t i = 0; i < count; i++)
+        same = same && entries[i].name && is_set_so(c, &entries[i]);
+    if (same || !own) {
+        if (!own)
+            log_line(LOG_ERROR, "a change could not be taken", "reason", "no memory", NULL);
+        release_entries(entries, count);
+        free(own);
+        return;
+    }
+    release_entries(c->entries, c->entry_count);
+    free(c->entries);
+    memcpy(own, entries, count * sizeof *own);
+    memset(entries, 0, count * sizeof *own);
+    c->entries = own;
+    c->entry_count = count;
+    deliver_soon(c);
 }
 
 void change_release(struct change *c)
 {
+    release_entries(c->entries, c->entry_count);
+    free(c->entries);
+    c->entries = NULL;
+    c->entry_count = 0;
     supervise_timer(c->supervisor, &c->timer, CLOCK_NEVER);
     free(c->environment);
     c->environment = NULL;

@@ -15,6 +15,12 @@ enum {
     CHANGE_SAY_AGAIN_MS = 10 * 60 * 1000, /* of a change that is refused at each look */
 };
 
+/* What the environment gets without a contract, where a reference stood. */
+struct change_entry {
+    char *name;
+    struct secret value;
+};
+
 struct change {
     struct job *job;
     struct supervisor *supervisor;
@@ -23,6 +29,8 @@ struct change {
     const char **environment;     /* of the next start; NULL: as at the first */
     int64_t refused_ms; /* when that was said last; 0: not since a look that found no fault */
     bool hook_runs, hook_again;
+    struct change_entry *entries; /* without a contract: of the next start */
+    size_t entry_count;
 };
 
 void change_init(struct change *c, struct job *job, struct supervisor *s, struct beside *beside);
@@ -33,6 +41,9 @@ void change_take(struct change *c, struct contract_value *fresh);
 
 /* Whether something was taken that has not been brought to the application yet. */
 bool change_is_pending(const struct change *c);
+
+/* The same without a contract: ENTRIES are moved out, or released. */
+void change_take_environment(struct change *c, struct change_entry *entries, size_t count);
 
 void change_release(struct change *c); /* when the supervisor has ended */
 

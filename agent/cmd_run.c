@@ -7,13 +7,16 @@
 #include "agent/job.h"
 #include "agent/leave.h"
 #include "agent/probe.h"
-#include "agent/refresh.h"
+#include "agent/renew.h"
 #include "agent/stale.h"
 #include "agent/start.h"
 #include "agent/supervise.h"
 #include "base/log.h"
 #include "base/stop.h"
 #include "base/str.h"
+
+#include <string.h>
+#include <unistd.h>
 
 static bool with_bootstrap, replace, supervise, only_contract, redact;
 static const char *probe;
@@ -93,18 +96,34 @@ static int do_without_contract(struct job *job, struct err *err)
     return 0;
 }
 
-static int prepare(struct job *job, struct err *err)
+static int load(struct job *job, struct err *err)
 {
     if (!job_has_contract(job->call))
-        return do_without_contract(job, err);
+        return 0;
     if (job_load(job, err) != 0)
         return -1;
     if (only_contract)
         job->contract->run_only_contract = true;
+    return 0;
+}
+
+static int fetch_and_check(struct job *job, struct err *err)
+{
+    if (!job->contract)
+        return do_without_contract(job, err);
     if (job_resolve(job, NULL, err) != 0 || files_resolve(job, err) != 0 ||
         (with_bootstrap && job_resolve_for_database(job, err) != 0) || job_check(job, err) != 0)
         return -1;
     return with_bootstrap ? ensure_database(job, err) : 0;
+}
+
+/* All that has to be done before the application starts. */
+static int prepare(struct job *job, struct err *err)
+{
+    if (fetch_and_check(job, err) != 0 || files_write(job, NULL, err) != 0)
+        return -1;
+    stale_refresh(job, true);
+    return 0;
 }
 
 int run_not_started(const struct invocation *call, struct err *err)
@@ -128,57 +147,109 @@ static int prepare_until_stopped(struct job *job, struct err *err)
     return result;
 }
 
-static int not_started(const struct job *job, struct err *err)
-{
-    int exit_code = EXIT_RUN_FAILED;
+/* What a start has at hand. */
+struct start {
+    struct job *job;
+    struct supervisor *supervisor; /* NULL: agent does not stay in any case */
+    struct renew *renew;           /* NULL: the same */
+    struct beside *beside;
+    struct supervise_settings inner; /* what BESIDE wants to be told */
+};
 
+static int not_started(const struct start *start, struct err *err)
+{
+    const struct job *job = start->job;
+    int exit_code = EXIT_RUN_FAILED, number = stop_signal();
+
+    if (number == 0 && start->supervisor)
+        number = supervise_stop_signal(start->supervisor);
     job_say_findings(job);
     if (err->kind == ERR_STOPPED)
-        exit_code = command_failed_with(job->call, err, STOP_EXIT_BASE + stop_signal());
+        exit_code = command_failed_with(job->call, err, STOP_EXIT_BASE + number);
     else
         (void)run_not_started(job->call, err);
     leave_vault_unused(job);
+    if (start->renew)
+        renew_end(start->renew, false);
     return exit_code;
 }
 
-/* Whether there is something to do while the application runs. */
-static bool has_to_stay(const struct job *job)
+/* Whether libraries are needed for it that this process shall not load, where it may stay: curl and TLS for
+ * Vault, libpq. Then a child prepares the start. */
+static bool needs_libraries(const struct job *job)
 {
+    const struct contract *contract = job->contract;
+
+    if (with_bootstrap)
+        return true;
+    for (size_t i = 0; contract && i < contract->variable_count; i++)
+        for (size_t k = 0; k < contract->variables[i].part_count; k++)
+            if (contract->variables[i].parts[k].ref.kind == REF_VAULT)
+                return true;
+    for (char **entry = environ; *entry; entry++) {
+        const char *equals = strchr(*entry, '=');
+        if (equals && ref_is_inline(equals + 1))
+            return true;
+    }
+    return false;
+}
+
+/* Whether there is something to do while the application runs. */
+static bool has_to_stay(const struct start *start)
+{
+    const struct job *job = start->job;
     const struct contract_run *run = job->contract ? &job->contract->run : &contract_run_default;
 
     return supervise || redact || getpid() == 1 || run->status || run->refresh_ms > 0 ||
-           (job->sources && source_leases(job->sources, NULL, 0) > 0);
+           renew_has_leases(start->renew);
 }
 
-static int stay(struct job *job, struct supervisor *supervisor)
+static void on_start(void *owner, pid_t pid)
 {
+    const struct start *start = owner;
+
+    start->inner.started(start->inner.owner, pid);
+}
+
+static void on_end(void *owner, bool for_a_restart)
+{
+    const struct start *start = owner;
+
+    start->inner.ended(start->inner.owner, for_a_restart);
+    if (for_a_restart)
+        renew_application_restarts(start->renew);
+}
+
+static int stay(struct start *start)
+{
+    struct job *job = start->job;
     AUTO_BESIDE beside = BESIDE_INIT;
     AUTO_FREE const char **environment = NULL;
     struct supervise_settings settings = SUPERVISE_SETTINGS_INIT;
     struct change change;
-    struct refresh refresh;
     struct err err = ERR_INIT;
     int exit_code = EXIT_RUN_FAILED;
 
-    if (beside_open(&beside, job, supervisor, redact, &settings, &err) != 0)
-        return not_started(job, &err);
+    if (beside_open(&beside, job, start->supervisor, redact, &settings, &err) != 0)
+        return not_started(start, &err);
     environment = environment_list(&job->environment, &err);
     if (!environment)
-        return not_started(job, &err);
-    if (job->sources && source_vault(job->sources))
-        leave_say_ends(job);
+        return not_started(start, &err);
+    start->beside = &beside;
+    start->inner = settings;
+    settings.started = on_start;
+    settings.ended = on_end;
+    settings.owner = start;
     settings.argv = job->call->rest;
     settings.environment = environment;
     settings.run = job->contract ? &job->contract->run : &contract_run_default;
-    change_init(&change, job, supervisor, &beside);
-    refresh_start(&refresh, &change);
-    if (supervise_run(supervisor, &settings, &exit_code, &err) != 0)
+    change_init(&change, job, start->supervisor, &beside);
+    renew_begin(start->renew, &change, &beside.facts);
+    if (supervise_run(start->supervisor, &settings, &exit_code, &err) != 0)
         (void)command_failed_with(job->call, &err, exit_code);
-    refresh_stop(&refresh);
     beside_finish(&beside);
     change_release(&change);
-    if (!settings.run->keep_leases)
-        leave_vault_unused(job); /* nobody has what was fetched any more */
+    renew_end(start->renew, settings.run->keep_leases);
     return exit_code;
 }
 
@@ -186,20 +257,27 @@ static int run_command(const struct invocation *call)
 {
     AUTO_JOB job = JOB_INIT(call);
     AUTO_SUPERVISOR supervisor = NULL;
+    AUTO_RENEW renew = NULL;
+    struct start start = {.job = &job};
     struct err err = ERR_INIT;
     int exit_code = EXIT_RUN_FAILED;
 
     if (probe)
         return probe_run(call, probe);
     if (check_call(call, &err) != 0 || (!replace && supervise_init(&supervisor, &err) != 0) ||
-        prepare_until_stopped(&job, &err) != 0 || files_write(&job, NULL, &err) != 0)
-        return not_started(&job, &err);
+        load(&job, &err) != 0 ||
+        (supervisor && renew_new(&job, supervisor, redact, &renew, &err) != 0))
+        return not_started(&start, &err);
+    start.supervisor = supervisor;
+    start.renew = renew;
+    if (renew && needs_libraries(&job) ? renew_prepare(renew, prepare, &err) != 0
+                                       : prepare_until_stopped(&job, &err) != 0)
+        return not_started(&start, &err);
     job_say_findings(&job);
-    stale_refresh(&job, true);
     if (start_environment(&job, &err) != 0)
-        return not_started(&job, &err);
-    if (supervisor && has_to_stay(&job))
-        return stay(&job, supervisor);
+        return not_started(&start, &err);
+    if (renew && has_to_stay(&start))
+        return stay(&start);
     leave_vault(&job);
     start_exec(&job, call->rest, &exit_code, &err);
     return command_failed_with(call, &err, exit_code);

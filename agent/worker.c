@@ -361,8 +361,7 @@ static void on_end(void *owner, const struct proc_result *result)
     stop_sending(w);
     stop_receiving(w);
     *w = WORKER_INIT;
-    if (done)
-        done(whose, &wire, failed ? &err : NULL);
+    done(whose, &wire, failed ? &err : NULL);
     if (ended.answer)
         secret_table_free(ended.answer, (size_t)ended.answer_length);
 }
@@ -408,8 +407,8 @@ int worker_start(struct worker *w, struct supervisor *s, const struct worker_tas
     if (supervise_watch(s, w->input, EPOLLOUT, on_room, w, err) != 0 ||
         supervise_watch(s, w->output, EPOLLIN, on_bytes, w, err) != 0) {
         (void)kill(w->pid, SIGKILL);
-        w->done = NULL; /* on_end is still to come */
-        return -1;
+        w->trouble = *err; /* its end, which is seen, says so */
+        return 0;
     }
     w->deadline = (struct supervise_timer){.callback = on_deadline, .owner = w};
     supervise_timer(s, &w->deadline, killed_at(task->deadline_ms));

@@ -1,6 +1,6 @@
 /* agent/worker_wire.h: what a worker hands back, as bytes: written by the child, read by the parent.
  *
- * Both are the same program, one forked from the other, so numbers are as memory has them. A texts'
+ * Both are the same program, one forked from the other, so numbers are as memory has them. A text's
  * bytes are behind their length. Nothing that comes is trusted for its length: a message that was cut
  * fails, and stays failed (as base/buf.h does), so it is looked at once, at its end. */
 #ifndef AGENT_WORKER_WIRE_H
