@@ -23,6 +23,8 @@ static const struct opt rotate_options_table[] = {
      &o.rollback},
     {"--dry-run", 0, OPT_FLAG, NULL, NULL, "show the plan; changes nothing", &o.dry_run},
     {"--wait", 0, OPT_FLAG, NULL, NULL, "stay until grace is over", &o.wait},
+    {"--no-grace", 0, OPT_FLAG, NULL, NULL, "the former ends at once: for what has leaked",
+     &o.no_grace},
     {"--terminate", 0, OPT_FLAG, NULL, NULL, "end database sessions that outlive their login",
      &o.terminate},
     {"--revoke-others", 0, OPT_FLAG, NULL, NULL, "vault-dynamic: end all other leases of the role",
@@ -62,6 +64,10 @@ static int check_call(const struct invocation *call, struct err *err)
                           : "--rollback");
         return err_hint(err, "'agent rotate --status' lists what the contract rotates.");
     }
+    if (o.no_grace && o.wait)
+        return err_set(err, ERR_USAGE, "--no-grace and --wait exclude each other");
+    if (o.no_grace && call->word_count == 0)
+        return err_set(err, ERR_USAGE, "--no-grace takes names: it is for what has leaked");
     if (o.value_stdin && call->word_count != 1)
         return err_set(err, ERR_USAGE, "--value-stdin is for one name: there is one value");
     if (o.reason && strlen(o.reason) >= sizeof(((struct rotate_receipt *)NULL)->reason))

@@ -14,7 +14,7 @@
 
 struct rotate_options {
     bool due, status, history, init, resume, abort, rollback; /* at most one of them */
-    bool dry_run, wait, terminate, revoke_others, value_stdin;
+    bool dry_run, wait, terminate, revoke_others, no_grace, value_stdin;
     const char *reason, *metrics;
 };
 

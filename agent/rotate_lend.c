@@ -225,6 +225,7 @@ int rotate_lend(struct rotate_job *r, struct err *err)
         .wait = r->options->wait,
         .terminate = r->options->terminate,
         .revoke_others = r->options->revoke_others,
+        .no_grace = r->options->no_grace,
     };
     return 0;
 }

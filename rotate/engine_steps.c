@@ -40,7 +40,7 @@ bool step_is_empty(const struct rotation *r, enum rotate_step step)
     case ROTATE_PROPAGATE:
         return propagate_is_done(r);
     case ROTATE_SOAK:
-        return record_state_number(&r->record, "soak_until") == 0;
+        return r->context->no_grace || record_state_number(&r->record, "soak_until") == 0;
     case ROTATE_RETIRE:
         return !r->strategy->retire || (r->strategy->promotes && !has_former(r));
     case ROTATE_IDLE:

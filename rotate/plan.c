@@ -6,7 +6,7 @@
 static bool has_step(const struct rotation *r, enum rotate_step step)
 {
     if (step == ROTATE_SOAK)
-        return r->spec->grace_ms > 0;
+        return r->spec->grace_ms > 0 && !r->context->no_grace;
     if (step == ROTATE_RETIRE)
         return r->strategy->retire != NULL;
     return !step_is_empty(r, step);

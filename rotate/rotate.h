@@ -128,6 +128,7 @@ struct rotate_context {
     bool wait;                      /* --wait: until grace is over */
     bool terminate;                 /* --terminate: sessions that outlive their login */
     bool revoke_others;             /* --revoke-others */
+    bool no_grace;                  /* --no-grace: the former ends at once */
 };
 
 /* ---- steps ------------------------------------------------------------------------------------- */

@@ -244,6 +244,20 @@ def test_grace_soaks_and_the_next_run_goes_on(case: Case) -> None:
     assert one["ending"] == "done"
 
 
+def test_what_has_leaked_ends_at_once(case: Case) -> None:
+    v = Vaulted(case, {"KEY": {**RANDOM, "grace": "1h"}})
+    [one] = v.rotate("KEY", "--json").expect(0).json()["rotated"]
+    assert one["ending"] == "soaking"
+    second = v.now()["KEY"]
+    [one] = v.rotate("KEY", "--no-grace", "--json").expect(0).json()["rotated"]
+    assert one["ending"] == "done" and v.now()["KEY"] == second, "the one that soaked is over"
+    assert "soak" not in v.rotate("KEY", "--no-grace", "--dry-run").expect(0).stdout
+    [one] = v.rotate("KEY", "--no-grace", "--reason", "leaked", "--json").expect(0).json()["rotated"]
+    assert one["ending"] == "done" and v.now()["KEY"] != second
+    assert "takes names" in v.rotate("--due", "--no-grace").expect(2).stderr
+    v.rotate("KEY", "--no-grace", "--wait").expect(2)
+
+
 def test_a_record_that_cannot_be_read_is_left_alone(case: Case) -> None:
     for members, said in (({"format": 99}, "later version"), ({"step": "dance"}, "no step"),
                           ({"variable": "OTHER"}, "OTHER"), ({"fields": [1]}, "none of agent's"),
