@@ -79,6 +79,11 @@ class Provider:
         with self._lock:
             self._weather += [(pattern, kind) for kind in kinds]
 
+    def clear(self) -> None:
+        """No more weather."""
+        with self._lock:
+            self._weather.clear()
+
     def forecast(self) -> List[str]:
         """Patterns whose weather did not come up yet: a test that leaves one tested nothing."""
         return [pattern for pattern, _ in self._weather]
