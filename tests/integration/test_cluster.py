@@ -110,6 +110,30 @@ def test_the_leader_is_killed_during_a_fetch_and_then_passed_over(case: Case) ->
             kill_leader_during_a_fetch(at, trips=2)  # the reads
 
 
+def test_the_leader_is_killed_during_a_rotation_and_nothing_is_lost(case: Case) -> None:
+    with scene(case) as at:
+        path, first = at.paths["S0"], at.values["S0"]
+        proxies = proxied(case, at.cluster, delay_ms=100)
+        case.folder.write("contract.json", json.dumps({
+            "contract": 1, "records": f"vault:{path}-record/{{name}}",
+            "vault": {"addresses": addresses_of(proxies), "deadline": ELECTION,
+                      "redirect_hosts": at.cluster.addresses},
+            "vars": {"KEY": {"secret": True, "source": f"vault:{path}#f",
+                             "rotate": {"strategy": "random", "bytes": 32, "as": "hex"}}}}))
+        env = {"VAULT_TOKEN": at.cluster.token}
+        running = case.make_agent().start("rotate", "KEY", env=env)
+        wait_until(lambda: proxies[0].round_trips >= 4, "a rotation on its way")
+        at.cluster.kill_leader()
+        ended = running.wait()
+        assert ended.code in (0, 3, 7), ended  # done, or to be gone on with
+        if ended.code != 0:
+            case.agent("rotate", "KEY", env=env).expect(0)
+        place = path.replace("secret/", "secret/data/", 1)
+        now = at.cluster.request("GET", place)["data"]["data"]["f"]
+        assert now != first and len(case.canaries.add("the new one", now)) == 64
+        assert "KEY" in case.agent("rotate", "--status", env=env).expect(0).stdout
+
+
 def test_without_a_majority_it_is_waited_for_one(case: Case) -> None:
     with scene(case) as at:
         role, gone = at.approle(), [at.cluster.standbys()[0], at.cluster.leader()]
