@@ -9,6 +9,7 @@ import sys
 from typing import Any, Dict, List
 
 from tests.lib.case import Case, lacks
+from tests.lib.processes import wait_until
 from tests.lib.project import Project
 from tests.lib.servers import ROOT
 
@@ -21,6 +22,7 @@ for turn in range(2):
     with psycopg.connect("") as connection:
         print(connection.execute("SELECT session_user").fetchone()[0], flush=True)
     if turn == 0:
+        open("first", "w").close()
         sys.stdin.readline()
 """
 
@@ -61,11 +63,12 @@ def test_the_example_logs_in_with_files_that_were_written_anew(case: Case) -> No
     case.folder.write("more.sh", "cat pg_service.conf\n")
     env = {"VAULT_ADDR": bao.address, "VAULT_TOKEN": bao.token}
     started = case.make_agent().start("run", "--replace", "--", sys.executable, "login.py", env=env)
+    wait_until(lambda: (case.folder / "first").exists() or started.ended(), "the first login")
     other = case.agent("run", "--replace", "--", "sh", "more.sh", env=env).expect(0)
     (user,) = [line[5:] for line in other.stdout.splitlines() if line.startswith("user=")]
     result = started.wait(text=b"\n").expect(0)
     users = result.stdout.split()
-    assert len(users) == 2 and users[1] == user, (result, other)
+    assert len(users) == 2 and users[0] != users[1] == user, (result, other)
     assert stat.S_IMODE(os.stat(case.folder / "pgpass").st_mode) == 0o400
 
 
