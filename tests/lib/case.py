@@ -63,6 +63,8 @@ class Case:
         self._shared, self._variant = shared, variant
         self._folder: Optional[Folder] = None
         self._deferred: List[Callable[[], Any]] = []
+        self._logs: Dict[Postgres, int] = {}  # where each server's log stood
+        self._plain_text: Optional[str] = None
 
     # ---- what it may use ----------------------------------------------------------------------
 
@@ -71,14 +73,14 @@ class Case:
         """The shared PostgreSQL; its superuser's password is a canary."""
         server: Postgres = self._shared.get("postgres", Postgres)
         self.canaries.add("superuser's password", server.password)
-        return server
+        return self._watched(server)
 
     @property
     def postgres_tls(self) -> Postgres:
         """A shared PostgreSQL that has TLS (`ca_cert`)."""
         server: Postgres = self._shared.get("postgres_tls", lambda: Postgres(tls=True))
         self.canaries.add("superuser's password with TLS", server.password)
-        return server
+        return self._watched(server)
 
     @property
     def openbao(self) -> OpenBao:
@@ -126,7 +128,15 @@ class Case:
         made = Postgres(**how)
         self.defer(made.remove)
         self.canaries.add("own superuser's password", made.password)
-        return made
+        return self._watched(made)
+
+    def _watched(self, server: Postgres) -> Postgres:
+        self._logs.setdefault(server, server.log_bytes())
+        return server
+
+    def sends_plain_passwords(self, why: str) -> None:
+        """Its statements have secrets in them, for that reason: PostgreSQL's log is not looked at."""
+        self._plain_text = why
 
     def openbao_of_its_own(self, tls: bool = False) -> OpenBao:
         """An OpenBao for this test alone: to be sealed, stopped, filled."""
@@ -171,6 +181,12 @@ class Case:
     def close(self) -> None:
         """Undo what the test opened; the first failure is raised when all is undone."""
         failure: Optional[BaseException] = None
+        for server, start in self._logs.items():
+            try:
+                if not self._plain_text:
+                    self.canaries.check(server.log_from(start), "PostgreSQL's log")
+            except Exception as problem:
+                failure = failure or problem
         while self._deferred:
             try:
                 self._deferred.pop()()

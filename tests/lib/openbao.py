@@ -266,6 +266,7 @@ class OpenBao:
         mount = self.mount(mount or f"database-{secrets.token_hex(4)}", "database")
         self.write(f"{mount}/config/main", {
             "plugin_name": "postgresql-database-plugin", "allowed_roles": [role],
+            "password_authentication": "scram-sha-256",
             "connection_url": "postgresql://{{username}}:{{password}}@127.0.0.1:"
                               f"{server.port}/{database}?sslmode=disable",
             "username": "postgres", "password": server.password})

@@ -23,11 +23,14 @@ from tests.lib.processes import (Folder, Program, as_user, free_port, listening,
 SUPERUSER = "postgres"
 SOCKET_PATH_MAX_BYTES = 100  # sun_path has 108, of which the socket's name takes some
 STATEMENT_SECONDS = 120
+# What a test sends as superuser may have passwords in it: those are its own.
+UNLOGGED = "-c log_statement=none -c log_min_error_statement=panic"
 DEFAULTS = {
     "fsync": "off", "full_page_writes": "off", "synchronous_commit": "off",
     "shared_buffers": "32MB", "max_connections": "60", "autovacuum": "off",
     "listen_addresses": "127.0.0.1", "log_min_messages": "log", "log_line_prefix": "%p %d ",
     "timezone": "UTC", "max_wal_size": "2GB",
+    "log_statement": "all",  # no test may leave a password there: Case.close looks
 }
 HBA = """local all postgres trust
 local all all scram-sha-256
@@ -144,8 +147,20 @@ class Postgres:
         self.folder.remove()
 
     def log_text(self) -> str:
-        """The server's log; with the option `log_statement=all` every statement is in it."""
+        """The server's log, with every statement but the test's own."""
         return (self.folder / "log").read_text(encoding="utf-8", errors="replace")
+
+    def log_bytes(self) -> int:
+        """How long the log is by now."""
+        return (self.folder / "log").stat().st_size
+
+    def log_from(self, start: int) -> bytes:
+        """The log from that byte on; nothing where the server was removed meanwhile."""
+        if not (self.folder / "log").exists():
+            return b""
+        with open(self.folder / "log", "rb") as log:
+            log.seek(start)
+            return log.read()
 
     def _tool(self, argv: List[str], env: Optional[Mapping[str, str]] = None,
               text: Optional[str] = None) -> str:
@@ -167,7 +182,8 @@ class Postgres:
     def sql(self, text: str, database: str = "postgres") -> List[List[str]]:
         """Run SQL as superuser; gives the rows as texts (NULL as the empty text)."""
         out = self._tool(["psql", "-X", "-q", "-t", "--csv", "-v", "ON_ERROR_STOP=1"]
-                         + self._connection(database), {"PGPASSWORD": self.password}, text)
+                         + self._connection(database),
+                         {"PGPASSWORD": self.password, "PGOPTIONS": UNLOGGED}, text)
         return [row or [""] for row in csv.reader(io.StringIO(out))]
 
     def value(self, text: str, database: str = "postgres") -> str:
