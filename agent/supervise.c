@@ -44,12 +44,12 @@ static bool asks_for_the_end(const struct supervisor *s, int number)
 {
     if (s->state == SUPERVISE_PREPARING) /* nobody else is there who could be meant */
         return number == SIGTERM || number == SIGINT || number == SIGHUP || number == SIGQUIT;
-    return number == SIGTERM || number == s->settings->run->stop_signal;
+    return number == SIGTERM || number == s->run->stop_signal;
 }
 
 static int outgoing(const struct supervisor *s, int number)
 {
-    const struct contract_run *run = s->settings->run;
+    const struct contract_run *run = s->run;
     int otherwise = number == SIGTERM ? run->stop_signal : number;
 
     return mapped(run->rewrite, run->rewrite_count, number, otherwise);
@@ -58,8 +58,7 @@ static int outgoing(const struct supervisor *s, int number)
 static void on_signal(struct supervisor *s, int number)
 {
     s->came = number;
-    if (s->settings)
-        s->outgoing = outgoing(s, number);
+    s->outgoing = outgoing(s, number);
     if (number == SIGCONT)
         supervise_terminal_give(s); /* `fg`, when it was in the background */
     supervise_raise(s, asks_for_the_end(s, number) ? SUPERVISE_STOP : SUPERVISE_SIGNAL);
@@ -106,7 +105,7 @@ static struct proc_result result_of(const siginfo_t *info)
 
 static void application_ended(struct supervisor *s, const siginfo_t *info)
 {
-    const struct contract_run *run = s->settings->run;
+    const struct contract_run *run = s->run;
     struct proc_result result = result_of(info);
 
     s->pid = 0;
@@ -165,6 +164,13 @@ void supervise_reap(struct supervisor *s)
 
 /* ---- actions ---------------------------------------------------------------------------------- */
 
+/* As the kernel keeps them: those of real time each, others once. */
+static void hold(struct supervisor *s, int number)
+{
+    if (number >= SIGRTMIN || s->held[number] == 0)
+        s->held[number]++;
+}
+
 static void start(struct supervisor *s)
 {
     supervise_timer(s, &s->deadline, CLOCK_NEVER);
@@ -181,10 +187,9 @@ static void start(struct supervisor *s)
         return;
     }
     s->started_ms = clock_now_ms();
-    for (int number = 1; number <= SIGRTMAX; number++)
-        if (sigismember(&s->held, number) == 1)
+    for (int number = 1; number < NSIG; number++)
+        for (; s->held[number] > 0; s->held[number]--)
             (void)supervise_program_signal(s, outgoing(s, number));
-    (void)sigemptyset(&s->held);
     if (s->settings->started)
         s->settings->started(s->settings->owner, s->pid);
 }
@@ -205,14 +210,13 @@ static void end_it(struct supervisor *s)
     s->kills = 0;
     (void)supervise_program_signal(s, s->outgoing);
     (void)supervise_program_signal(s, SIGCONT);
-    supervise_timer(s, &s->deadline, clock_in_ms(s->settings->run->stop_timeout_ms));
+    supervise_timer(s, &s->deadline, clock_in_ms(s->run->stop_timeout_ms));
 }
 
 static void clear(struct supervisor *s)
 {
     /* Its group had the signal with it. */
-    if (supervise_program_sweep(s, s->kills > 0 ? SIGKILL : s->settings->run->stop_signal,
-                                s->kills > 0) == 0)
+    if (supervise_program_sweep(s, s->kills > 0 ? SIGKILL : s->run->stop_signal, s->kills > 0) == 0)
         supervise_raise(s, SUPERVISE_ALONE);
 }
 
@@ -248,7 +252,7 @@ static void note_restart(struct supervisor *s)
     bool short_run = clock_now_ms() - s->started_ms < STEADY_MS;
 
     s->short_runs = short_run ? s->short_runs + 1 : 0;
-    s->outgoing = s->settings->run->stop_signal;
+    s->outgoing = s->run->stop_signal;
     log_line(LOG_INFO, "the application is stopped and started anew", "reason", s->reason, NULL);
 }
 
@@ -259,7 +263,7 @@ static void act(struct supervisor *s, enum supervise_action action)
     case SUPERVISE_ACTION_COUNT:
         break;
     case SUPERVISE_HOLD:
-        (void)sigaddset(&s->held, s->came);
+        hold(s, s->came);
         break;
     case SUPERVISE_START:
         start(s);
@@ -392,11 +396,11 @@ int supervise_init(struct supervisor **out, struct err *err)
     if (!s)
         return err_nomem(err);
     *s = (struct supervisor){.epoll = -1, .signals = -1, .clock = -1, .children = -1};
+    s->run = &contract_run_default;
     s->terminal = -1;
     s->own = getpid();
     s->deadline = (struct supervise_timer){.callback = on_deadline, .owner = s};
     s->restart = (struct supervise_timer){.callback = on_restart_due, .owner = s};
-    (void)sigemptyset(&s->held);
     (void)sigfillset(&all);
     (void)sigprocmask(SIG_SETMASK, &all, &s->before);
     if (supervise_loop_init(s, err) != 0)
@@ -417,8 +421,8 @@ void supervise_free(struct supervisor *s)
     /* At the end of the application signals have nobody left: they stay blocked, so that what comes
      * late does not take the place of its exit code. */
     if (!s->settings) {
-        for (int number = 1; number <= SIGRTMAX; number++)
-            if (sigismember(&s->held, number) == 1)
+        for (int number = 1; number < NSIG; number++)
+            for (; s->held[number] > 0; s->held[number]--)
                 (void)kill(s->own, number);
         (void)sigprocmask(SIG_SETMASK, &s->before, NULL);
     }
@@ -454,6 +458,7 @@ int supervise_run(struct supervisor *s, const struct supervise_settings *setting
     if (s->own != PID_ONE)
         (void)prctl(PR_SET_CHILD_SUBREAPER, 1); /* can't fail with this value */
     s->settings = settings;
+    s->run = settings->run;
     s->environment = settings->environment;
     log_hurry(true);
     supervise_raise(s, SUPERVISE_READY);

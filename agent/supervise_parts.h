@@ -31,6 +31,7 @@ struct supervise_other {
 struct supervisor {
     enum supervise_state state;
     const struct supervise_settings *settings; /* NULL before supervise_run */
+    const struct contract_run *run;            /* the settings', from then on */
     const char *const *environment;
 
     /* Made at the start, so that a process that is out of descriptors still sees and reaps. */
@@ -46,11 +47,12 @@ struct supervisor {
 
     pid_t own, pid; /* ours; the application's, 0: there is none */
     pid_t group;    /* of the application that was started last; 0: none yet */
-    sigset_t before, held;
-    int came, outgoing; /* the signal at hand, and what is sent for it */
-    bool sent_stop;     /* TSTP was sent on, and no CONT since */
-    bool reap_more;     /* there may be more to reap */
-    unsigned kills;     /* since it was asked to end */
+    sigset_t before;
+    unsigned held[NSIG]; /* how many of each wait for a start; of those without a queue, one */
+    int came, outgoing;  /* the signal at hand, and what is sent for it */
+    bool sent_stop;      /* TSTP was sent on, and no CONT since */
+    bool reap_more;      /* there may be more to reap */
+    unsigned kills;      /* since it was asked to end */
     int64_t started_ms;
     unsigned short_runs, restarts;
     const char *reason; /* of the restart */

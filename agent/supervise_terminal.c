@@ -17,6 +17,7 @@ enum {
     PID_ONE = 1,
     PARENTS_MAX = 64, /* in one session and group: a script in a script in a script */
     STAT_BYTES = 512,
+    BEFORE_PARENT = sizeof ") S " - 1,
 };
 
 void supervise_terminal_init(struct supervisor *s)
@@ -53,7 +54,7 @@ void supervise_terminal_take(const struct supervisor *s, pid_t group)
 static pid_t parent_of(pid_t pid)
 {
     char path[sizeof "/proc//stat" + 3 * sizeof pid], text[STAT_BYTES];
-    int parent = 0;
+    int64_t parent = 0;
 
     (void)snprintf(path, sizeof path, "/proc/%d/stat", (int)pid);
     AUTO_FD fd = open(path, O_RDONLY | O_CLOEXEC);
@@ -62,10 +63,13 @@ static pid_t parent_of(pid_t pid)
         return 0;
     text[length] = '\0';
     /* "7 (a name) S 1 …": the name may have brackets and blanks itself */
-    const char *state = strrchr(text, ')');
-    if (!state || sscanf(state, ") %*c %d", &parent) != 1)
+    const char *number = strrchr(text, ')');
+    if (!number || strlen(number) < BEFORE_PARENT)
         return 0;
-    return parent;
+    number += BEFORE_PARENT;
+    if (str_to_int64(number, strcspn(number, " "), &parent) != 0 || parent > INT32_MAX)
+        return 0;
+    return (pid_t)parent;
 }
 
 /* Whether somebody is there who would continue us: a process of our session and of another group
