@@ -147,6 +147,7 @@ EXTRA_vault_wire       := script_server
 EXTRA_vault_refusals   := script_server
 EXTRA_vault_nodes      := script_server
 EXTRA_vault_renew      := script_server
+EXTRA_vault_memory     := script_server
 unit_parts = $(O)/tests/unit/$(1).o $(O)/tests/lib/unit.o $(patsubst %,$(O)/tests/lib/%.o,$(EXTRA_$(1))) \
     $(call archives,$(call folder_of,$(1)) $(BELOW_$(call folder_of,$(1))))
 

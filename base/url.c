@@ -344,6 +344,14 @@ static bool is_loopback_text(const char *host)
 /* EMPTY: what a host that is there and empty means. */
 static bool is_loopback_span(const struct url_span *host, bool empty)
 {
+    char plain[HOST_TEXT_BYTES + 1];
+    if (host->length == 0)
+        return empty;
+    if (host->length < sizeof plain && !memchr(host->start, '%', host->length)) {
+        memcpy(plain, host->start, host->length); /* needs no memory, which could be missing */
+        plain[host->length] = '\0';
+        return is_loopback_text(plain);
+    }
     AUTO_BUF text = BUF_INIT(HOST_TEXT_BYTES);
     if (url_decode(host, &text) != 0 || text.too_long || text.no_memory)
         return false;
