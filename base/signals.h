@@ -10,12 +10,13 @@ enum {
 };
 
 /* Names that signal(7) has for this machine. */
-#define SIGNAL_NAMES(X)                                                                          \
-    X(HUP)                                                                                       \
-    X(INT)                                                                                       \
-    X(QUIT) X(ILL) X(TRAP) X(ABRT) X(BUS) X(FPE) X(KILL) X(USR1) X(SEGV) X(USR2) X(PIPE) X(ALRM) \
-        X(TERM) X(STKFLT) X(CHLD) X(CONT) X(STOP) X(TSTP) X(TTIN) X(TTOU) X(URG) X(XCPU) X(XFSZ) \
-            X(VTALRM) X(PROF) X(WINCH) X(IO) X(PWR) X(SYS)
+/* clang-format off */
+#define SIGNAL_NAMES(X)                                                        \
+    X(HUP) X(INT) X(QUIT) X(ILL) X(TRAP) X(ABRT) X(BUS) X(FPE)                 \
+    X(KILL) X(USR1) X(SEGV) X(USR2) X(PIPE) X(ALRM) X(TERM) X(STKFLT)          \
+    X(CHLD) X(CONT) X(STOP) X(TSTP) X(TTIN) X(TTOU) X(URG) X(XCPU)             \
+    X(XFSZ) X(VTALRM) X(PROF) X(WINCH) X(IO) X(PWR) X(SYS)
+/* clang-format on */
 
 /* The number that NAME stands for, upper case and with or without SIG; 0: none. Numbers are not
  * taken: they mean another signal on another machine. */
