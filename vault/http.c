@@ -60,6 +60,16 @@ static int load(bool with_tls, struct err *err)
     return 0;
 }
 
+int vault_library_version(struct buf *out, struct err *err)
+{
+    if (load(true, err) != 0)
+        return -1;
+    const curl_version_info_data *version = http_curl.version_info(CURLVERSION_NOW);
+    buf_addf(out, "libcurl %s (%s), the oldest that will do is 7.85", version->version,
+             version->ssl_version ? version->ssl_version : "without TLS");
+    return buf_check(out, ERR_RESOURCE, "libcurl's version", err);
+}
+
 static bool may_need_tls(const struct vault_config *config)
 {
     bool needed = config->tls;

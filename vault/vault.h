@@ -21,6 +21,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "base/buf.h"
 #include "base/err.h"
 #include "base/secret.h"
 
@@ -178,6 +179,26 @@ enum { VAULT_REVOKE_MS = 2000 };
 MUST_USE int vault_revoke_own_token(struct vault *v, struct err *err);
 
 const char *vault_address(const struct vault *v); /* of the node that is spoken to now */
+
+/* ---- the server and the library ------------------------------------------------------------- */
+
+enum { VAULT_VERSION_BYTES = 64 };
+
+/* What a node says of itself to everybody. */
+struct vault_health {
+    bool initialized, sealed, standby;
+    char version[VAULT_VERSION_BYTES]; /* "": not told */
+    int64_t server_time;               /* Unix seconds; 0: not told */
+};
+
+/* Ask it, without a token and without logging in, until DEADLINE_MS. 0 also when it is sealed or a
+ * standby. Source: HTTP API, "/sys/health". */
+MUST_USE int vault_health(struct vault *v, int64_t deadline_ms, struct vault_health *out,
+                          struct err *err);
+
+/* Append which libcurl is here, and which is the oldest that will do. Opens it. Errors: ERR_RESOURCE,
+ * it is not here, or too old. */
+MUST_USE int vault_library_version(struct buf *out, struct err *err);
 void vault_free(struct vault *v);
 
 #endif
