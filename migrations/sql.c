@@ -34,7 +34,7 @@ LIBRARY_DLOPEN_NOTE(
     "[{\"feature\":\"sql\",\"description\":\"PostgreSQL's parser, for schema files\","
     "\"priority\":\"recommended\",\"soname\":[\"libpg_query.so.1504.0\"]}]");
 
-static int open_parser(struct err *err)
+int sql_parser_open(struct err *err)
 {
     /* newest first; the JSON form and the two functions are the same in all of them */
     static const char *const names[] = {"libpg_query.so.1800.0", "libpg_query.so.1700.0",
@@ -111,7 +111,7 @@ static int parse(struct reader *r, const struct sql_piece *piece, struct sql_sta
                  const char ***more, struct err *err)
 {
     *more = NULL;
-    if (open_parser(err) != 0)
+    if (sql_parser_open(err) != 0)
         return -1;
     AUTO_FREE char *text = mem_dup_n(r->cutter.text + out->offset, out->length);
     if (!text)
@@ -130,7 +130,7 @@ static int parse(struct reader *r, const struct sql_piece *piece, struct sql_sta
 
 int sql_with_tree(const char *text, sql_take_tree take, void *context, struct err *err)
 {
-    if (open_parser(err) != 0)
+    if (sql_parser_open(err) != 0)
         return -1;
     PgQueryParseResult result = pg.pg_query_parse(text);
     const char *first = result.error ? NULL
@@ -467,7 +467,7 @@ int sql_require_one_query(const char *text, struct err *err)
     }
     if (!found || another)
         return refuse_query(err, found ? "several" : "empty");
-    if (open_parser(err) != 0)
+    if (sql_parser_open(err) != 0)
         return -1;
     PgQueryParseResult result = pg.pg_query_parse(text);
     int rc = result.error ? require_reading_word(text, result.error->message, err)

@@ -47,6 +47,9 @@ enum sql_class {
                          * rows in a way that is not Alembic's */
 };
 
+/* Open the parser, which reading SQL does by itself. Errors: ERR_RESOURCE, it is not here. */
+MUST_USE int sql_parser_open(struct err *err);
+
 enum {
     SQL_WIDTH_UNSAID = -1,
     SQL_WIDTH_UNBOUNDED = 0, /* text, or varchar without a length */
