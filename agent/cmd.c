@@ -8,9 +8,10 @@
 #include "base/str.h"
 
 const struct command *const commands[] = {
-    &command_run,   &command_fetch,      &command_check, &command_bootstrap, &command_verify,
-    &command_guard, &command_graph,      &command_audit, &command_rotate,    &command_docs,
-    &command_seal,  &command_completion, &command_help,  &command_version,   NULL,
+    &command_run,        &command_fetch, &command_check,   &command_bootstrap,
+    &command_verify,     &command_guard, &command_graph,   &command_audit,
+    &command_rotate,     &command_docs,  &command_seal,    &command_doctor,
+    &command_completion, &command_help,  &command_version, NULL,
 };
 
 static struct common_options common;

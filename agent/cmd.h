@@ -90,7 +90,7 @@ bool stderr_wants_color(const struct invocation *call);
 /* ---- the commands, one file each ----------------------------------------------------------------- */
 extern const struct command command_run, command_fetch, command_check, command_bootstrap,
     command_verify, command_guard, command_graph, command_audit, command_rotate, command_docs,
-    command_seal, command_completion, command_help, command_version;
+    command_seal, command_doctor, command_completion, command_help, command_version;
 
 void help_write(struct buf *out);                                        /* `agent help` */
 void help_write_command(const struct command *command, struct buf *out); /* `agent help NAME` */

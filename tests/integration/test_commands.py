@@ -12,7 +12,7 @@ from tests.lib.case import ACME, Case, lacks
 from tests.lib.project import HEAD, Project
 
 COMMANDS = ["run", "fetch", "check", "bootstrap", "verify", "guard", "graph", "audit", "rotate", "docs", "seal",
-            "completion", "help", "version"]
+            "doctor", "completion", "help", "version"]
 VERIFY = {"state": str, "server_version": str, "host": str, "port": str, "database": str, "user": str,
           "tls": bool, "tables": int, "missing": list, "heads": list, "stamped": list, "behind": int,
           "read_only": bool}
