@@ -1,0 +1,211 @@
+"""What Vault lent is kept valid while the application runs: renewed, replaced, revoked; and the parent that
+does it stays small and knows no more than it has to."""
+from __future__ import annotations
+
+import json
+import os
+import re
+import signal
+import sys
+from pathlib import Path
+from typing import Any, Dict, List, Optional
+
+from tests.lib.agent import Running
+from tests.lib.case import Case, lacks
+from tests.lib.processes import wait_until
+from tests.lib.project import Project
+from tests.lib.servers import OpenBao
+
+LONG = os.environ.get("AGENT_LONG") == "1"
+RENEWALS = 2000 if LONG else 3
+PATIENCE = 4 * 3600.0 if LONG else 120.0
+SECRET = {"type": "string", "secret": True}
+# Logs in every 100 ms with what the file has, and writes what came of it.
+APPLICATION = """\
+import sys, time, psycopg
+with open("seen", "a", buffering=1) as seen:
+    while True:
+        url = open("url").read()
+        try:
+            with psycopg.connect(url, connect_timeout=20) as connection:
+                print("in", connection.info.user, file=seen)
+        except Exception as problem:
+            print("refused", str(problem).replace("\\n", " "), file=seen)
+        time.sleep(0.1)
+"""
+STARTS = """\
+trap 'exit 0' TERM
+echo "$$ $U" >>seen
+while :; do sleep 600 & wait $!; done
+"""
+
+
+class Site:
+    """A database whose logins are leased for seconds, and who may have them, for as little."""
+
+    def __init__(self, case: Case, bao: Optional[OpenBao] = None, ttl: str = "4s",
+                 max_ttl: str = "9s", token_ttl: str = "4s", token_max_ttl: str = "9s",
+                 **run: Any) -> None:
+        self.case, self.bao = case, bao or case.openbao
+        self.database = case.database()
+        self.mount = self.bao.database_engine(case.postgres, self.database.name, ttl=ttl,
+                                              max_ttl=max_ttl)
+        self.creds = f"{self.mount}/creds/app"
+        policy = self.bao.policy({self.creds: ["read"], "sys/leases/revoke": ["update"]})
+        self.role = self.bao.approle([policy], token_ttl=token_ttl, token_max_ttl=token_max_ttl)
+        case.canaries.add("secret id", self.role.secret_id)
+        server = case.postgres
+        where = f"127.0.0.1:{server.port}/{self.database.name}?sslmode=disable"
+        Project(case).contract(
+            {"U": {**SECRET, "type": "postgres-url", "compose": "postgresql://{user|url}:{password|url}@" + where,
+                   "source": {"user": f"vault:{self.creds}#username",
+                              "password": f"vault:{self.creds}#password"}}},
+            vault={"address": self.bao.address, "deadline": "2s",
+                   "auth": {"method": "approle", "mount": self.role.mount,
+                            "role_id": "env:ROLE_ID", "secret_id": "env:SECRET_ID"}},
+            files=[{"path": "url", "var": "U"}],
+            run={"splay": "0s", "status": "unix:agent.sock", **run})
+        case.folder.write("app.py", APPLICATION)
+        case.folder.write("app.sh", STARTS)
+        self.running: Optional[Running] = None
+
+    def start(self, *command: str) -> Running:
+        """The application, started."""
+        self.running = self.case.make_agent().start(
+            "run", "--", *command,
+            env={"ROLE_ID": self.role.role_id, "SECRET_ID": self.role.secret_id})
+        self.until(lambda: len(self.seen()) > 0, "the application")
+        return self.running
+
+    def until(self, happened: Any, what: str, seconds: float = 60.0) -> None:
+        """Wait for it, while agent runs."""
+        assert self.running is not None
+        wait_until(lambda: bool(happened()) or self.running.ended(), what, seconds=seconds)
+        assert not self.running.ended(), self.running.wait()
+
+    def seen(self) -> List[str]:
+        """The lines of the application."""
+        path = self.case.folder / "seen"
+        return path.read_text().splitlines() if path.exists() else []
+
+    def metric(self, name: str) -> float:
+        """One number of run.status; 0 while it can't be asked."""
+        said = self.case.agent("run", "--probe", "/metrics").stdout
+        found = re.search(rf"^agent_{name}(?:{{.*}})? (\S+)$", said, re.M)
+        return float(found.group(1)) if found else 0.0
+
+    def end(self) -> str:
+        """Have it end; what agent said."""
+        assert self.running is not None
+        self.running.signal(signal.SIGTERM)
+        return self.running.wait().stderr
+
+    def tokens(self) -> List[str]:
+        """The accessors of the tokens that our role has now."""
+        found = []
+        for accessor in self.bao.request("LIST", "auth/token/accessors")["data"]["keys"]:
+            try:
+                told = self.bao.write("auth/token/lookup-accessor", {"accessor": accessor})
+            except Exception:  # it ended meanwhile
+                continue
+            if told["data"]["path"] == f"auth/{self.role.mount}/login":
+                found.append(accessor)
+        return found
+
+
+def test_credentials_that_live_for_seconds_are_never_dead_ones(case: Case) -> None:
+    lives = {"ttl": "5s", "max_ttl": "30s"} if LONG else {"ttl": "4s", "max_ttl": "7s"}
+    site = Site(case, on_change="none", **lives, **{f"token_{name}": life for name, life in lives.items()})
+    site.start(sys.executable, "app.py")
+    site.until(lambda: site.metric("renewals_total") >= RENEWALS, "renewals", PATIENCE)
+    site.until(lambda: len(set(site.seen())) >= 2, "new logins, as the time of each was over")
+    said = site.end()
+    assert [line for line in site.seen() if not line.startswith("in ")] == [], said
+    wait_until(lambda: site.bao.leases(site.creds) == [] and site.tokens() == [], "the end of all leases")
+
+
+def test_a_restart_gets_new_credentials_and_the_old_ones_are_revoked_behind_it(case: Case) -> None:
+    site = Site(case, ttl="6s", max_ttl="6s", token_ttl="10m", token_max_ttl="1h")
+    site.start("sh", "app.sh")
+    first = site.bao.leases(site.creds)
+    assert len(first) == 1
+    site.until(lambda: len(site.seen()) >= 2, "the next start")
+    before, after = site.seen()[:2]
+    assert before.split()[0] != after.split()[0] and before.split()[1] != after.split()[1]
+    site.until(lambda: first[0] not in site.bao.leases(site.creds), "the end of the former lease")
+    site.end()
+    assert site.bao.leases(site.creds) == [] and site.tokens() == []
+
+
+def test_new_credentials_that_do_not_log_in_are_not_handed_over(case: Case) -> None:
+    site = Site(case, ttl="4s", max_ttl="4s", token_ttl="10m", token_max_ttl="1h", on_change="none")
+    site.start("sh", "app.sh")
+    # From here on the engine makes roles that may not log in.
+    site.bao.write(f"{site.mount}/roles/app", {
+        "db_name": "main", "default_ttl": "4s", "max_ttl": "4s",
+        "creation_statements": ["CREATE ROLE \"{{name}}\" NOLOGIN PASSWORD '{{password}}'"],
+        "revocation_statements": ["DROP ROLE IF EXISTS \"{{name}}\""]})
+    url = (case.folder / "url").read_text()
+    site.until(lambda: site.metric("renewal_failures_total") >= 1, "a change in vain")
+    assert (case.folder / "url").read_text() == url and site.metric("changes_total") == 0
+    said = site.end()
+    assert not lacks(said, ["'U': the new login was tried"]), said
+    assert len(site.seen()) == 1
+
+
+def test_vault_away_or_sealed_is_no_reason_to_stop(case: Case) -> None:
+    bao = case.openbao_of_its_own()
+    site = Site(case, bao, ttl="5s", max_ttl="1h", token_ttl="1h", token_max_ttl="2h", on_change="none")
+    site.start(sys.executable, "app.py")
+    os.kill(bao.program.pid, signal.SIGSTOP)
+    try:
+        site.until(lambda: site.metric("renewal_failures_total") >= 1, "a renewal in vain")
+    finally:
+        os.kill(bao.program.pid, signal.SIGCONT)
+    done = site.metric("renewals_total")
+    site.until(lambda: site.metric("renewals_total") > done, "it goes on")
+    bao.seal()
+    failed = site.metric("renewal_failures_total")
+    site.until(lambda: site.metric("renewal_failures_total") > failed, "a sealed Vault")
+    bao.unseal()
+    done = site.metric("renewals_total") + site.metric("changes_total")
+    site.until(lambda: site.metric("renewals_total") + site.metric("changes_total") > done, "it goes on again")
+    assert case.agent("run", "--probe", "/live").code == 0
+    said = site.end()
+    assert not lacks(said, ["Vault is sealed", "valid_until=", "seconds_left=", "Vault answers again"]), said
+    assert said.count("valid_until=") <= 3, said  # once for each trouble, and once a minute
+
+
+def test_the_parent_has_secrets_in_one_place(case: Case) -> None:
+    site = Site(case, ttl="10m", max_ttl="1h", token_ttl="10m", token_max_ttl="1h")
+    running = site.start("sh", "app.sh")
+    url = (case.folder / "url").read_text()
+    password = url.split(":")[2].split("@")[0]
+    found = places_of(running.pid, password)
+    assert found, "it is held somewhere"
+    assert all("locked" in place for place in found), found
+    libraries = Path(f"/proc/{running.pid}/maps").read_text()
+    assert not re.search(r"libcurl|libssl|libcrypto|libpq", libraries), libraries
+    site.end()
+
+
+def places_of(pid: int, text: str) -> List[str]:
+    """Where in a process's memory it stands: each mapping, and whether it is locked."""
+    found: List[str] = []
+    for span in re.split(r"(?m)^(?=[0-9a-f]+-[0-9a-f]+ )", Path(f"/proc/{pid}/smaps").read_text()):
+        head = re.match(r"([0-9a-f]+)-([0-9a-f]+) (\S+) \S+ \S+ \S+ *(.*)", span)
+        if not head or not head.group(3).startswith("r") or head.group(4) in ("[vvar]", "[vsyscall]"):
+            continue
+        start, end = (int(head.group(k), 16) for k in (1, 2))
+        if re.search(r"^Rss: +0 kB", span, re.M):
+            continue
+        with open(f"/proc/{pid}/mem", "rb") as memory:
+            memory.seek(start)
+            try:
+                held = memory.read(end - start)
+            except OSError:
+                continue
+        if text.encode() in held:
+            flags = re.search(r"^VmFlags:(.*)$", span, re.M)
+            found.append(f"{head.group(0)} {'locked' if flags and ' lo' in flags.group(1) else ''}")
+    return found
