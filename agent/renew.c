@@ -189,17 +189,17 @@ static bool plan(struct renew *r, bool *changes)
     return renews;
 }
 
-/* Half of the time that is left to what is due, so that there can be another attempt. */
-static int64_t attempt_ms(const struct renew *r, int64_t most_ms)
+/* Half of the time that is left to what is renewed, so that there can be another attempt. */
+static int64_t attempt_ms(const struct renew *r)
 {
-    int64_t ends = r->plan.renew_token || r->plan.replace_token ? r->token.expires_ms : CLOCK_NEVER;
+    int64_t ends = r->plan.renew_token ? r->token.expires_ms : CLOCK_NEVER;
 
     for (size_t i = 0; i < r->held.read_count; i++)
-        if (r->held.reads[i].renew || r->held.reads[i].replace)
+        if (r->held.reads[i].renew)
             ends = clock_earlier(ends, r->held.reads[i].schedule.expires_ms);
     int64_t left = clock_left_ms(ends) / ATTEMPT_PARTS;
-    if (left == 0 || left > most_ms) /* nothing left to lose, or time enough */
-        return most_ms;
+    if (left == 0 || left > RENEW_WORK_MS) /* nothing left to lose, or time enough */
+        return RENEW_WORK_MS;
     return left < ATTEMPT_MIN_MS ? ATTEMPT_MIN_MS : left;
 }
 
@@ -291,10 +291,10 @@ static void on_time(void *owner)
         r->plan = (struct renew_plan){.deadline_ms = clock_in_ms(RENEW_WORK_MS)};
         start(r, renew_work_revoke, renew_on_revoked, "revoke what is not used any more");
     } else if (plan(r, &changes)) {
-        r->plan.deadline_ms = clock_in_ms(attempt_ms(r, RENEW_WORK_MS));
+        r->plan.deadline_ms = clock_in_ms(attempt_ms(r));
         start(r, renew_work_renew, renew_on_renewed, "renew what Vault lent");
     } else if (changes) {
-        r->plan.deadline_ms = clock_in_ms(attempt_ms(r, RENEW_CHANGE_MS));
+        r->plan.deadline_ms = clock_in_ms(RENEW_CHANGE_MS); /* the floor counts all the same */
         start(r, renew_work_change, renew_on_changed, "fetch new values");
     } else {
         renew_arm(r);

@@ -25,7 +25,7 @@ enum {
     RENEW_LOOK_MS = 1000, /* behind the start: how long does a token last that we were given? */
     RENEW_WORK_MS = 30 * 1000,   /* one attempt */
     RENEW_CHANGE_MS = 60 * 1000, /* one that makes new ones, with its logins */
-    RENEW_LOGIN_MS = 10 * 1000,  /* of them a login to a database */
+    RENEW_LOGIN_MS = 5 * 1000,   /* of them a login to a database */
 };
 
 struct renew;

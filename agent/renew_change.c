@@ -121,10 +121,10 @@ static bool is_database_url(const struct secret *value)
            strncmp(secret_reveal(value), scheme, sizeof scheme - 1) == 0;
 }
 
-static int log_in(const struct db_target *target, struct err *err)
+static int log_in(const struct db_target *target, int64_t deadline_ms, struct err *err)
 {
     struct backoff pause = {.base_ms = LOGIN_AGAIN_MS, .cap_ms = LOGIN_AGAIN_MAX_MS};
-    int64_t deadline = clock_in_ms(RENEW_LOGIN_MS);
+    int64_t deadline = clock_earlier(clock_in_ms(RENEW_LOGIN_MS), deadline_ms);
     AUTO_DB db = NULL;
 
     /* A login that was made a moment ago may be on its way to a replica. */
@@ -135,14 +135,14 @@ static int log_in(const struct db_target *target, struct err *err)
 }
 
 static int try_value(const struct contract_variable *variable, const struct secret *value,
-                     struct err *err)
+                     int64_t deadline_ms, struct err *err)
 {
     struct db_target target = {0};
     struct err no_target = ERR_INIT;
 
     if (db_target_parse(value, variable->name, &target, &no_target) != 0)
         return 0; /* nothing that libpq could be given; the contract's check has its own view */
-    int result = log_in(&target, err);
+    int result = log_in(&target, deadline_ms, err);
     db_target_release(&target);
     return result != 0 ? err_wrap(err, "'%s': the new login was tried", variable->name) : 0;
 }
@@ -164,7 +164,7 @@ static int try_logins(const struct renew *r, const struct contract_value *before
         const struct secret *value = &r->job->values[i].bytes;
         if (!secret_is_set(value) || !is_database_url(value) ||
             secret_equal(value, &before[i].bytes) ||
-            try_value(&contract->variables[i], value, err) == 0)
+            try_value(&contract->variables[i], value, r->plan.deadline_ms, err) == 0)
             continue;
         if (err->kind != ERR_DB_DOWN || !has_ended(r))
             return -1;

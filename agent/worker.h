@@ -15,8 +15,8 @@
 #include "agent/worker_wire.h"
 
 enum {
-    WORKER_SLACK_MS = 3000, /* behind its deadline it is killed */
-    WORKER_STOP_MS = 5000,  /* after TERM: it revokes what it made */
+    WORKER_SLACK_MS = 10000, /* behind its deadline it is killed: it cleans up first */
+    WORKER_STOP_MS = 5000,   /* after TERM: it revokes what it made */
 };
 
 /* In the child. What it hands back is in ANSWER, also where it fails. */
