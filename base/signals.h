@@ -5,7 +5,7 @@
 #include <stddef.h>
 
 enum {
-    SIGNAL_NAME_BYTES = 16, /* the longest is "RTMIN+15" */
+    SIGNAL_NAME_BYTES = 16, /* the longest is "SIGRTMIN+30" */
     SIGNAL_REAL_TIME = 30,  /* RTMIN+30 is RTMAX */
 };
 
