@@ -20,6 +20,7 @@ enum {
 
 /* ---- words for people ------------------------------------------------------------------------ */
 
+PRINTF(3, 0)
 static void say_line(struct rotation *r, bool is_warning, const char *format, va_list args)
 {
     AUTO_BUF line = BUF_INIT(LINE_MAX_BYTES);
