@@ -101,9 +101,27 @@ def fetch(bench: Bench) -> None:
         port = proxy.port if proxy else server.port
         for count in (1, 20):
             _fetch(bench, folder / f"{count}-{round_trip}", server, port, paths[:count], round_trip)
+        if round_trip:
+            _fetch_approle(bench, folder / "approle", server, port, paths, round_trip)
         if proxy:
             proxy.stop()
     server.remove()
+
+
+def _fetch_approle(bench: Bench, folder: Path, server: OpenBao, port: int, paths: Sequence[str],
+                   round_trip: int) -> None:
+    """A log-in before, and the end of its token behind."""
+    policy = server.policy({"secret/data/bench/*": ["read"]})
+    role = server.approle([policy], mount="approle")
+    env = {"VAULT_ADDR": f"https://127.0.0.1:{port}", "VAULT_CACERT": str(server.ca_cert),
+           "ROLE_ID": role.role_id, "SECRET_ID": role.secret_id}
+    contract = inputs.fetch_contract(folder, paths, approle=True)
+    references = [f"{inputs.secret_name(path)}={path}#value" for path in paths]
+    samples = bench.watch.compare([
+        Side("agent", [bench.agent, "run", "-q", "--contract", str(contract), "--", "/bin/true"], env),
+        Side("C, libcurl", [bench.watch.floor("fetch"), *references, "--", "/bin/true"], env)])
+    bench.versus(samples, f"fetch-approle-{round_trip}",
+                 f"AppRole, {len(paths)} paths, {round_trip} ms", "agent", "C, libcurl", 1.15)
 
 
 def _fetch(bench: Bench, folder: Path, server: OpenBao, port: int, paths: Sequence[str],

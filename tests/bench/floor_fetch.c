@@ -3,7 +3,8 @@
  *
  *   floor_fetch NAME=mount/path#field... -- COMMAND [ARGUMENT...]
  *
- * VAULT_ADDR, VAULT_TOKEN and VAULT_CACERT say where. All requests are in flight together, over one
+ * VAULT_ADDR, VAULT_CACERT and VAULT_TOKEN say where; without a token it logs in with ROLE_ID and
+ * SECRET_ID (an AppRole at its usual mount) and ends that token before the start. All reads are in flight together, over one
  * connection with HTTP/2. It knows its mounts' version, checks no more than it must to be right, and
  * wipes nothing: that is the point of it. */
 #include <curl/curl.h>
@@ -111,18 +112,54 @@ static void export(const struct request *request)
     json_decref(answer);
 }
 
+/* POST TEXT to PATH; the answer is in *request. */
+static void post(CURLM *multi, struct curl_slist *headers, const char *address, const char *path,
+                 const char *text, struct request *request)
+{
+    request->name = path;
+    snprintf(request->url, sizeof(request->url), "%s/v1/%s", address, path);
+    add(multi, headers, request);
+    curl_easy_setopt(request->easy, CURLOPT_COPYPOSTFIELDS, text);
+    perform(multi);
+}
+
+/* The token of an AppRole's log-in, as a header. */
+static void log_in(CURLM *multi, const char *address, char *header, size_t size)
+{
+    static struct request login;
+    const char *role_id = getenv("ROLE_ID"), *secret_id = getenv("SECRET_ID");
+    char body[URL_MAX_BYTES];
+    json_error_t error;
+
+    if (role_id == NULL || secret_id == NULL)
+        fail("environment", "VAULT_TOKEN, or ROLE_ID and SECRET_ID, are needed");
+    snprintf(body, sizeof(body), "{\"role_id\":\"%s\",\"secret_id\":\"%s\"}", role_id, secret_id);
+    post(multi, NULL, address, "auth/approle/login", body, &login);
+    json_t *answer = json_loadb(login.body, login.length, 0, &error);
+    const char *token = json_string_value(
+        json_object_get(json_object_get(answer, "auth"), "client_token"));
+    if (token == NULL)
+        fail("log-in", "the answer has no token");
+    snprintf(header, size, "X-Vault-Token: %s", token);
+    json_decref(answer);
+}
+
 int main(int argc, char **argv)
 {
     const char *address = getenv("VAULT_ADDR"), *token = getenv("VAULT_TOKEN");
+    static struct request farewell;
     char header[URL_MAX_BYTES];
     int at = 1;
 
-    if (address == NULL || token == NULL)
-        fail("environment", "VAULT_ADDR and VAULT_TOKEN are needed");
-    snprintf(header, sizeof(header), "X-Vault-Token: %s", token);
+    if (address == NULL)
+        fail("environment", "VAULT_ADDR is needed");
     if (curl_global_init(CURL_GLOBAL_DEFAULT) != CURLE_OK)
         fail("curl_global_init", "failed");
     CURLM *multi = curl_multi_init();
+    if (token != NULL)
+        snprintf(header, sizeof(header), "X-Vault-Token: %s", token);
+    else
+        log_in(multi, address, header, sizeof(header));
     struct curl_slist *headers = curl_slist_append(NULL, header);
     for (; at < argc && strcmp(argv[at], "--") != 0; at++) {
         if (request_count == REQUESTS_MAX)
@@ -135,6 +172,8 @@ int main(int argc, char **argv)
     perform(multi);
     for (size_t i = 0; i < request_count; i++)
         export(&requests[i]);
+    if (token == NULL)
+        post(multi, headers, address, "auth/token/revoke-self", "", &farewell);
     execvp(argv[at + 1], argv + at + 1); /* frees nothing before: exec does */
     perror("floor_fetch: exec");
     return 127;

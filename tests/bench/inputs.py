@@ -74,12 +74,14 @@ def plain_contract(folder: Path, count: int) -> Path:
     return write(folder / f"lint-{count}.json", f'{{"contract": 1, "vars": {{\n{text}\n}}}}\n')
 
 
-def fetch_contract(folder: Path, paths: Sequence[str]) -> Path:
-    """A variable from each KV path."""
+def fetch_contract(folder: Path, paths: Sequence[str], approle: bool = False) -> Path:
+    """A variable from each KV path; with a token, or with ROLE_ID and SECRET_ID."""
     names = {secret_name(path): {"type": "string", "secret": True, "source": f"vault:{path}#value",
                                  "rotate": {"strategy": "none", "why": "made for a measurement"}}
              for path in paths}
-    return write(folder / f"fetch-{len(paths)}.json", _contract(names))
+    sections: Dict[str, object] = {"vault": {"auth": {"method": "approle", "role_id": "env:ROLE_ID",
+                                   "secret_id": "env:SECRET_ID"}}} if approle else {}
+    return write(folder / f"fetch-{len(paths)}.json", _contract(names, **sections))
 
 
 def bootstrap_contract(folder: Path, schema: str, stamp: str = "alembic.ini") -> Path:
@@ -94,8 +96,8 @@ def bootstrap_contract(folder: Path, schema: str, stamp: str = "alembic.ini") ->
     return write(folder / "contract.json", text)
 
 
-def _contract(names: Dict[str, Dict[str, object]]) -> str:
-    return json.dumps({"contract": 1, "vars": names}, indent=1)
+def _contract(names: Dict[str, Dict[str, object]], **sections: object) -> str:
+    return json.dumps({"contract": 1, **sections, "vars": names}, indent=1)
 
 
 def secret_name(path: str) -> str:

@@ -93,7 +93,7 @@ _TRIPS = (
 # By the key of a row; printed only while its target is in fact missed.
 NOTES: Dict[str, str] = {
     "start": _START,
-    "fetch-1-0": _FETCH, "fetch-20-0": _FETCH, "fetch-1-20": _FETCH, "fetch-20-20": _FETCH,
+    "fetch-approle-20": _FETCH, "fetch-1-0": _FETCH, "fetch-20-0": _FETCH, "fetch-1-20": _FETCH, "fetch-20-20": _FETCH,
     "bootstrap-100-0": _CONSTANT, "bootstrap-1000-0": _CONSTANT,
     "bootstrap-100-20": _ROUND_TRIPS, "bootstrap-1000-20": _ROUND_TRIPS,
     "herd-0": _HERD, "herd-20": _HERD,
