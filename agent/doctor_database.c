@@ -161,6 +161,9 @@ static void say_state(struct doctor *d, const struct database_report *report)
 
     if (is_accepted(database, word))
         doctor_say(d, DOCTOR_OK, "database state", NULL, "%s: %s", word, report->why);
+    else if (report->lacks)
+        doctor_say(d, DOCTOR_ERROR, "database rights", report->lacks_hint,
+                   "it is fresh, and can't be made: %s", report->lacks);
     else if (report->state == STATE_FRESH)
         doctor_say(d, DOCTOR_WARNING, "database state",
                    "`agent bootstrap`, or `agent run --bootstrap`, makes it.", "%s: %s", word,

@@ -77,6 +77,9 @@ struct database_report {
     size_t behind;
     char **next;   /* revisions that come next when behind */
     char **rights; /* lines about what the role may do; verify's text only */
+    char *lacks,
+        *lacks_hint; /* of a fresh one: the right without which it can't be made, and who grants
+                               * it how; NULL: none is known to be missing */
     /* bootstrap */
     bool created, verified;
     enum database_state state_before;

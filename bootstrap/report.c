@@ -9,8 +9,9 @@ enum { REPORT_FIELD_BYTES = 64 * 1024, LABEL_COLUMNS = 12 };
 
 void database_report_release(struct database_report *report)
 {
-    char *texts[] = {report->why,  report->hint,     report->server_version, report->host,
-                     report->port, report->database, report->user,           report->tls_version};
+    char *texts[] = {report->why,   report->hint,      report->server_version, report->host,
+                     report->port,  report->database,  report->user,           report->tls_version,
+                     report->lacks, report->lacks_hint};
     char **lists[] = {report->missing, report->heads, report->stamped, report->next,
                       report->rights};
     for (size_t i = 0; i < ARRAY_LEN(texts); i++)

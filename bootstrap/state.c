@@ -4,7 +4,7 @@
 #include "base/clock.h"
 #include "base/mem.h"
 #include "base/str.h"
-#include "bootstrap/internal.h"
+#include "bootstrap/apply.h"
 
 static const char *const words[] = {
 #define X(state, word) [state] = (word),
@@ -214,6 +214,19 @@ static int fill_texts(const struct subject *s, enum database_state state,
     return 0;
 }
 
+/* What bootstrap would be refused for, before it is tried. */
+static int fill_lacks(const struct subject *s, struct database_report *report, struct err *err)
+{
+    char place[] = "the database";
+    const struct run run = {.settings = s->settings, .place = place};
+    struct err refusal = ERR_INIT;
+    if (s->settings->create == CREATE_NONE || rights_check(&run, s->look, &refusal) == 0)
+        return 0;
+    return report_set(&report->lacks, err, "%s", refusal.text) != 0
+               ? -1
+               : report_set(&report->lacks_hint, err, "%s", refusal.hint);
+}
+
 int state_classify(const struct database_settings *settings, const struct look *look,
                    struct database_report *report, struct err *err)
 {
@@ -221,6 +234,8 @@ int state_classify(const struct database_settings *settings, const struct look *
     const struct subject subject = {.settings = settings, .look = look, .stamp = &stamp};
     enum database_state state = decide(&subject);
     if (fill_lists(&subject, report, err) != 0 || fill_texts(&subject, state, report, err) != 0)
+        return -1;
+    if (state == STATE_FRESH && fill_lacks(&subject, report, err) != 0)
         return -1;
     report->state = state;
     report->state_known = true;
