@@ -79,7 +79,7 @@ static void say_all_is_well(struct renew *r)
 static int hide(const struct renew *r, const struct renew_hand *hand, struct err *err)
 {
     for (size_t i = 0; r->hides && i < hand->hidden_count; i++)
-        if (redact_register_copy(&hand->hidden[i], err) != 0)
+        if (redact_register(&hand->hidden[i], err) != 0)
             return -1;
     return 0;
 }

@@ -143,7 +143,7 @@ static int refuse(const struct findings *findings, const char *name, struct err 
 /* Whatever is said from now on does not show it. */
 static int hide(const struct composing *c, const struct secret *value, struct err *err)
 {
-    return c->variable->secret ? redact_register_copy(value, err) : 0;
+    return c->variable->secret ? redact_register(value, err) : 0;
 }
 
 /* ENVIRONMENT: a value there that is allowed to win. */

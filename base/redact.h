@@ -29,6 +29,5 @@ size_t redact_short_count(void); /* how many were too short to be registered */
 /* Append BYTES to OUT with every registered value replaced by ***. */
 void redact_add(struct buf *out, const char *bytes, size_t length);
 
-#define redact_register_copy redact_register /* what callers say who release theirs soon */
 
 #endif

@@ -95,7 +95,7 @@ static int hide_bytes(const char *bytes, size_t length, struct err *err)
 
     if (secret_set(&part, bytes, length, err) != 0)
         return -1;
-    return redact_register_copy(&part, err);
+    return redact_register(&part, err);
 }
 
 /* A value of several lines comes out line by line. */
@@ -135,7 +135,7 @@ static int hide(const struct secret *value, struct err *err)
     const char *text = secret_reveal(value);
     size_t length = secret_length(value);
 
-    if (redact_register_copy(value, err) != 0 || hide_password(text, length, err) != 0)
+    if (redact_register(value, err) != 0 || hide_password(text, length, err) != 0)
         return -1;
     return memchr(text, '\n', length) ? hide_lines(text, length, err) : 0;
 }
