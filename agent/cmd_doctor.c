@@ -85,9 +85,7 @@ static int doctor_command(const struct invocation *call)
     if (command_words_at_most(call, 0, &err) != 0)
         return command_failed(call, &err);
     d.job = JOB_INIT(&d.bounded);
-    d.deadline_ms = clock_earlier(call->deadline_ms, clock_in_ms(DOCTOR_MS));
-    if (call->deadline_ms != CLOCK_NEVER)
-        d.deadline_ms = call->deadline_ms;
+    d.deadline_ms = call->deadline_ms != CLOCK_NEVER ? call->deadline_ms : clock_in_ms(DOCTOR_MS);
     look(&d);
     leave_vault_ended(&d.job);
     return show(&d);

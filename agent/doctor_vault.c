@@ -85,8 +85,10 @@ static bool look_at_server(struct doctor *d)
 
     if (vault_health(d->vault, clock_earlier(d->bounded.deadline_ms, clock_in_ms(HEALTH_MS)),
                      &health, &err) != 0) {
-        doctor_say_err(d, DOCTOR_ERROR, "vault", &err);
-        return false;
+        /* One that answers at all may be a proxy, which does not tell of health. */
+        bool answers = err.http_status > 0 && !err_try_again(err.kind);
+        doctor_say_err(d, answers ? DOCTOR_WARNING : DOCTOR_ERROR, "vault", &err);
+        return answers;
     }
     look_at_clock(d, &health, sent_s);
     return is_open(d, &health);

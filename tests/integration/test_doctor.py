@@ -260,6 +260,10 @@ def test_a_vault_that_is_sealed_away_or_in_another_time_is_told(case: Case) -> N
     doctor(case, env=env).find("error", "vault", "never initialized")
     assert all("X-Vault-Token" not in r.headers and "x-vault-token" not in r.headers
                for r in server.requests), "health needs no token"
+    mute = case.scripted(lambda request: Answer(404, '{"errors": []}'))
+    unknown = doctor(case, env={**env, "VAULT_ADDR": mute.address})
+    unknown.find("warning", "vault", "sys/health", "404")
+    unknown.find("error", "token")
     away = doctor(case, env={**env, "VAULT_ADDR": f"http://127.0.0.1:{free_port()}"})
     away.find("error", "vault", "127.0.0.1")
     away.find("ok", "database", "PostgreSQL")
