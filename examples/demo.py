@@ -96,11 +96,11 @@ class Steps:
     def __init__(self, binary: Path, env: Dict[str, str], canaries: Canaries) -> None:
         self._binary, self._env, self._canaries = binary, env, canaries
 
-    def run(self, *args: str) -> str:
-        """`agent ARGS` in examples/acme; gives its stdout."""
+    def run(self, *args: str, **more: str) -> str:
+        """`agent ARGS` in examples/acme, with `more` in its environment; gives its stdout."""
         say(f"   $ {shlex.join(['agent', *args])}")
         done = subprocess.run([str(self._binary), *args], stdin=subprocess.DEVNULL,
-                              capture_output=True, cwd=str(ACME), env=self._env,
+                              capture_output=True, cwd=str(ACME), env={**self._env, **more},
                               timeout=STEP_SECONDS)
         self._canaries.check(done.stdout + done.stderr, "what was printed")
         lines: List[str] = (done.stderr + done.stdout).decode(errors="replace").splitlines()
@@ -109,6 +109,21 @@ class Steps:
         if done.returncode != 0:
             raise Failed(f"that ended with exit code {done.returncode}, not 0")
         return done.stdout.decode(errors="replace")
+
+
+def rotate(steps: Steps, bao: OpenBao, canaries: Canaries) -> None:
+    """A secret is replaced by somebody who may."""
+    say()
+    say("7. A secret is replaced by an operator, whose token may write: what would be done, the doing,")
+    say("   and what is known of it then. Killed at any point, `agent rotate --resume` would end it.")
+    former = bao.request("GET", "secret/data/acme/staging/app")["data"]["data"]["SESSION_SECRET"]
+    for args in (("--dry-run", "SESSION_SECRET"), ("SESSION_SECRET", "--reason", "the demo"),
+                 ("--status", "SESSION_SECRET")):
+        steps.run("rotate", *args, VAULT_TOKEN=bao.token)
+    now = bao.request("GET", "secret/data/acme/staging/app")["data"]["data"]
+    canaries.add("the new SESSION_SECRET", now["SESSION_SECRET"])
+    if now["SESSION_SECRET"] == former or now.get("SESSION_SECRET_PREVIOUS") != former:
+        raise Failed("SESSION_SECRET was not replaced, or its former value not kept")
 
 
 def story(steps: Steps, postgres: Postgres) -> None:
@@ -120,7 +135,7 @@ def story(steps: Steps, postgres: Postgres) -> None:
     say("4. The application is started; here it is `alembic current`, which asks the database for its")
     say("   revision. agent logs in to OpenBao, fetches and checks every variable, finds the database")
     say("   empty, makes all tables and their stamp in one transaction, looks again from a new")
-    say("   connection, and only then becomes the command. Its own lines begin with info or warn.")
+    say("   connection, and only then starts the command. Its own lines begin with info or warn.")
     if "(head)" not in steps.run("run", "--bootstrap", "--", "alembic", "current"):
         raise Failed("alembic did not print the head")
     say()
@@ -133,9 +148,8 @@ def story(steps: Steps, postgres: Postgres) -> None:
                           "GROUP BY 1", "acme")
     if len(owners) != 1 or owners[0][0] != OWNER:
         raise Failed(f"not all tables belong to {OWNER}: {owners}")
-    say()
-    say(f"Done. All {owners[0][1]} tables, Alembic's own among them, belong to {OWNER}, and outlive the")
-    say("login that made them. No secret was in any line above: they were looked for.")
+    say(f"   All {owners[0][1]} tables, Alembic's own among them, belong to {OWNER}, and outlive the")
+    say("   login that made them.")
 
 
 def main() -> int:
@@ -154,8 +168,13 @@ def main() -> int:
     postgres, bao = start_servers(folder.path)
     try:
         canaries.add("PostgreSQL's password", postgres.password)
+        canaries.add("OpenBao's root token", bao.token)
         role = fill_openbao(postgres, bao, canaries)
-        story(Steps(binary, environment(folder.path, bao, role), canaries), postgres)
+        steps = Steps(binary, environment(folder.path, bao, role), canaries)
+        story(steps, postgres)
+        rotate(steps, bao, canaries)
+        say()
+        say("Done. No secret was in any line above: they were looked for.")
         code = 0
     except (Failed, AssertionError) as problem:
         say(f"demo: failed: {problem}")
