@@ -55,16 +55,19 @@ static void lay_over(const struct change *c, const struct contract_value *fresh,
         values[i] = differs(&fresh[i], &c->job->values[i]) ? fresh[i] : c->job->values[i];
 }
 
-/* They are hidden from now on in all that is said: they live as long as we do. */
+/* Where output passes through us they are hidden from now on, for as long as we live. Else nothing that
+ * is said here has a value in it: who fetched them has made its errors harmless. */
 static int hide(struct change *c, const struct contract_value *fresh, struct err *err)
 {
     const struct contract *contract = c->job->contract;
 
+    if (!c->beside->redaction)
+        return 0;
     for (size_t i = 0; i < contract->variable_count; i++)
         if (contract->variables[i].secret && differs(&fresh[i], &c->job->values[i]) &&
             secret_is_set(&fresh[i].bytes) && mask_value(&fresh[i].bytes, NULL, 0, err) != 0)
             return -1;
-    return c->beside->redaction ? redaction_renew(c->beside->redaction, err) : 0;
+    return redaction_renew(c->beside->redaction, err);
 }
 
 /* ---- to the application ------------------------------------------------------------------------- */
@@ -200,13 +203,17 @@ bool change_is_pending(const struct change *c)
     return c->timer.is_set;
 }
 
-/* The former values are not released: the redaction hides them to the end, and the application may hold
- * them. */
+/* Former values that are hidden in output stay, since the application may hold them: what hides them points
+ * there. */
 static void adopt(struct change *c, struct contract_value *values, struct contract_value *fresh)
 {
-    for (size_t i = 0; i < c->job->contract->variable_count; i++)
-        if (differs(&fresh[i], &c->job->values[i]))
-            fresh[i].bytes = SECRET_INIT; /* it is in VALUES */
+    for (size_t i = 0; i < c->job->contract->variable_count; i++) {
+        if (!differs(&fresh[i], &c->job->values[i]))
+            continue;
+        fresh[i].bytes = SECRET_INIT; /* it is in VALUES */
+        if (!c->beside->redaction)
+            secret_release(&c->job->values[i].bytes);
+    }
     free(c->job->values);
     c->job->values = values;
     deliver_soon(c);

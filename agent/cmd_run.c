@@ -180,7 +180,8 @@ static bool needs_libraries(const struct job *job)
 {
     const struct contract *contract = job->contract;
 
-    if (with_bootstrap)
+    /* What changes is all a child's: nothing here points at a former value then. */
+    if (with_bootstrap || (contract && contract->run.refresh_ms > 0))
         return true;
     for (size_t i = 0; contract && i < contract->variable_count; i++)
         for (size_t k = 0; k < contract->variables[i].part_count; k++)
