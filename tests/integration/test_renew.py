@@ -2,13 +2,12 @@
 does it stays small and knows no more than it has to."""
 from __future__ import annotations
 
-import json
 import os
 import re
 import signal
 import sys
 from pathlib import Path
-from typing import Any, Dict, List, Optional
+from typing import Any, List, Optional
 
 from tests.lib.agent import Running
 from tests.lib.case import Case, lacks
@@ -19,6 +18,7 @@ from tests.lib.servers import OpenBao
 LONG = os.environ.get("AGENT_LONG") == "1"
 RENEWALS = 2000 if LONG else 3
 PATIENCE = 4 * 3600.0 if LONG else 120.0
+LARGEST = 256 * 1024 * 1024  # of a mapping; larger ones are a sanitizer's own
 SECRET = {"type": "string", "secret": True}
 # Logs in every 100 ms with what the file has, and writes what came of it.
 APPLICATION = """\
@@ -69,11 +69,11 @@ class Site:
         case.folder.write("app.sh", STARTS)
         self.running: Optional[Running] = None
 
-    def start(self, *command: str) -> Running:
-        """The application, started."""
+    def start(self, *command: str, **env: str) -> Running:
+        """The application, started, with more in its environment."""
         self.running = self.case.make_agent().start(
             "run", "--", *command,
-            env={"ROLE_ID": self.role.role_id, "SECRET_ID": self.role.secret_id})
+            env={"ROLE_ID": self.role.role_id, "SECRET_ID": self.role.secret_id, **env})
         self.until(lambda: len(self.seen()) > 0, "the application")
         return self.running
 
@@ -114,7 +114,7 @@ class Site:
 
 
 def test_credentials_that_live_for_seconds_are_never_dead_ones(case: Case) -> None:
-    lives = {"ttl": "5s", "max_ttl": "30s"} if LONG else {"ttl": "4s", "max_ttl": "7s"}
+    lives = {"ttl": "5s", "max_ttl": "30s"} if LONG else {"ttl": "3s", "max_ttl": "5s"}
     site = Site(case, on_change="none", **lives, **{f"token_{name}": life for name, life in lives.items()})
     site.start(sys.executable, "app.py")
     site.until(lambda: site.metric("renewals_total") >= RENEWALS, "renewals", PATIENCE)
@@ -125,7 +125,7 @@ def test_credentials_that_live_for_seconds_are_never_dead_ones(case: Case) -> No
 
 
 def test_a_restart_gets_new_credentials_and_the_old_ones_are_revoked_behind_it(case: Case) -> None:
-    site = Site(case, ttl="6s", max_ttl="6s", token_ttl="10m", token_max_ttl="1h")
+    site = Site(case, ttl="4s", max_ttl="4s", token_ttl="10m", token_max_ttl="1h")
     site.start("sh", "app.sh")
     first = site.bao.leases(site.creds)
     assert len(first) == 1
@@ -155,7 +155,7 @@ def test_new_credentials_that_do_not_log_in_are_not_handed_over(case: Case) -> N
 
 def test_vault_away_or_sealed_is_no_reason_to_stop(case: Case) -> None:
     bao = case.openbao_of_its_own()
-    site = Site(case, bao, ttl="5s", max_ttl="1h", token_ttl="1h", token_max_ttl="2h", on_change="none")
+    site = Site(case, bao, ttl="3s", max_ttl="1h", token_ttl="1h", token_max_ttl="2h", on_change="none")
     site.start(sys.executable, "app.py")
     os.kill(bao.program.pid, signal.SIGSTOP)
     try:
@@ -174,6 +174,71 @@ def test_vault_away_or_sealed_is_no_reason_to_stop(case: Case) -> None:
     said = site.end()
     assert not lacks(said, ["Vault is sealed", "valid_until=", "seconds_left=", "Vault answers again"]), said
     assert said.count("valid_until=") <= 3, said  # once for each trouble, and once a minute
+
+
+def test_without_a_contract_leased_references_are_kept_valid_too(case: Case) -> None:
+    site = Site(case, ttl="4s", max_ttl="4s", token_ttl="10m", token_max_ttl="1h")
+    (case.folder / "contract.json").unlink()
+    case.folder.write("app.sh", STARTS)
+    site.start("sh", "app.sh", U=f"vault:{site.creds}#username", VAULT_ADDR=site.bao.address,
+               VAULT_TOKEN=site.bao.token)
+    first = site.bao.leases(site.creds)
+    site.until(lambda: len(site.seen()) >= 2, "the next start")
+    before, after = site.seen()[:2]
+    assert before.split()[0] != after.split()[0] and before.split()[1] != after.split()[1]
+    site.until(lambda: first[0] not in site.bao.leases(site.creds), "the end of the former lease")
+    site.end()
+    assert site.bao.leases(site.creds) == [], "the token was given; what was leased with it was not"
+
+
+def test_the_password_of_a_static_role_is_read_again_when_it_was_rotated(case: Case) -> None:
+    bao, login = case.openbao, case.postgres.role()
+    mount = bao.static_role(case.postgres, "postgres", login.name, period="5s")
+    Project(case).contract({"U": {**SECRET, "source": f"vault:{mount}/static-creds/app#password"}},
+                           run={"splay": "0s"})
+    case.folder.write("app.sh", STARTS)
+    running = case.make_agent().start("run", "--", "sh", "app.sh", env={
+        "VAULT_ADDR": bao.address, "VAULT_TOKEN": bao.token})
+    wait_until(lambda: len(lines_of(case)) >= 2 or running.ended(), "the next password")
+    running.signal(signal.SIGTERM)
+    said = running.wait().stderr
+    before, after = lines_of(case)[:2]
+    assert before.split()[1] != after.split()[1], said
+
+
+def lines_of(case: Case) -> List[str]:
+    """What the application has written."""
+    path = case.folder / "seen"
+    return path.read_text().splitlines() if path.exists() else []
+
+
+def test_a_worker_that_is_killed_is_one_attempt_in_vain(case: Case) -> None:
+    bao = case.openbao_of_its_own()
+    site = Site(case, bao, ttl="3s", max_ttl="1h", token_ttl="1h", token_max_ttl="2h")
+    running = site.start("sh", "app.sh")
+    os.kill(bao.program.pid, signal.SIGSTOP)  # so that the worker is there to be seen
+    try:
+        site.until(lambda: workers(running.pid), "a worker")
+        os.kill(workers(running.pid)[0], signal.SIGKILL)
+    finally:
+        os.kill(bao.program.pid, signal.SIGCONT)
+    site.until(lambda: site.metric("renewal_failures_total") >= 1, "an attempt in vain")
+    site.until(lambda: site.metric("renewals_total") >= 1, "the next one")
+    said = site.end()
+    assert not lacks(said, ["ended without an answer: it was killed by SIGKILL"]), said
+
+
+def workers(pid: int) -> List[int]:
+    """The children of agent that are agent itself."""
+    own = os.readlink(f"/proc/{pid}/exe")
+    found = []
+    for child in Path(f"/proc/{pid}/task/{pid}/children").read_text().split():
+        try:
+            if os.readlink(f"/proc/{child}/exe") == own:
+                found.append(int(child))
+        except OSError:  # it has ended
+            continue
+    return found
 
 
 def test_the_parent_has_secrets_in_one_place(case: Case) -> None:
@@ -197,7 +262,7 @@ def places_of(pid: int, text: str) -> List[str]:
         if not head or not head.group(3).startswith("r") or head.group(4) in ("[vvar]", "[vsyscall]"):
             continue
         start, end = (int(head.group(k), 16) for k in (1, 2))
-        if re.search(r"^Rss: +0 kB", span, re.M):
+        if re.search(r"^Rss: +0 kB", span, re.M) or end - start > LARGEST:
             continue
         with open(f"/proc/{pid}/mem", "rb") as memory:
             memory.seek(start)
