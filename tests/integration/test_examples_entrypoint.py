@@ -12,13 +12,18 @@ from typing import Any, Dict, List, NamedTuple, Tuple
 from urllib.parse import quote
 
 import yaml
+from jsonschema import Draft7Validator
+from referencing import Registry, Resource
+from referencing.jsonschema import DRAFT7
 
 from tests.lib.case import ACME, Case, lacks
 from tests.lib.servers import ROOT, Postgres
 
 ENTRYPOINT = ROOT / "examples" / "entrypoint"
-UNIT = ENTRYPOINT / "acme-api.service"
-INSTRUCTIONS = {"FROM", "RUN", "COPY", "WORKDIR", "USER", "ENTRYPOINT", "CMD"}
+UNITS = ["acme-api.service", "acme-reports.service"]
+MANIFESTS = ["kubernetes.yaml", "kubernetes-auth.yaml"]
+SCHEMAS = ROOT / "build" / "venv" / "share" / "kubernetes"
+INSTRUCTIONS = {"FROM", "RUN", "COPY", "ENV", "WORKDIR", "USER", "ENTRYPOINT", "CMD"}
 RUN_ARGV = ["agent", "run", "--bootstrap"]
 START_SECONDS = 300.0
 
@@ -69,15 +74,27 @@ def argv_of(stage: Stage, word: str) -> List[str]:
 def test_the_stages_hang_together(case: Case) -> None:
     del case
     made = stages()
-    assert {"app", "ci"} <= set(made)
-    known = {"agent-source"}
+    assert {"app", "ci", "bundle", "distroless"} <= set(made)
+    known = {"agent-source", "scratch"}
     for name, stage in made.items():
         assert stage.base in known or ":" in stage.base, (name, stage.base)
         for source in re.findall(r"--from=(\S+)", " ".join(rest for _, rest in stage.lines)):
             assert source in known, (name, source)
         known.add(name)
-    (user,) = [rest for word, rest in made["app"].lines if word == "USER"]
-    assert re.fullmatch(r"[1-9]\d*:[1-9]\d*", user), "Kubernetes can tell a number from root, not a name"
+    for name in ("app", "distroless"):
+        (user,) = [rest for word, rest in made[name].lines if word == "USER"]
+        assert re.fullmatch(r"[1-9]\d*:[1-9]\d*", user), "Kubernetes can tell a number from root, not a name"
+
+
+def test_the_bundle_is_where_the_images_take_it_from(case: Case) -> None:
+    made = stages()
+    ((word, copied),) = made["bundle"].lines
+    assert (word, copied) == ("COPY", "--from=bundled /src/build/bundle/ /")
+    plan = case.tool("make", "-n", "bundle", cwd=ROOT).expect(0).stdout
+    assert re.search(r"bundle\.sh \S+ /opt/agent .* build/bundle dist/", plan), plan
+    entrypoint = argv_of(made["distroless"], "ENTRYPOINT")
+    assert entrypoint == ["/opt/agent/agent", *argv_of(made["app"], "ENTRYPOINT")[1:]]
+    assert argv_of(made["distroless"], "CMD") == argv_of(made["app"], "CMD")
 
 
 def test_the_image_has_what_the_build_and_the_binary_need(case: Case) -> None:
@@ -149,9 +166,9 @@ def test_what_compose_starts_makes_the_database_and_starts(case: Case) -> None:
 # ---- Kubernetes and systemd: staging, with OpenBao --------------------------------------------------
 
 
-def kubernetes() -> Dict[str, Any]:
+def kubernetes(name: str = "kubernetes.yaml") -> Dict[str, Any]:
     """The objects by kind."""
-    with open(ENTRYPOINT / "kubernetes.yaml", encoding="utf-8") as text:
+    with open(ENTRYPOINT / name, encoding="utf-8") as text:
         return {each["kind"]: each for each in yaml.safe_load_all(text)}
 
 
@@ -170,14 +187,35 @@ def container_environment(thing: Dict[str, Any]) -> Dict[str, str]:
     return made
 
 
-def unit() -> Dict[str, List[str]]:
+def unit(name: str = "acme-api.service") -> Dict[str, List[str]]:
     """The unit's settings; those that stand more than once have several values."""
     made: Dict[str, List[str]] = {}
-    for line in UNIT.read_text().splitlines():
+    for line in (ENTRYPOINT / name).read_text().splitlines():
         if "=" in line and not line.startswith("#"):
             name, value = line.split("=", 1)
             made.setdefault(name, []).append(value)
     return made
+
+
+def schema_of(thing: Dict[str, Any]) -> Draft7Validator:
+    """Kubernetes' own schema of an object, which refuses what it does not know."""
+    version = re.sub(r"^([^./]*)(?:\.[^/]*)?/", r"\1-", thing["apiVersion"])
+    schema = json.loads((SCHEMAS / f"{thing['kind'].lower()}-{version}.json").read_text())
+    definitions = json.loads((SCHEMAS / "_definitions.json").read_text())
+    named = Resource.from_contents(definitions, default_specification=DRAFT7)
+    registry = Registry().with_resource("/api/_definitions.json", named)
+    return Draft7Validator({**schema, "$id": "/api/object.json"}, registry=registry)
+
+
+def test_kubernetes_knows_every_key_and_type(case: Case) -> None:
+    del case
+    for name in MANIFESTS:
+        for kind, thing in kubernetes(name).items():
+            problems = [f"{each.json_path}: {each.message}" for each in schema_of(thing).iter_errors(thing)]
+            assert not problems, (name, kind, problems)
+    deployment = kubernetes()["Deployment"]
+    container_of(deployment)["securityContext"]["readOnlyFilesystem"] = True
+    assert not schema_of(deployment).is_valid(deployment), "the schema refuses nothing"
 
 
 def test_the_kubernetes_objects_are_whole(case: Case) -> None:
@@ -200,13 +238,14 @@ def test_the_kubernetes_objects_are_whole(case: Case) -> None:
 def test_the_unit_is_one_that_systemd_takes(case: Case) -> None:
     if shutil.which("systemd-analyze") is None:
         case.skip("there is no systemd-analyze")
-    text = UNIT.read_text()
     binary = str(case.make_agent().binary)
-    assert text.count("/usr/bin/agent") == 1
-    path = case.folder.write(UNIT.name, text.replace("/usr/bin/agent", binary))
-    done = case.tool("systemd-analyze", "verify", str(path)).expect(0)
-    # An unknown key is said and is no failure. What it says of this machine's own units is not ours.
-    assert UNIT.name not in done.stderr + done.stdout, done
+    for name in UNITS:
+        text = (ENTRYPOINT / name).read_text()
+        assert text.count("/usr/bin/agent") == 1
+        path = case.folder.write(name, text.replace("/usr/bin/agent", binary))
+        done = case.tool("systemd-analyze", "verify", str(path)).expect(0)
+        # An unknown key is said and is no failure. What it says of this machine's own units is not ours.
+        assert name not in done.stderr + done.stdout, done
 
 
 class Staging:

