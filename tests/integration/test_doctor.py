@@ -104,7 +104,7 @@ def test_a_sound_set_up_has_no_error_and_nothing_is_left_behind(case: Case) -> N
             ("database state", "current"), ("psql", "works"), ("env.py", "read, not run"),
             ("library", "libcurl 7"), ("library", "libpq 15"), ("library", "libpg_query")):
         found.find("ok", subject, words)
-    assert bao.leases(f"{engine}/creds/app") == [], "what doctor leased has ended"
+    wait_until(lambda: bao.leases(f"{engine}/creds/app") == [], "the end of what doctor leased")
     shown = case.agent("doctor", env=env).expect(0).stdout
     assert shown.splitlines()[-1].startswith("0 errors, ") and "ok    contract: " in shown, shown
 
@@ -303,6 +303,34 @@ def test_what_is_wrong_with_a_token_is_told(case: Case) -> None:
     nobody.lacks_subject("variables", "ok")
 
 
+def test_what_a_given_token_leased_to_look_is_ended(case: Case) -> None:
+    bao, database = case.openbao, case.database()
+    engine = bao.database_engine(case.postgres, database.name, member_of=database.owner.name)
+    policy = bao.policy({f"{engine}/creds/app": ["read"], "sys/leases/revoke": ["update"]})
+    token = case.canaries.add("a token", bao.new_token(["default", policy]))
+    Project(case).contract({"U": {"source": f"vault:{engine}/creds/app#username"}})
+    found = doctor(case, env={"VAULT_ADDR": bao.address, "VAULT_TOKEN": token})
+    found.find("ok", f"lease of {engine}/creds/app", "renewed by run")
+    wait_until(lambda: bao.leases(f"{engine}/creds/app") == [], "the end of the lease")
+
+
+def test_a_lease_that_can_not_be_renewed_is_told(case: Case) -> None:
+    answers = {
+        "sys/health": {"initialized": True, "sealed": False, "standby": True, "version": "9"},
+        "auth/token/lookup-self": {"data": {"policies": ["app"], "ttl": 3600, "renewable": True}},
+        "sys/capabilities-self": {"data": {"database/creds/app": ["read"]}},
+        "database/creds/app": {"lease_id": "database/creds/app/1", "lease_duration": 90,
+                               "renewable": False, "data": {"username": "u"}},
+        "sys/leases/revoke": {}}
+    server = case.scripted(lambda request: Answer(200, json.dumps(
+        answers[request.path[len("/v1/"):].partition("?")[0]])))
+    Project(case).contract({"U": {"source": "vault:database/creds/app#username"}})
+    found = doctor(case, env={"VAULT_ADDR": server.address, "VAULT_TOKEN": "t"})
+    found.find("warning", "lease of database/creds/app", "lasts 1m", "can't be renewed", "replaces it")
+    found.find("warning", "clock", "does not tell its time")
+    found.find("ok", "vault", "a standby")
+
+
 def test_a_wrapped_secret_id_is_left_for_the_start(case: Case) -> None:
     bao = case.openbao
     role = bao.approle([bao.policy({"secret/data/none": ["read"]})])
@@ -411,6 +439,8 @@ def test_revisions_and_an_env_py_that_loses_its_stamp_are_told(case: Case) -> No
                                 "engine.begin()")
     (case.folder / "migrations/env.py").unlink()
     at_database(case, url).find("warning", "env.py", "was not found")
+    (case.folder / "schema.sql").unlink()
+    at_database(case, url).find("error", "database.create", "schema.sql", "bootstrap makes")
     project.revision("c3", "gone", "no parent", "SELECT 1")
     at_database(case, url).find("error", "migrations", "gone")
 

@@ -182,6 +182,21 @@ def test_memory_fails_in_bootstrap_and_in_verify(case: Case) -> None:
     without_memory(case, ["verify"], env, 15)
 
 
+def test_memory_fails_in_doctor(case: Case) -> None:
+    env = vault_contract(case, case.scripted(scripted_vault).address)
+    count, whole = allocations(case, ["doctor", "--json"], env)
+    assert whole.code in (0, 1) and whole.json()["findings"], whole
+    ended = set()
+    for step in points(count, 10):
+        for behind in ("", "+"):
+            result = run_with(case, ["doctor", "--json"], {
+                **env, "LD_PRELOAD": fault("failmalloc"), "FAULT_MALLOC": f"{step}{behind}"})
+            if result.code != 127 or LOADER_GIVES_UP not in result.stderr:
+                assert result.code in (0, 1, 9) and (result.stderr.strip() or result.json()), result
+            ended.add(result.code)
+    assert 9 in ended, ended
+
+
 def test_a_small_address_space_is_no_crash(case: Case) -> None:
     env = vault_contract(case, case.scripted(scripted_vault).address)
     whole = run_with(case, ["fetch"], env).expect(0)
