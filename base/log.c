@@ -399,6 +399,13 @@ void log_progress(struct log_progress *p, const char *format, ...)
     p->on_line = true;
 }
 
+int64_t log_progress_due_ms(const struct log_progress *p)
+{
+    if (p->started_ms == 0 || !log_enabled(LOG_INFO))
+        return CLOCK_NEVER;
+    return p->said_ms == 0 ? p->started_ms + PROGRESS_FIRST_MS : p->said_ms + PROGRESS_AGAIN_MS;
+}
+
 void log_progress_end(struct log_progress *p)
 {
     if (p->on_line && log_state.on_terminal_line) {

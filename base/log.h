@@ -41,6 +41,10 @@ struct log_progress {
     bool on_line;
 };
 void log_progress(struct log_progress *p, const char *format, ...) PRINTF(2, 3);
+
+/* When the next line of it would be shown, on base/clock.h's clock, for who waits and has nothing to say
+ * it on; CLOCK_NEVER: before the first log_progress, or when the level shows none. */
+int64_t log_progress_due_ms(const struct log_progress *p);
 void log_progress_end(struct log_progress *p);
 
 #endif

@@ -20,6 +20,7 @@ enum {
     STATUS_PERMANENT_REDIRECT = 308,
     URL_MAX_BYTES = VAULT_ADDRESS_MAX_BYTES + VAULT_PATH_MAX_BYTES + 16,
     MS_PER_S = 1000,
+    SLOW_MS = 1000, /* an answer that takes longer than that is spoken of */
 };
 
 /* ---- one call ------------------------------------------------------------------------------- */
@@ -274,6 +275,26 @@ void flight_add(struct flight *flight, struct call *call)
         (void)set_home_url(flight->vault, call, &flight->failure);
 }
 
+/* A server that takes connections and answers none would be waited for in silence until the request's
+ * time is over. Gives when to look at it again; CLOCK_NEVER: no request is open. */
+static int64_t say_open(struct flight *flight)
+{
+    int64_t due_ms = CLOCK_NEVER;
+
+    for (const struct call *call = flight->first; call; call = call->next) {
+        if (call->optional || call->state != CALL_IN_FLIGHT)
+            continue;
+        int64_t slow_ms = call->sent_ms + SLOW_MS;
+        if (clock_passed(slow_ms)) {
+            log_progress(&flight->progress, "waiting for Vault at %s: no answer yet (attempt %u)",
+                         flight->vault->config.nodes[call->node].address, call->attempts);
+            return log_progress_due_ms(&flight->progress);
+        }
+        due_ms = clock_earlier(due_ms, slow_ms);
+    }
+    return due_ms;
+}
+
 static int fly(struct flight *flight, struct err *err)
 {
     struct http *http = flight->vault->http;
@@ -284,6 +305,7 @@ static int fly(struct flight *flight, struct err *err)
             return -1;
         if (!is_needed(flight)) /* their time was over: there is nothing to wait for */
             break;
+        next_ms = clock_earlier(next_ms, say_open(flight));
         if (http_wait(http, next_ms, err) != 0)
             return -1;
         for (struct http_exchange *ended; (ended = http_next_ended(http));) {

@@ -304,17 +304,23 @@ static void progress_is_quiet_for_two_seconds_and_then_for_ten(void **state)
     (void)state;
     struct log_progress p = {0};
     capture();
+    assert_int_equal(log_progress_due_ms(&p), CLOCK_NEVER);
     log_progress(&p, "waiting for %s", "vault");
+    assert_int_equal(log_progress_due_ms(&p), p.started_ms + 2000);
     p.started_ms -= 1900;
     log_progress(&p, "too early");
     p.started_ms -= 100;
     log_progress(&p, "waiting for %s", "vault");
     log_progress(&p, "too early again");
+    assert_int_equal(log_progress_due_ms(&p), p.said_ms + 10000);
     p.said_ms -= 10000;
     log_progress(&p, "still waiting");
     log_progress_end(&p);
     assert_string_equal(logged(), "info waiting for vault\ninfo still waiting\n");
     assert_int_equal(p.started_ms, 0);
+    log_progress(&p, "waiting");
+    log_setup(LOG_TEXT, LOG_ERROR, false);
+    assert_int_equal(log_progress_due_ms(&p), CLOCK_NEVER); /* a line that is not shown is not due */
 }
 
 static void progress_on_a_terminal_is_one_line_that_is_rewritten(void **state)
