@@ -136,22 +136,25 @@ int renew_work_renew(void *context, struct buf *answer, struct err *err)
 
 /* ---- the last one, and behind each restart ------------------------------------------------------- */
 
-static void revoke_token_of(struct renew *r, const struct vault_session *session)
+/* The first failure stays in ERR: the parent says it, and this child says nothing. */
+static int revoke_token_of(struct renew *r, const struct vault_session *session, struct err *err)
 {
-    struct err err = ERR_INIT;
+    struct err own = ERR_INIT;
     struct vault *vault;
 
-    if (source_open_vault(r->job->sources, &vault, &err) != 0 ||
-        vault_session_use(vault, session, &err) != 0 || vault_revoke_own_token(vault, &err) != 0)
-        log_line(LOG_WARN,
-                 "a token that is not used any more could not be revoked; it ends by itself",
-                 "reason", err.text, NULL);
+    if (source_open_vault(r->job->sources, &vault, &own) == 0 &&
+        vault_session_use(vault, session, &own) == 0 && vault_revoke_own_token(vault, &own) == 0)
+        return 0;
+    if (err->kind == ERR_NONE)
+        *err = own;
+    return -1;
 }
 
 int renew_work_revoke(void *context, struct buf *answer, struct err *err)
 {
     struct renew *r = context;
     struct vault *vault;
+    int result = 0;
 
     (void)answer;
     renew_begin_work(r);
@@ -165,9 +168,10 @@ int renew_work_revoke(void *context, struct buf *answer, struct err *err)
         if (renew_is_lease(&r->held.reads[i].read))
             (void)vault_lease_revoke_quietly(vault, r->held.reads[i].read.lease.id);
     for (size_t i = 0; i < r->former_count; i++)
-        revoke_token_of(r, &r->former[i]);
-    if (r->is_over && r->held.session.logged_in)
-        revoke_token_of(r, &r->held.session);
+        if (revoke_token_of(r, &r->former[i], err) != 0)
+            result = -1;
+    if (r->is_over && r->held.session.logged_in && revoke_token_of(r, &r->held.session, err) != 0)
+        result = -1;
     source_set_free(r->job->sources);
-    return 0;
+    return result;
 }
