@@ -1,0 +1,159 @@
+"""`agent run` in bad weather: Vault away in each phase, clocks that jump, a machine that sleeps, values that
+flap. It never dies of it, never loops hot, and always says what it waits for."""
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import Callable, Dict, List, Mapping, Optional
+
+from tests.integration.test_renew import Site
+from tests.lib.agent import Result, Running
+from tests.lib.case import Case, lacks
+from tests.lib.processes import ROOT, wait_until
+from tests.lib.project import Project
+from tests.lib.servers import OpenBao
+from tests.lib.supervised import children, state
+
+VARIANT = "release"  # processor time is counted
+
+LONG = os.environ.get("AGENT_LONG") == "1"
+AWAY_SECONDS = 600.0 if LONG else 4.0
+# All that the parent may use of a processor while it is without Vault, whatever the time.
+PARENT_SECONDS = 0.2
+TICKS_PER_SECOND = os.sysconf("SC_CLK_TCK")
+SECRET = {"type": "string", "secret": True}
+HOUR, TEN_YEARS = 3600, 10 * 365 * 86400
+
+
+# ---- what is looked at ---------------------------------------------------------------------------------
+
+
+class Stopped:
+    """Vault takes connections, and answers none, until `resume` or the end of the test."""
+
+    def __init__(self, case: Case, bao: OpenBao) -> None:
+        self._pid, self._is_stopped = bao.program.pid, True
+        os.kill(self._pid, signal.SIGSTOP)
+        case.defer(self.resume)
+
+    def resume(self) -> None:
+        """It answers again."""
+        if self._is_stopped:
+            os.kill(self._pid, signal.SIGCONT)
+        self._is_stopped = False
+
+
+def seconds_used(pid: int) -> float:
+    """The processor time of a process, without that of its children."""
+    fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    return (int(fields[11]) + int(fields[12])) / TICKS_PER_SECOND
+
+
+def one_value(case: Case, bao: OpenBao, **vault: str) -> Dict[str, str]:
+    """A contract with one secret of BAO's; gives the environment."""
+    value = case.canaries.new("value")
+    bao.put("secret/app", {"value": value})
+    Project(case).contract({"VALUE": {**SECRET, "source": "vault:secret/app#value"}}, vault=vault)
+    return {"VAULT_ADDR": bao.address, "VAULT_TOKEN": bao.token}
+
+
+def start(case: Case, env: Mapping[str, str], *command: str) -> Running:
+    """`agent run --supervise -- COMMAND`, started."""
+    return case.make_agent().start("run", "--supervise", "--", *command, env=env)
+
+
+def while_it_waits(running: Running, seconds: float) -> float:
+    """What the process and its children used of a processor in that time, in which it must not end."""
+    def used() -> float:
+        return sum(seconds_used(pid) for pid in [running.pid, *children(running.pid)])
+    before = used()
+    end = time.monotonic() + seconds
+    wait_until(lambda: time.monotonic() > end or running.ended(), "that time", seconds=seconds + 30)
+    assert not running.ended(), running.wait()
+    return used() - before
+
+
+# ---- Vault is away: before the start, while it fetches, while it renews, at the end ----------------------
+
+
+def test_a_vault_that_is_away_at_the_start_is_waited_for(case: Case) -> None:
+    bao = case.openbao_of_its_own()
+    env = one_value(case, bao, deadline="60s")
+
+    def begun(away: Callable[[], None], back: Callable[[], None]) -> Result:
+        away()
+        try:
+            running = start(case, env, "touch", "started")
+            assert while_it_waits(running, 4.0) < PARENT_SECONDS
+            assert not (case.folder / "started").exists()
+        finally:
+            back()
+        result = running.wait().expect(0)
+        (case.folder / "started").unlink()
+        return result
+
+    for away, back, what in ((bao.seal, bao.unseal, "it answered 503"),
+                             (lambda: os.kill(bao.program.pid, signal.SIGSTOP),
+                              lambda: os.kill(bao.program.pid, signal.SIGCONT), "no answer yet")):
+        said = begun(away, back).stderr
+        assert not lacks(said, [f"waiting for Vault at {bao.address}: ", what]), said
+        assert said.count("waiting for Vault") == 1, said
+
+
+def test_a_vault_that_goes_away_between_two_requests_is_waited_for(case: Case) -> None:
+    bao = case.openbao_of_its_own()
+    site = Site(case, bao)
+    proxy = case.proxy(bao.port, delay_ms=200.0)  # time to stop it between the log in and the reading
+    text = json.loads((case.folder / "contract.json").read_text())
+    text["vault"].update(address=f"http://127.0.0.1:{proxy.port}", deadline="60s")
+    case.folder.write("contract.json", json.dumps(text))
+    running = start(case, {"ROLE_ID": site.role.role_id, "SECRET_ID": site.role.secret_id},
+                    "touch", "started")
+    wait_until(lambda: proxy.round_trips >= 1 or running.ended(), "the log in")
+    stopped = Stopped(case, bao)
+    assert while_it_waits(running, 1.0) < PARENT_SECONDS
+    assert not (case.folder / "started").exists()
+    stopped.resume()
+    running.wait().expect(0)
+    assert (case.folder / "started").exists()
+    wait_until(lambda: bao.leases(site.creds) == [] and site.tokens() == [], "the end of what it made")
+
+
+def test_away_for_longer_than_all_that_was_lent_lasts(case: Case) -> None:
+    bao = case.openbao_of_its_own()
+    site = Site(case, bao, ttl="2s", max_ttl="4s", token_ttl="2s", token_max_ttl="4s", on_change="none")
+    running = site.start("sh", "app.sh")
+    [application] = site.seen()
+    url = (case.folder / "url").read_text()
+    bao.seal()
+    site.until(lambda: site.metric("renewal_failures_total") >= 1, "a renewal in vain")
+    used, failures = seconds_used(running.pid), site.metric("renewal_failures_total")
+    end = time.monotonic() + AWAY_SECONDS
+    site.until(lambda: time.monotonic() > end, "that time", seconds=AWAY_SECONDS + 60)
+    # By 2 to the power of the failures, and once a minute at last.
+    assert site.metric("renewal_failures_total") - failures <= 6 + AWAY_SECONDS / 30
+    assert seconds_used(running.pid) - used < PARENT_SECONDS
+    assert (case.folder / "url").read_text() == url and site.seen() == [application]
+    bao.unseal()
+    site.until(lambda: (case.folder / "url").read_text() != url, "new ones")
+    assert site.seen() == [application], "and it was left in peace"
+    said = site.end()
+    assert not lacks(said, ["Vault is sealed", "Vault answers again"]), said
+    lines = [line for line in said.splitlines() if line.startswith("warn what Vault lent")]
+    assert 1 <= len(lines) <= 2 + AWAY_SECONDS / 60, said
+
+
+def test_an_end_without_vault_is_the_applications_end(case: Case) -> None:
+    bao = case.openbao_of_its_own()
+    site = Site(case, bao, ttl="20s", max_ttl="20s", token_ttl="20s", token_max_ttl="20s")
+    running = site.start("sh", "app.sh")
+    stopped = Stopped(case, bao)
+    running.signal(signal.SIGTERM)
+    result = running.wait(20.0).expect(0)
+    stopped.resume()
+    assert "could not be revoked; it ends by itself" in result.stderr, result
