@@ -187,15 +187,22 @@ static void deliver(void *owner)
 
 void change_init(struct change *c, struct job *job, struct supervisor *s, struct beside *beside)
 {
-    *c = (struct change){.job = job, .supervisor = s, .beside = beside};
+    *c = (struct change){.job = job, .supervisor = s, .beside = beside, .by_ms = CLOCK_NEVER};
     c->timer = (struct supervise_timer){.callback = deliver, .owner = c};
 }
 
 static void deliver_soon(struct change *c)
 {
-    if (!c->timer.is_set)
-        supervise_timer(c->supervisor, &c->timer,
-                        clock_in_ms(clock_random((uint32_t)run_of(c)->splay_ms + 1)));
+    int64_t splay_ms = clock_random((uint32_t)run_of(c)->splay_ms + 1);
+    int64_t due = clock_earlier(clock_in_ms(splay_ms), c->by_ms);
+
+    if (!c->timer.is_set || due < c->timer.due_ms)
+        supervise_timer(c->supervisor, &c->timer, due);
+}
+
+void change_by(struct change *c, int64_t by_ms)
+{
+    c->by_ms = by_ms;
 }
 
 bool change_is_pending(const struct change *c)

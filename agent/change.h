@@ -28,6 +28,7 @@ struct change {
     struct supervise_timer timer; /* until it is delivered */
     const char **environment;     /* of the next start; NULL: as at the first */
     int64_t refused_ms; /* when that was said last; 0: not since a look that found no fault */
+    int64_t by_ms;      /* what it has ends soon behind that: no splay goes beyond; CLOCK_NEVER */
     bool hook_runs, hook_again;
     struct change_entry *entries; /* without a contract: of the next start */
     size_t entry_count;
@@ -38,6 +39,10 @@ void change_init(struct change *c, struct job *job, struct supervisor *s, struct
 /* FRESH is parallel to the contract's variables; what is not resolved in it stays as it is. Its values are
  * moved out of it, or released. Failures are said. */
 void change_take(struct change *c, struct contract_value *fresh);
+
+/* What is taken from now on has to be with the application by then, whatever run.splay says: what it has
+ * ends. CLOCK_NEVER: there is no hurry. */
+void change_by(struct change *c, int64_t by_ms);
 
 /* Whether something was taken that has not been brought to the application yet. */
 bool change_is_pending(const struct change *c);

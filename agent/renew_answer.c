@@ -362,6 +362,21 @@ static void ask_again_later(struct renew *r)
                                 chance());
 }
 
+/* Half of the time that is left to what is replaced: the application needs some of it to start anew. */
+static int64_t deliver_by_ms(const struct renew *r)
+{
+    int64_t ends = CLOCK_NEVER;
+
+    for (size_t i = 0; i < r->held.read_count; i++) {
+        const struct renew_read *read = &r->held.reads[i];
+        if (renew_is_static(&read->read) && read->replace)
+            return clock_now_ms(); /* it was rotated: what the application has is over */
+        if (renew_is_lease(&read->read) && (read->replace || r->plan.replace_token))
+            ends = clock_earlier(ends, read->schedule.expires_ms);
+    }
+    return ends == CLOCK_NEVER ? ends : clock_in_ms(clock_left_ms(ends) / 2);
+}
+
 /* What was refused is looked at in full the next time, and not by its version. */
 static void ask_what_was_refused(struct renew *r)
 {
@@ -375,6 +390,7 @@ static int take_change(struct renew *r, struct wire *answer, struct err *err)
 
     if (renew_hand_take(r->job, answer, &hand, err) != 0 || hide(r, &hand, err) != 0)
         return -1;
+    change_by(r->change, deliver_by_ms(r));
     hold_changed(r, &hand);
     if (r->job->contract) {
         change_take(r->change, hand.values);
