@@ -8,6 +8,8 @@
 #include "base/redact.h"
 #include "base/str.h"
 
+enum { CLEAN_BYTES = 4 * DOCTOR_TEXT_BYTES }; /* each byte of it may become \xHH */
+
 void doctor_release(struct doctor *d)
 {
     job_release(&d->job);
@@ -25,7 +27,7 @@ void doctor_part(struct doctor *d, int64_t ms)
 /* Line by line: a hint has several, and each stays one. */
 static void add_clean(const char *text, struct buf *out)
 {
-    AUTO_BUF hidden = BUF_INIT(DOCTOR_TEXT_BYTES * 4);
+    AUTO_BUF hidden = BUF_INIT(CLEAN_BYTES);
 
     redact_add(&hidden, text, strlen(text));
     const char *line = buf_text(&hidden);
@@ -42,7 +44,7 @@ static void add_clean(const char *text, struct buf *out)
 /* TEXT for people, in the arena. NULL: no memory, or it is too long, which is the same to who reads it. */
 static const char *keep(struct doctor *d, const char *text)
 {
-    AUTO_BUF clean = BUF_INIT(DOCTOR_TEXT_BYTES * 4);
+    AUTO_BUF clean = BUF_INIT(CLEAN_BYTES);
 
     add_clean(text, &clean);
     const char *kept = clean.no_memory || clean.too_long ? NULL

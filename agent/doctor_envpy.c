@@ -50,7 +50,7 @@ static size_t string_length(const char *text, size_t length)
 static void blank(char *text, size_t length)
 {
     for (size_t i = 0; i < length;) {
-        size_t end = i + 1;
+        size_t end;
         if (text[i] == '#')
             end = i + strcspn(text + i, "\n");
         else if (text[i] == '"' || text[i] == '\'')

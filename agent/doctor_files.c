@@ -89,11 +89,10 @@ static void look_at_token_file(struct doctor *d)
 static void look_at_command(struct doctor *d, enum doctor_severity severity, const char *subject,
                             const char *const *argv, const char *folder)
 {
-    AUTO_FREE char *path = NULL;
-    struct err err = ERR_INIT;
-
     if (!argv || !argv[0])
         return;
+    AUTO_FREE char *path = NULL;
+    struct err err = ERR_INIT;
     if (proc_find(argv[0], (const char *const *)environ, folder, ERR_FILE, &path, &err) != 0) {
         (void)err_hint(&err, "%s",
                        err.sys_errno == EACCES
