@@ -9,8 +9,10 @@ from __future__ import annotations
 import contextlib
 import json
 import os
+import pwd
 import re
 import signal
+import socket
 import time
 from pathlib import Path
 from typing import Any, Callable, Dict, List, NamedTuple, Optional
@@ -262,6 +264,10 @@ def test_pg_login(case: Case) -> None:
 def test_sealed(case: Case) -> None:
     reader = SealedReader(case, "SESSION_SECRET", json_of("sealed"))
     follow(case, "sealed", "SESSION_SECRET", reader)
+    history = case.make_agent(VARIANT).run("rotate", "--history", "SESSION_SECRET", "--json", env=reader.env)
+    who = f"{pwd.getpwuid(os.geteuid()).pw_name}@{socket.gethostname()}"
+    kept = [(one["result"], one["by"]) for one in history.json()["history"]]
+    assert kept == [(how, who) for how in ("done", "aborted", "rolled back", "done", "done")], kept
 
 
 def test_every_page_is_followed_and_linked(_case: Case) -> None:
