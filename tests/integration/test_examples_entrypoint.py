@@ -26,6 +26,7 @@ SCHEMAS = ROOT / "build" / "venv" / "share" / "kubernetes"
 INSTRUCTIONS = {"FROM", "RUN", "COPY", "ENV", "WORKDIR", "USER", "ENTRYPOINT", "CMD"}
 RUN_ARGV = ["agent", "run", "--bootstrap"]
 START_SECONDS = 300.0
+STOP_SECONDS = 30  # run.stop_timeout, where a contract does not say it
 
 
 class Stage(NamedTuple):
@@ -246,6 +247,25 @@ def test_the_unit_is_one_that_systemd_takes(case: Case) -> None:
         done = case.tool("systemd-analyze", "verify", str(path)).expect(0)
         # An unknown key is said and is no failure. What it says of this machine's own units is not ours.
         assert name not in done.stderr + done.stdout, done
+
+
+def test_nobody_kills_agent_before_it_has_ended_the_application(case: Case) -> None:
+    del case
+    contracts = [(ACME / "contract.json").read_text(), (ENTRYPOINT / "passfile.contract.json").read_text(),
+                 *kubernetes("kubernetes-auth.yaml")["ConfigMap"]["data"].values()]
+    assert not [text for text in contracts if "stop_timeout" in text]
+    source = (ROOT / "envcontract" / "run.c").read_text()
+    assert f"DEFAULT_STOP_TIMEOUT_MS = {STOP_SECONDS} * 1000" in source
+    for name in MANIFESTS:
+        pod = kubernetes(name)["Deployment"]["spec"]["template"]["spec"]
+        assert pod["terminationGracePeriodSeconds"] > STOP_SECONDS, name
+    for name in UNITS:
+        settings = unit(name)
+        (seconds,), (argv,) = settings["TimeoutStopSec"], settings["ExecStart"]
+        assert int(seconds.rstrip("s")) > STOP_SECONDS, name
+        # Without a lease agent would become the application, and nobody would say that it is ready.
+        assert settings["Type"] == ["notify"] and "--supervise" in shlex.split(argv), name
+        assert settings["KillMode"] == ["mixed"], "a signal to all would reach the application twice"
 
 
 class Staging:
