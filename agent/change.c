@@ -166,18 +166,32 @@ static int renew_environment(struct change *c, struct err *err)
     return 0;
 }
 
+static void deliver(void *owner);
+
+static void deliver_later(struct change *c, const struct err *err)
+{
+    int64_t now = clock_now_ms();
+
+    c->beside->facts.change_failures++;
+    supervise_timer(c->supervisor, &c->timer, now + backoff_next_ms(&c->retry));
+    if (c->undelivered_ms != 0 && now - c->undelivered_ms < CHANGE_SAY_UNDELIVERED_MS)
+        return;
+    c->undelivered_ms = now;
+    log_line(LOG_ERROR, "a change could not be brought to the application, and is tried again",
+             "reason", err->text, "hint", *err->hint ? err->hint : NULL, NULL);
+}
+
 static void deliver(void *owner)
 {
     struct change *c = owner;
     struct err err = ERR_INIT;
 
     if (files_write(c->job, NULL, &err) != 0 || renew_environment(c, &err) != 0) {
-        log_line(LOG_ERROR, "a change could not be brought to the application, and is tried again",
-                 "reason", err.text, NULL);
-        c->beside->facts.change_failures++;
-        supervise_timer(c->supervisor, &c->timer, clock_in_ms(CHANGE_RETRY_MS));
+        deliver_later(c, &err);
         return;
     }
+    c->retry = (struct backoff){.base_ms = CHANGE_RETRY_MS, .cap_ms = CHANGE_RETRY_MAX_MS};
+    c->undelivered_ms = 0;
     c->beside->facts.changes++;
     log_line(LOG_INFO, "a value has changed", NULL);
     act(c);
@@ -189,6 +203,7 @@ void change_init(struct change *c, struct job *job, struct supervisor *s, struct
 {
     *c = (struct change){.job = job, .supervisor = s, .beside = beside, .by_ms = CLOCK_NEVER};
     c->timer = (struct supervise_timer){.callback = deliver, .owner = c};
+    c->retry = (struct backoff){.base_ms = CHANGE_RETRY_MS, .cap_ms = CHANGE_RETRY_MAX_MS};
 }
 
 static void deliver_soon(struct change *c)

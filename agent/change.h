@@ -3,16 +3,19 @@
  * Only what differs in its bytes is a change. It is held against the contract as at the start: where it breaks
  * it, the application keeps what it has, and log and metrics say so. Else, after a random part of run.splay,
  * the files are written anew, the environment of the next start is made, and run.on_change is done: once for
- * all that came meanwhile. What can't be delivered is tried again every CHANGE_RETRY_MS. */
+ * all that came meanwhile. What can't be delivered is tried again, first soon and then ever later. */
 #ifndef AGENT_CHANGE_H
 #define AGENT_CHANGE_H
 
 #include "agent/beside.h"
 #include "agent/job.h"
+#include "base/clock.h"
 
 enum {
-    CHANGE_RETRY_MS = 10 * 1000,
-    CHANGE_SAY_AGAIN_MS = 10 * 60 * 1000, /* of a change that is refused at each look */
+    CHANGE_RETRY_MS = 1000, /* after the first failure to deliver it */
+    CHANGE_RETRY_MAX_MS = 60 * 1000,
+    CHANGE_SAY_UNDELIVERED_MS = 60 * 1000, /* however often it fails */
+    CHANGE_SAY_AGAIN_MS = 10 * 60 * 1000,  /* of a change that is refused at each look */
 };
 
 /* What the environment gets without a contract, where a reference stood. */
@@ -26,9 +29,11 @@ struct change {
     struct supervisor *supervisor;
     struct beside *beside;
     struct supervise_timer timer; /* until it is delivered */
-    const char **environment;     /* of the next start; NULL: as at the first */
-    int64_t refused_ms; /* when that was said last; 0: not since a look that found no fault */
-    int64_t by_ms;      /* what it has ends soon behind that: no splay goes beyond; CLOCK_NEVER */
+    struct backoff retry;         /* between attempts to deliver it */
+    int64_t undelivered_ms; /* when it was said last that it could not be delivered; 0: it could */
+    const char **environment; /* of the next start; NULL: as at the first */
+    int64_t refused_ms;       /* when that was said last; 0: not since a look that found no fault */
+    int64_t by_ms; /* what it has ends soon behind that: no splay goes beyond; CLOCK_NEVER */
     bool hook_runs, hook_again;
     struct change_entry *entries; /* without a contract: of the next start */
     size_t entry_count;
