@@ -3,6 +3,7 @@
 #include "agent/supervise.h"
 
 #include <errno.h>
+#include <stdio.h>
 #include <string.h>
 #include <sys/prctl.h>
 #include <sys/signalfd.h>
@@ -28,6 +29,8 @@ enum {
     RESTART_GAP_MS = 1000,      /* from one start to the next, doubled each time */
     RESTART_GAP_MAX_MS = 60000, /* at most */
     DOUBLINGS_MAX = 6,
+    MS_PER_S = 1000,
+    SECONDS_BYTES = 24, /* a number as text */
 };
 
 /* ---- what is sent for what came --------------------------------------------------------------- */
@@ -247,6 +250,20 @@ static int64_t next_restart_ms(const struct supervisor *s)
     return s->started_ms + (gap < RESTART_GAP_MAX_MS ? gap : RESTART_GAP_MAX_MS);
 }
 
+/* A start is a while behind the last one where that was short-lived, and what waits says so. */
+static void delay_restart(struct supervisor *s)
+{
+    int64_t at_ms = next_restart_ms(s), wait_ms = clock_left_ms(at_ms);
+    char seconds[SECONDS_BYTES];
+
+    supervise_timer(s, &s->restart, at_ms);
+    if (wait_ms < MS_PER_S)
+        return;
+    (void)snprintf(seconds, sizeof seconds, "%lld", (long long)(wait_ms / MS_PER_S));
+    log_line(LOG_INFO, "the application was started only just now: it is started anew later",
+             "reason", s->reason, "seconds", seconds, NULL);
+}
+
 static void note_restart(struct supervisor *s)
 {
     bool short_run = clock_now_ms() - s->started_ms < STEADY_MS;
@@ -272,7 +289,7 @@ static void act(struct supervisor *s, enum supervise_action action)
         forward(s);
         break;
     case SUPERVISE_DELAY:
-        supervise_timer(s, &s->restart, next_restart_ms(s));
+        delay_restart(s);
         break;
     case SUPERVISE_END_IT:
         end_it(s);
