@@ -2,8 +2,10 @@
 flap. It never dies of it, never loops hot, and always says what it waits for."""
 from __future__ import annotations
 
+import errno
 import json
 import os
+import secrets
 import signal
 import subprocess
 import sys
@@ -11,10 +13,11 @@ import time
 from pathlib import Path
 from typing import Callable, Dict, List, Mapping, Optional
 
+from tests.integration.test_change import Site as Changing
 from tests.integration.test_renew import Site
 from tests.lib.agent import Result, Running
 from tests.lib.case import Case, lacks
-from tests.lib.processes import ROOT, wait_until
+from tests.lib.processes import ROOT, plain_environment, wait_until
 from tests.lib.project import Project
 from tests.lib.servers import OpenBao
 from tests.lib.supervised import children, state
@@ -157,3 +160,71 @@ def test_an_end_without_vault_is_the_applications_end(case: Case) -> None:
     result = running.wait(20.0).expect(0)
     stopped.resume()
     assert "could not be revoked; it ends by itself" in result.stderr, result
+
+
+# ---- values that flap, files that can't be written ------------------------------------------------------
+
+
+def test_values_that_flap_are_few_starts_that_are_told(case: Case) -> None:
+    site = Changing(case)
+    running = site.start()
+    used, end = seconds_used(running.pid), time.monotonic() + 6.0
+    while time.monotonic() < end:
+        site.put("flap" + secrets.token_hex(8))
+        assert not running.ended(), running.wait()
+    # The second one a second behind the first, then two, then four.
+    assert 2 <= len(site.seen()) <= 4, site.seen()
+    assert seconds_used(running.pid) - used < 2 * PARENT_SECONDS
+    said = site.end(running)
+    assert "the application was started only just now: it is started anew later" in said, said
+    assert said.count("started anew") <= 2 * len(site.seen()), said
+
+
+def test_a_link_that_comes_in_a_files_place_is_told_and_not_followed(case: Case) -> None:
+    site = Changing(case, on_change="none")
+    running = site.start()
+    target, place = case.folder.write("kept", "kept\n"), case.folder / "value"
+    place.unlink()
+    os.symlink("kept", place)
+    site.put(site.values[1])
+    failures = "agent_change_failures_total"
+    wait_until(lambda: int(site.metrics()[failures]) >= 2, "two attempts in vain")
+    assert target.read_text() == "kept\n" and place.is_symlink()
+    place.unlink()
+    wait_until(lambda: place.exists() and place.read_text() == site.values[1], "the file")
+    said = site.end(running)
+    assert said.count("a change could not be brought to the application") == 1, said
+    assert "value' is a symbolic link" in said and len(site.seen()) == 1, said
+
+
+def test_a_disk_that_fills_up_leaves_the_former_file(case: Case) -> None:
+    if os.geteuid() != 0:
+        case.skip("only root may mount a small file system")
+    site = Changing(case, on_change="none")
+    text = json.loads((case.folder / "contract.json").read_text())
+    text["files"] = [{"path": "small/value", "var": "VALUE"}]
+    case.folder.write("contract.json", json.dumps(text))
+    agent = case.make_agent()
+    mounted = "mkdir small && mount -t tmpfs -o size=16k none small && exec \"$@\""
+    running = Running(["unshare", "-m", "sh", "-c", mounted, "sh", str(agent.binary), "run", "--", "sh", "app.sh"],
+                      plain_environment(case.folder.path, {"VAULT_ADDR": site.bao.address,
+                                                           "VAULT_TOKEN": site.bao.token}),
+                      case.folder.path, case.canaries, False, lambda result: case.say(str(result)))
+    wait_until(lambda: site.seen() != [] or running.ended(), "the application")
+    if running.ended():
+        case.skip(f"no mount namespace here: {running.wait()}")
+    small = Path(f"/proc/{running.pid}/root{case.folder.path}/small")
+    full = small / "full"
+    with open(full, "wb") as filling:
+        try:
+            while True:
+                os.write(filling.fileno(), b"x" * 4096)
+        except OSError as problem:
+            assert problem.errno == errno.ENOSPC
+    site.put(site.values[1])
+    wait_until(lambda: int(site.metrics()["agent_change_failures_total"]) >= 1, "an attempt in vain")
+    assert (small / "value").read_text() == site.values[0]
+    assert sorted(os.listdir(small)) == ["full", "value"]
+    full.unlink()
+    wait_until(lambda: (small / "value").read_text() == site.values[1], "the file")
+    assert "No space left" in site.end(running)
