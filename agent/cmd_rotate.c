@@ -265,6 +265,13 @@ static int rotate_all(struct rotate_job *r)
 
 /* ---- looking --------------------------------------------------------------------------------------- */
 
+/* What nobody could look at is no good news: a monitor is not to read it as such. */
+static bool was_not_asked(const struct rotate_status *status)
+{
+    return status->state == ROTATE_STATE_UNKNOWN &&
+           (status->err.kind == ERR_SOURCE_DOWN || status->err.kind == ERR_SOURCE_DENIED);
+}
+
 static int show_status(struct rotate_job *r)
 {
     AUTO_FREE struct rotate_status *status = mem_new(r->count + 1, sizeof(*status));
@@ -277,6 +284,8 @@ static int show_status(struct rotate_job *r)
     if (look(r, status, &err) != 0)
         return job_failed(r->job, &err);
     for (size_t i = 0; i < r->count; i++) {
+        if (was_not_asked(&status[i]) && first.kind == ERR_NONE)
+            first = status[i].err;
         if (status[i].state != ROTATE_STATE_OVERDUE && status[i].state != ROTATE_STATE_OPEN)
             continue;
         if (first.kind == ERR_NONE)
@@ -284,7 +293,7 @@ static int show_status(struct rotate_job *r)
                           rotate_state_word(status[i].state));
     }
     return rotate_show_status(r, status, &first,
-                              first.kind == ERR_NONE ? 0 : err_exit_code(ERR_VIOLATION));
+                              first.kind == ERR_NONE ? 0 : err_exit_code(first.kind));
 }
 
 static int show_history(struct rotate_job *r)

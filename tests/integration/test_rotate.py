@@ -9,7 +9,7 @@ from typing import Any, Dict, List, Optional
 
 from tests.lib import rotation_doc
 from tests.lib.case import Case
-from tests.lib.processes import wait_until
+from tests.lib.processes import free_port, wait_until
 from tests.lib.project import Project
 from tests.lib.servers import OpenBao
 
@@ -151,6 +151,14 @@ def test_status_knows_due_and_overdue_and_whose_age_it_is(case: Case) -> None:
     text = v.rotate("--status").expect(1).stdout
     assert "overdue" in text and "agent never rotated it" in text
     assert v.rotate("--status", "YOUNG").expect(0), "only what is named counts"
+
+
+def test_a_status_that_nobody_could_look_at_is_no_success(case: Case) -> None:
+    v = Vaulted(case, {"KEY": RANDOM}, vault={"deadline": "300ms"})
+    down = {**v.env, "VAULT_ADDR": f"http://127.0.0.1:{free_port()}"}
+    shown = v.rotate("--status", "--json", env=down).expect(3).json()
+    assert [one["state"] for one in shown["secrets"]] == ["unknown"] and shown["error"]["code"] == 3
+    v.rotate("--status", env=limited(v, {f"{v.mount}/config": ["read"]})).expect(4)
 
 
 def test_due_rotates_what_is_due_in_order_and_past_a_failure(case: Case) -> None:
