@@ -6,6 +6,7 @@ import errno
 import json
 import os
 import secrets
+import shutil
 import signal
 import subprocess
 import sys
@@ -228,3 +229,165 @@ def test_a_disk_that_fills_up_leaves_the_former_file(case: Case) -> None:
     full.unlink()
     wait_until(lambda: (small / "value").read_text() == site.values[1], "the file")
     assert "No space left" in site.end(running)
+
+
+# ---- time, and a machine that sleeps ---------------------------------------------------------------------
+
+
+def test_a_wall_clock_that_jumps_changes_no_deadline(case: Case) -> None:
+    for seconds in (HOUR, TEN_YEARS) if LONG else (TEN_YEARS,):
+        site = Site(case, ttl="5s", max_ttl="1h", token_ttl="1h", token_max_ttl="2h", on_change="none")
+        began = time.monotonic()
+        site.start("sh", "app.sh", LD_PRELOAD=str(ROOT / "build" / "release" / "fault" / "oddclock.so"),
+                   FAULT_CLOCK=str(seconds))
+        url = (case.folder / "url").read_text()
+        site.until(lambda: site.metric("renewals_total") >= 2, "two renewals")
+        done, lasted = site.metric("renewals_total"), time.monotonic() - began
+        # At two thirds of five seconds or a little earlier, and not at every look.
+        assert done <= 1 + lasted / 2.5, (done, lasted)
+        assert (case.folder / "url").read_text() == url and len(site.seen()) == 1
+        said = site.end()
+        assert "goes on; it is asked again" not in said and "has ended" not in said, said
+        (case.folder / "seen").unlink()
+        (case.folder / "url").unlink()
+
+
+class Freezer:
+    """A cgroup that stops all that is in it, as a machine that is put to sleep does. Without one: STOP."""
+
+    def __init__(self, case: Case, pids: List[int]) -> None:
+        self._pids = pids
+        self._folder = Path(f"/sys/fs/cgroup/freezer/agent-test-{os.getpid()}-{pids[0]}")
+        try:
+            self._folder.mkdir()
+            case.defer(self._remove)
+            for pid in pids:
+                (self._folder / "cgroup.procs").write_text(str(pid))
+            self._is_there = True
+        except OSError as problem:
+            self._is_there = False
+            case.say(f"STOP stands in for the freezer: {problem}")
+
+    def freeze(self) -> None:
+        """Nothing of it runs, and nothing of it knows."""
+        if self._is_there:
+            (self._folder / "freezer.state").write_text("FROZEN")
+            return
+        for pid in self._pids:
+            os.kill(pid, signal.SIGSTOP)
+
+    def thaw(self) -> None:
+        """It goes on."""
+        if self._is_there:
+            (self._folder / "freezer.state").write_text("THAWED")
+            return
+        for pid in self._pids:
+            os.kill(pid, signal.SIGCONT)
+
+    def _remove(self) -> None:
+        (self._folder / "freezer.state").write_text("THAWED")
+        for pid in (self._folder / "cgroup.procs").read_text().split():
+            Path("/sys/fs/cgroup/freezer/cgroup.procs").write_text(pid)
+        self._folder.rmdir()
+
+
+def test_a_sleep_for_longer_than_what_was_lent_lasts(case: Case) -> None:
+    site = Site(case, ttl="4s", max_ttl="1h", token_ttl="1h", token_max_ttl="2h", on_change="none")
+    running = site.start("sh", "app.sh")
+    url = (case.folder / "url").read_text()
+    freezer = Freezer(case, [running.pid, *children(running.pid)])
+    freezer.freeze()
+    try:
+        wait_until(lambda: site.bao.leases(site.creds) == [], "the end of what was lent")
+    finally:
+        freezer.thaw()
+    site.until(lambda: (case.folder / "url").read_text() != url, "new ones")
+    # What it slept through is one time, not as many as there were; and it is in nobody's way.
+    assert len(site.bao.leases(site.creds)) == 1 and len(site.seen()) == 1
+    assert site.metric("changes_total") == 1
+    assert "error" not in site.end()
+
+
+# ---- memory that runs out, and applications that end -----------------------------------------------------
+
+# It writes to each page, so that all of it is there: more than its group may have.
+GREEDY = "import sys; print('ready', flush=True); data = bytearray(1 << 30); print(len(data))\n"
+GROUP_BYTES = 64 * 1024 * 1024
+
+
+def memory_group(case: Case) -> Path:
+    """A cgroup with little memory, empty."""
+    name = f"agent-test-{os.getpid()}-{secrets.token_hex(4)}"
+    for root, limit in (("/sys/fs/cgroup", "memory.max"), ("/sys/fs/cgroup/memory", "memory.limit_in_bytes")):
+        folder = Path(root) / name
+        try:
+            folder.mkdir()
+        except OSError:
+            continue
+        case.defer(folder.rmdir)
+        if (folder / limit).exists():
+            (folder / limit).write_text(str(GROUP_BYTES))
+            return folder
+    case.skip("no memory cgroup can be made here")
+    raise AssertionError
+
+
+def test_an_application_that_is_killed_for_memory_is_137(case: Case) -> None:
+    group = memory_group(case)
+    case.folder.write("app.py", GREEDY)
+    join = f"echo $$ >{group}/cgroup.procs && exec \"$@\""
+    for options in ([], ["--redact"]):
+        result = case.tool("sh", "-c", join, "sh", str(case.make_agent().binary), "run", "--supervise", *options,
+                           "--", sys.executable, "app.py")
+        if "cgroup.procs" in result.stderr:
+            case.skip(f"no process may be put there: {result.stderr}")
+        result.expect(137)
+        assert result.stdout == "ready\n", result
+
+
+def test_an_application_that_ends_at_once_behind_a_change_is_not_started_again(case: Case) -> None:
+    site = Changing(case)
+    # The second one ends as soon as it has said that it is there.
+    case.folder.write("app.sh", "echo x >>seen; [ $(wc -l <seen) = 1 ] || exit 7\n"
+                                "trap 'exit 0' TERM; while :; do sleep 600 & wait $!; done\n")
+    running = site.start()
+    site.put(site.values[1])
+    running.wait().expect(7)
+    assert len(site.seen()) == 2
+
+
+def test_secrets_that_overlap_are_hidden_whole(case: Case) -> None:
+    left, middle, right = (secrets.token_hex(6) for _ in range(3))
+    first, second = case.canaries.add("first", left + middle), case.canaries.add("second", middle + right)
+    inner = case.canaries.add("one within another", middle)
+    Project(case).contract({name: {**SECRET, "source": "env"} for name in ("A", "B", "C")})
+    case.folder.write("app.py", "import os, sys, time\n"
+                                "for piece in sys.stdin.read().split('/'):\n"
+                                "    os.write(1, piece.encode())\n")
+    whole = left + middle + right
+    text = f"<{whole}>{first}{second}|{second}{first}|/" + "/".join(f"{whole}\n") + "/{end}"
+    result = case.agent("run", "--redact", "--", sys.executable, "app.py", text=text.encode(),
+                        env={"A": first, "B": second, "C": inner}).expect(0)
+    for part in (left, middle, right):
+        assert part not in result.stdout, result
+    assert result.stdout.startswith("<***>***") and result.stdout.endswith("***\n{end}"), result
+
+
+def test_with_leases_held_and_status_given_it_sleeps(case: Case) -> None:
+    if shutil.which("strace") is None:
+        case.skip("strace is not here")
+    site = Site(case, ttl="1h", max_ttl="2h", token_ttl="1h", token_max_ttl="2h")
+    running = site.start("sh", "app.sh")
+    wait_until(lambda: state(running.pid) == "S" and len(children(running.pid)) == 1, "its sleep")
+    calls = case.folder / "calls"
+    tracer = subprocess.Popen(["strace", "-o", str(calls), "-p", str(running.pid)], stderr=subprocess.PIPE)
+    case.defer(lambda: (tracer.kill(), tracer.wait()))
+    wait_until(lambda: calls.exists() and "epoll_wait" in calls.read_text() or tracer.poll() is not None,
+               "the tracer")
+    if tracer.poll() is not None:
+        case.skip("no process may be traced here")
+    time.sleep(60 if LONG else 2)
+    assert len(calls.read_text().splitlines()) == 1, calls.read_text()  # the wait that it is in
+    tracer.terminate()
+    tracer.wait()
+    site.end()
