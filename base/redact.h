@@ -29,5 +29,4 @@ size_t redact_short_count(void); /* how many were too short to be registered */
 /* Append BYTES to OUT with every registered value replaced by ***. */
 void redact_add(struct buf *out, const char *bytes, size_t length);
 
-
 #endif

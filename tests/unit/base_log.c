@@ -320,7 +320,8 @@ static void progress_is_quiet_for_two_seconds_and_then_for_ten(void **state)
     assert_int_equal(p.started_ms, 0);
     log_progress(&p, "waiting");
     log_setup(LOG_TEXT, LOG_ERROR, false);
-    assert_int_equal(log_progress_due_ms(&p), CLOCK_NEVER); /* a line that is not shown is not due */
+    assert_int_equal(log_progress_due_ms(&p),
+                     CLOCK_NEVER); /* a line that is not shown is not due */
 }
 
 static void progress_on_a_terminal_is_one_line_that_is_rewritten(void **state)
