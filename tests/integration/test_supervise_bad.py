@@ -5,14 +5,16 @@ from __future__ import annotations
 import errno
 import json
 import os
+import resource
 import secrets
 import shutil
 import signal
+import socket
 import subprocess
 import sys
 import time
 from pathlib import Path
-from typing import Callable, Dict, List, Mapping, Optional
+from typing import Callable, Dict, List, Mapping
 
 from tests.integration.test_change import Site as Changing
 from tests.integration.test_renew import Site
@@ -89,11 +91,11 @@ def test_a_vault_that_is_away_at_the_start_is_waited_for(case: Case) -> None:
     bao = case.openbao_of_its_own()
     env = one_value(case, bao, deadline="60s")
 
-    def begun(away: Callable[[], None], back: Callable[[], None]) -> Result:
+    def begun(away: Callable[[], None], back: Callable[[], None], seconds: float) -> Result:
         away()
         try:
             running = start(case, env, "touch", "started")
-            assert while_it_waits(running, 4.0) < PARENT_SECONDS
+            assert while_it_waits(running, seconds) < PARENT_SECONDS
             assert not (case.folder / "started").exists()
         finally:
             back()
@@ -101,10 +103,11 @@ def test_a_vault_that_is_away_at_the_start_is_waited_for(case: Case) -> None:
         (case.folder / "started").unlink()
         return result
 
-    for away, back, what in ((bao.seal, bao.unseal, "it answered 503"),
-                             (lambda: os.kill(bao.program.pid, signal.SIGSTOP),
-                              lambda: os.kill(bao.program.pid, signal.SIGCONT), "no answer yet")):
-        said = begun(away, back).stderr
+    for away, back, seconds, what in ((bao.seal, bao.unseal, 3.0, "it answered 503"),
+                                      (lambda: os.kill(bao.program.pid, signal.SIGSTOP),
+                                       lambda: os.kill(bao.program.pid, signal.SIGCONT), 4.0,
+                                       "no answer yet")):
+        said = begun(away, back, seconds).stderr
         assert not lacks(said, [f"waiting for Vault at {bao.address}: ", what]), said
         assert said.count("waiting for Vault") == 1, said
 
@@ -391,3 +394,40 @@ def test_with_leases_held_and_status_given_it_sleeps(case: Case) -> None:
     tracer.terminate()
     tracer.wait()
     site.end()
+
+
+# ---- what is missing for a while --------------------------------------------------------------------------
+
+
+def test_without_a_descriptor_it_goes_on_when_there_are_some(case: Case) -> None:
+    site = Site(case, ttl="4s", max_ttl="1h", token_ttl="1h", token_max_ttl="2h", on_change="none")
+    running = site.start("sh", "app.sh")
+    pid, limit = running.pid, resource.prlimit(running.pid, resource.RLIMIT_NOFILE)
+    used = seconds_used(pid)
+    in_use = len(os.listdir(f"/proc/{pid}/fd"))
+    resource.prlimit(pid, resource.RLIMIT_NOFILE, (in_use, limit[1]))
+    with socket.socket(socket.AF_UNIX) as client:  # one that can't be taken yet
+        client.connect(str(case.folder / "agent.sock"))
+        client.sendall(b"GET /metrics HTTP/1.1\r\nHost: agent\r\n\r\n")
+        end = time.monotonic() + 3.5  # the time of a renewal is in it
+        site.until(lambda: time.monotonic() > end, "that time")
+        assert seconds_used(pid) - used < PARENT_SECONDS
+        resource.prlimit(pid, resource.RLIMIT_NOFILE, limit)
+        client.settimeout(30)
+        assert client.recv(12) == b"HTTP/1.1 200"
+    assert site.metric("renewal_failures_total") >= 1
+    site.until(lambda: site.metric("renewals_total") + site.metric("changes_total") >= 1, "a renewal")
+    said = site.end()
+    assert not lacks(said, ["to a worker: ", "Too many open files", "Vault answers again"]), said
+
+
+def test_a_token_that_is_revoked_behind_its_back_is_replaced_with_what_hung_on_it(case: Case) -> None:
+    site = Site(case, ttl="4s", max_ttl="1h", token_ttl="1h", token_max_ttl="2h", on_change="none")
+    site.start("sh", "app.sh")
+    url, [accessor] = (case.folder / "url").read_text(), site.tokens()
+    site.bao.write("auth/token/revoke-accessor", {"accessor": accessor})
+    site.until(lambda: (case.folder / "url").read_text() != url, "new ones")
+    assert len(site.tokens()) == 1 and site.tokens() != [accessor]
+    assert len(site.bao.leases(site.creds)) == 1 and len(site.seen()) == 1
+    site.end()
+    assert site.tokens() == [] and site.bao.leases(site.creds) == []
