@@ -30,7 +30,7 @@ VARIANT = "release"  # processor time is counted
 LONG = os.environ.get("AGENT_LONG") == "1"
 AWAY_SECONDS = 600.0 if LONG else 4.0
 # All that the parent may use of a processor while it is without Vault, whatever the time.
-PARENT_SECONDS = 0.2
+PARENT_SECONDS = 0.3
 TICKS_PER_SECOND = os.sysconf("SC_CLK_TCK")
 SECRET = {"type": "string", "secret": True}
 HOUR, TEN_YEARS = 3600, 10 * 365 * 86400
@@ -73,13 +73,12 @@ def start(case: Case, env: Mapping[str, str], *command: str) -> Running:
     return case.make_agent().start("run", "--supervise", "--", *command, env=env)
 
 
-def while_it_waits(running: Running, seconds: float) -> float:
-    """What the process and its children used of a processor in that time, in which it must not end."""
+def used_until(running: Running, happened: Callable[[], bool]) -> float:
+    """What the process and its children used of a processor until that; it must not end before."""
     def used() -> float:
         return sum(seconds_used(pid) for pid in [running.pid, *children(running.pid)])
     before = used()
-    end = time.monotonic() + seconds
-    wait_until(lambda: time.monotonic() > end or running.ended(), "that time", seconds=seconds + 30)
+    wait_until(lambda: happened() or running.ended(), "what it waits for")
     assert not running.ended(), running.wait()
     return used() - before
 
@@ -91,11 +90,11 @@ def test_a_vault_that_is_away_at_the_start_is_waited_for(case: Case) -> None:
     bao = case.openbao_of_its_own()
     env = one_value(case, bao, deadline="60s")
 
-    def begun(away: Callable[[], None], back: Callable[[], None], seconds: float) -> Result:
+    def begun(away: Callable[[], None], back: Callable[[], None]) -> Result:
         away()
         try:
             running = start(case, env, "touch", "started")
-            assert while_it_waits(running, seconds) < PARENT_SECONDS
+            assert used_until(running, running.has_spoken) < PARENT_SECONDS
             assert not (case.folder / "started").exists()
         finally:
             back()
@@ -103,13 +102,12 @@ def test_a_vault_that_is_away_at_the_start_is_waited_for(case: Case) -> None:
         (case.folder / "started").unlink()
         return result
 
-    for away, back, seconds, what in ((bao.seal, bao.unseal, 3.0, "it answered 503"),
-                                      (lambda: os.kill(bao.program.pid, signal.SIGSTOP),
-                                       lambda: os.kill(bao.program.pid, signal.SIGCONT), 4.0,
-                                       "no answer yet")):
-        said = begun(away, back, seconds).stderr
+    for away, back, what in ((bao.seal, bao.unseal, "it answered 503"),
+                             (lambda: os.kill(bao.program.pid, signal.SIGSTOP),
+                              lambda: os.kill(bao.program.pid, signal.SIGCONT), "no answer yet")):
+        said = begun(away, back).stderr
         assert not lacks(said, [f"waiting for Vault at {bao.address}: ", what]), said
-        assert said.count("waiting for Vault") == 1, said
+        assert said.count("waiting for Vault") <= 2, said  # once in ten seconds
 
 
 def test_a_vault_that_goes_away_between_two_requests_is_waited_for(case: Case) -> None:
@@ -123,11 +121,11 @@ def test_a_vault_that_goes_away_between_two_requests_is_waited_for(case: Case) -
                     "touch", "started")
     wait_until(lambda: proxy.round_trips >= 1 or running.ended(), "the log in")
     stopped = Stopped(case, bao)
-    assert while_it_waits(running, 1.0) < PARENT_SECONDS
+    assert used_until(running, running.has_spoken) < PARENT_SECONDS
     assert not (case.folder / "started").exists()
     stopped.resume()
-    running.wait().expect(0)
-    assert (case.folder / "started").exists()
+    said = running.wait().expect(0).stderr
+    assert (case.folder / "started").exists() and "no answer yet" in said
     wait_until(lambda: bao.leases(site.creds) == [] and site.tokens() == [], "the end of what it made")
 
 

@@ -9,11 +9,14 @@ the arguments of every process below it, raw and as base64, hex and percent-enco
 from __future__ import annotations
 
 import base64
+import fcntl
 import json
 import os
 import secrets
 import shlex
 import subprocess
+import sys
+import termios
 import threading
 import time
 from pathlib import Path
@@ -130,6 +133,13 @@ class Running:
     def ended(self) -> bool:
         """Has it ended?"""
         return self._process.poll() is not None
+
+    def has_spoken(self) -> bool:
+        """Is there something on its stderr?"""
+        assert self._process.stderr is not None
+        waiting = bytearray(4)
+        fcntl.ioctl(self._process.stderr.fileno(), termios.FIONREAD, waiting)
+        return int.from_bytes(waiting, sys.byteorder) > 0
 
     def signal(self, number: int) -> None:
         """Send it a signal."""
