@@ -22,18 +22,29 @@ void assert_text_lacks(const char *text, const char *part)
         fail_msg("'%s' is in '%s'", part, text);
 }
 
-const char *ignored_signals(void)
+/* The line of /proc/self/status that begins with NAME. Valid until the next call. */
+static const char *status_line(const char *name)
 {
     static char line[128];
     FILE *status = fopen("/proc/self/status", "re");
 
     while (status && fgets(line, sizeof(line), status))
-        if (strncmp(line, "SigIgn:", sizeof("SigIgn:") - 1) == 0)
+        if (strncmp(line, name, strlen(name)) == 0)
             break;
-    if (!status || strncmp(line, "SigIgn:", sizeof("SigIgn:") - 1) != 0)
-        fail_msg("/proc/self/status has no SigIgn");
+    if (!status || strncmp(line, name, strlen(name)) != 0)
+        fail_msg("/proc/self/status has no %s", name);
     (void)fclose(status);
     return line;
+}
+
+const char *ignored_signals(void)
+{
+    return status_line("SigIgn:");
+}
+
+long peak_kib(void)
+{
+    return strtol(status_line("VmHWM:") + sizeof("VmHWM:") - 1, NULL, 10);
 }
 
 void skip_under_valgrind(void)

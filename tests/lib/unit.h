@@ -20,4 +20,8 @@ void skip_under_valgrind(void);
  * for what it puts into the background). Valid until the next call. */
 const char *ignored_signals(void);
 
+/* The largest resident size of this program, in KiB. (getrusage's counts what it was before its exec,
+ * too: that of whoever started it.) */
+long peak_kib(void);
+
 #endif
