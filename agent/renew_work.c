@@ -60,8 +60,9 @@ void renew_begin_work(struct renew *r)
     call = *r->job->call;
     call.deadline_ms = r->plan.deadline_ms;
     r->job->call = &call;
-    /* What is tried again and again would be said again and again: the parent says what counts. */
-    if (!log_enabled(LOG_DEBUG))
+    /* What is tried again and again would be said again and again: the parent says what counts. The end
+     * comes once. */
+    if (!r->is_over && !log_enabled(LOG_DEBUG))
         log_setup(json ? LOG_JSON : LOG_TEXT, LOG_ERROR, stderr_wants_color(&call));
 }
 
