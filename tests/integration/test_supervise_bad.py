@@ -164,6 +164,20 @@ def test_an_end_without_vault_is_the_applications_end(case: Case) -> None:
     assert "could not be revoked; it ends by itself" in result.stderr, result
 
 
+def test_leases_that_the_end_leaves_are_named(case: Case) -> None:
+    bao = case.openbao
+    mount = bao.database_engine(case.postgres, case.database().name, ttl="20s", max_ttl="20s")
+    proxy = case.proxy(bao.port)
+    Project(case).contract({"U": {**SECRET, "source": f"vault:{mount}/creds/app#username"}},
+                           vault={"address": f"http://127.0.0.1:{proxy.port}"})
+    running = start(case, {"VAULT_TOKEN": bao.token}, "sh", "-c", "touch started; read line")
+    wait_until(lambda: (case.folder / "started").exists() or running.ended(), "the application")
+    [lease] = bao.leases(f"{mount}/creds/app")
+    proxy.stop()  # a token that was given does not end with us, nor what hangs on it
+    said = running.wait(text=b"\n").expect(0).stderr
+    assert not lacks(said, ["a lease is left to expire", f"{mount}/creds/app/{lease}", "why="]), said
+
+
 # ---- values that flap, files that can't be written ------------------------------------------------------
 
 
