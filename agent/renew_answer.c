@@ -76,9 +76,9 @@ static void say_all_is_well(struct renew *r)
 
 /* ---- the first one ------------------------------------------------------------------------------------- */
 
-static int hide(const struct renew *r, const struct renew_hand *hand, struct err *err)
+static int hide(const struct renew_hand *hand, struct err *err)
 {
-    for (size_t i = 0; r->hides && i < hand->hidden_count; i++)
+    for (size_t i = 0; i < hand->hidden_count; i++)
         if (redact_register(&hand->hidden[i], err) != 0)
             return -1;
     return 0;
@@ -114,7 +114,7 @@ static int take_first(struct renew *r, struct wire *answer, struct err *err)
     AUTO_RENEW_HAND hand = {0};
     struct job *job = r->job;
 
-    if (renew_hand_take(job, answer, &hand, err) != 0 || hide(r, &hand, err) != 0 ||
+    if (renew_hand_take(job, answer, &hand, err) != 0 || hide(&hand, err) != 0 ||
         set_inlines(job, &hand, err) != 0)
         return -1;
     for (size_t i = 0; i < hand.value_count; i++) {
@@ -388,7 +388,7 @@ static int take_change(struct renew *r, struct wire *answer, struct err *err)
 {
     AUTO_RENEW_HAND hand = {0};
 
-    if (renew_hand_take(r->job, answer, &hand, err) != 0 || hide(r, &hand, err) != 0)
+    if (renew_hand_take(r->job, answer, &hand, err) != 0 || hide(&hand, err) != 0)
         return -1;
     change_by(r->change, deliver_by_ms(r));
     hold_changed(r, &hand);

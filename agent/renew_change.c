@@ -299,11 +299,11 @@ static int begin(struct renew *r, struct vault **vault, bool *has_new_token, str
 }
 
 /* HEAD is written once it is known; WORK's answer comes behind it. */
-static int answer_with(const struct renew_change_head *head, const struct job *job,
+static int answer_with(const struct renew_change_head *head, const struct renew *r,
                        struct buf *answer, struct err *err)
 {
     wire_put_struct(answer, head, sizeof *head);
-    return head->is_same ? 0 : renew_hand_put(job, answer, err);
+    return head->is_same ? 0 : renew_hand_put(r, answer, err);
 }
 
 int renew_work_change(void *context, struct buf *answer, struct err *err)
@@ -319,13 +319,13 @@ int renew_work_change(void *context, struct buf *answer, struct err *err)
             return -1;
         head.is_same = vault && has_same_versions(r, vault);
         if (head.is_same)
-            return answer_with(&head, r->job, answer, err);
+            return answer_with(&head, r, answer, err);
     }
     int result = begin(r, &vault, &has_new_token, err);
     if (result == 0)
         result = r->job->contract ? resolve_and_check(r, err) : resolve_inlines(r, err);
     if (result == 0)
-        return answer_with(&head, r->job, answer, err);
+        return answer_with(&head, r, answer, err);
     if (r->job->findings.errors > 0)
         job_say_findings(r->job);
     head.made = replaces && !is_certain(err);

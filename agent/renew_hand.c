@@ -147,8 +147,9 @@ static void put_hidden(struct buf *out)
     (void)redact_each(put_hidden_one, out);
 }
 
-int renew_hand_put(const struct job *job, struct buf *out, struct err *err)
+int renew_hand_put(const struct renew *r, struct buf *out, struct err *err)
 {
+    const struct job *job = r->job;
     size_t count = job->contract ? job->contract->variable_count : 0;
 
     wire_put_number(out, (int64_t)count);
@@ -162,7 +163,10 @@ int renew_hand_put(const struct job *job, struct buf *out, struct err *err)
     }
     if (put_reads(job->sources, out, err) != 0 || put_session(job->sources, out, err) != 0)
         return -1;
-    put_hidden(out);
+    if (r->hides)
+        put_hidden(out);
+    else
+        wire_put_number(out, 0);
     return 0;
 }
 

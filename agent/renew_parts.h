@@ -89,8 +89,8 @@ struct renew {
 
 /* ---- renew_hand.c ------------------------------------------------------------------------------ */
 
-/* In the child: what JOB has come to. */
-MUST_USE int renew_hand_put(const struct job *job, struct buf *out, struct err *err);
+/* In the child: what the job has come to. */
+MUST_USE int renew_hand_put(const struct renew *r, struct buf *out, struct err *err);
 /* In the parent: *out is the caller's, untouched on failure. */
 MUST_USE int renew_hand_take(const struct job *job, struct wire *wire, struct renew_hand *out,
                              struct err *err);

@@ -39,10 +39,12 @@ int renew_work_prepare(void *context, struct buf *answer, struct err *err)
     int result = prepare_until_stopped(r, err);
 
     job_say_findings(r->job);
-    if (result == 0 && !needs_vault_later(r->job))
+    if (result == 0 && !needs_vault_later(r->job)) {
         leave_vault(r->job);
+        source_set_free(TAKE_POINTER(r->job->sources)); /* nothing of it is kept */
+    }
     if (result == 0)
-        result = renew_hand_put(r->job, answer, err);
+        result = renew_hand_put(r, answer, err);
     if (result != 0)
         leave_vault_unused(r->job);
     return result;

@@ -144,22 +144,18 @@ static void close_end(int *fd)
 /* What is sent, in the slab: its length and the secrets. */
 static int pack(struct worker *w, const struct worker_task *task, struct err *err)
 {
-    AUTO_BUF packed = BUF_INIT(WIRE_MAX_BYTES);
     uint64_t length = 0;
 
-    wire_put_struct(&packed, &length, sizeof length);
     for (size_t i = 0; i < task->secret_count; i++)
-        wire_put_secret(&packed, task->secrets[i]);
-    if (buf_check(&packed, ERR_RESOURCE, "what a worker needs", err) != 0)
-        return -1;
-    length = packed.len - sizeof length;
-    w->sent = secret_table_new(packed.len, err);
+        length += wire_secret_bytes(task->secrets[i]);
+    w->sent = secret_table_new(length + sizeof length, err);
     if (!w->sent)
         return -1;
-    memcpy(w->sent, buf_text(&packed), packed.len);
+    w->sent_length = length + sizeof length;
     memcpy(w->sent, &length, sizeof length);
-    w->sent_length = packed.len;
-    w->sent_so_far = 0;
+    char *to = w->sent + sizeof length;
+    for (size_t i = 0; i < task->secret_count; i++)
+        to = wire_write_secret(to, task->secrets[i]);
     return 0;
 }
 

@@ -35,6 +35,21 @@ void wire_put_secret(struct buf *out, const struct secret *secret)
     put_bytes(out, secret_reveal(secret), secret_length(secret));
 }
 
+size_t wire_secret_bytes(const struct secret *secret)
+{
+    return sizeof(uint64_t) + secret_length(secret);
+}
+
+char *wire_write_secret(char *to, const struct secret *secret)
+{
+    uint64_t written = secret_is_set(secret) ? secret_length(secret) : ABSENT;
+
+    memcpy(to, &written, sizeof written);
+    if (secret_length(secret) > 0)
+        memcpy(to + sizeof written, secret_reveal(secret), secret_length(secret));
+    return to + wire_secret_bytes(secret);
+}
+
 void wire_struct(struct wire *w, void *bytes, size_t length)
 {
     w->failed = w->failed || length > w->left;

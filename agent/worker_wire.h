@@ -20,6 +20,11 @@ void wire_put_text(struct buf *out, const char *text); /* NULL is another than "
 void wire_put_secret(struct buf *out, const struct secret *secret);
 void wire_put_struct(struct buf *out, const void *bytes, size_t length); /* no pointers in it */
 
+/* The same without a buffer, which would be a copy outside of the slab: how long it is, and written to a
+ * place with room for it, whose end is returned. */
+size_t wire_secret_bytes(const struct secret *secret);
+char *wire_write_secret(char *to, const struct secret *secret);
+
 struct wire {
     const char *at;
     size_t left;
