@@ -4,9 +4,11 @@ from __future__ import annotations
 import json
 import os
 import signal
+import sys
 from contextlib import contextmanager
 from typing import Any, Dict, Iterator, List, Optional
 
+from tests.integration.test_renew import Site
 from tests.lib.agent import Running
 from tests.lib.case import Case, lacks
 from tests.lib.processes import wait_until
@@ -132,6 +134,25 @@ def test_the_leader_is_killed_during_a_rotation_and_nothing_is_lost(case: Case) 
         now = at.cluster.request("GET", place)["data"]["data"]["f"]
         assert now != first and len(case.canaries.add("the new one", now)) == 64
         assert "KEY" in case.agent("rotate", "--status", env=env).expect(0).stdout
+
+
+def test_the_leader_is_killed_before_a_renewal_and_the_application_goes_on(case: Case) -> None:
+    with scene(case) as at:
+        lives = {"ttl": "16s", "max_ttl": "1h"}  # longer than an election, also on a busy machine
+        site = Site(case, at.cluster, on_change="none", **lives,
+                    **{f"token_{name}": life for name, life in lives.items()})
+        contract = json.loads((case.folder / "contract.json").read_text())
+        del contract["vault"]["address"]
+        contract["vault"].update(addresses=at.cluster.addresses, redirect_hosts=at.cluster.addresses)
+        case.folder.write("contract.json", json.dumps(contract))
+        at.cluster.settle()
+        site.start(sys.executable, "app.py")
+        at.cluster.kill_leader()
+        before = len(site.seen())
+        site.until(lambda: site.metric("renewals_total") >= 2, "renewals at the next leader")
+        site.until(lambda: len(site.seen()) > before + 10, "log-ins behind it")
+        said = site.end()
+        assert [line for line in site.seen() if not line.startswith("in ")] == [], said
 
 
 def test_without_a_majority_it_is_waited_for_one(case: Case) -> None:
