@@ -164,6 +164,20 @@ def test_an_end_without_vault_is_the_applications_end(case: Case) -> None:
     assert "could not be revoked; it ends by itself" in result.stderr, result
 
 
+def test_an_end_while_a_renewal_hangs_waits_for_nobody(case: Case) -> None:
+    bao = case.openbao_of_its_own()
+    site = Site(case, bao, ttl="6s", max_ttl="1h", token_ttl="1h", token_max_ttl="2h")
+    running = site.start("sh", "app.sh")
+    stopped = Stopped(case, bao)
+    site.until(lambda: len(children(running.pid)) == 2, "a renewal on its way")
+    renewing = children(running.pid)
+    running.signal(signal.SIGTERM)
+    result = running.wait(20.0).expect(0)
+    stopped.resume()
+    assert [pid for pid in renewing if state(pid) not in ("", "Z")] == []
+    assert "could not be revoked; it ends by itself" in result.stderr, result
+
+
 def test_leases_that_the_end_leaves_are_named(case: Case) -> None:
     bao = case.openbao
     mount = bao.database_engine(case.postgres, case.database().name, ttl="20s", max_ttl="20s")
