@@ -30,17 +30,14 @@ def image(case: Case, project: bool) -> Rootfs:
     def fill(root: Path) -> None:
         (root / "usr" / "bin").mkdir(parents=True)
         shutil.copy(case.make_agent().binary, root / "usr" / "bin" / "agent")
-        if not project:
-            return
-        folder = root / "usr" / "local" / "lib" / f"python{python}" / "dist-packages"
-        shutil.copytree(VENV_PACKAGES / f"python{python}" / "site-packages", folder,
-                        ignore=shutil.ignore_patterns("openbao*", "pip", "pydantic*"))
-        shutil.copytree(ACME, root / "app", ignore=shutil.ignore_patterns("__pycache__"))
+        if project:
+            shutil.copytree(ACME, root / "app", ignore=shutil.ignore_patterns("__pycache__"))
 
     stage = stages()["base"]
     python = ".".join(map(str, sys.version_info[:2]))
     # python:3.11-slim-bookworm is Debian bookworm with a Python of that version.
-    made = Rootfs(case, [*packages_of(stage), "python3"], fill)
+    packages = {f"/usr/local/lib/python{python}/dist-packages": VENV_PACKAGES / f"python{python}" / "site-packages"}
+    made = Rootfs(case, [*packages_of(stage), "python3"], fill, packages if project else {})
     if project and not (made.lower / "usr" / "bin" / f"python{python}").exists():
         case.skip(f"the Python packages are for {python}, and the root has another Python")
     return made

@@ -26,6 +26,7 @@ ENTER = """\
 set -e
 mount -t overlay overlay -o lowerdir={lower},upperdir={upper},workdir={work} {merged}
 mount -t proc proc {merged}/proc
+{binds}
 exec chroot --userspec={user} {merged} /usr/bin/env -C {folder} {argv}
 """
 
@@ -70,21 +71,26 @@ def make(case: Case, argv: List[str], mirror: str, made: Path) -> None:
 
 
 class Rootfs:
-    """One root, with what `fill` puts into it."""
+    """One root, with what `fill` puts into it, and `folders` of this machine, read only, by their places there."""
 
-    def __init__(self, case: Case, packages: Sequence[str], fill: Callable[[Path], None]) -> None:
-        self.case, self.lower = case, base(case, packages)
+    def __init__(self, case: Case, packages: Sequence[str], fill: Callable[[Path], None],
+                 folders: Mapping[str, Path]) -> None:
+        self.case, self.lower, self.folders = case, base(case, packages), folders
         self.place = case.folder.path / "rootfs"
         for name in ("upper", "work", "merged"):
             (self.place / name).mkdir(parents=True)
         (self.place / "upper").chmod(0o755)
+        for name in folders:
+            (self.place / "upper" / name.lstrip("/")).mkdir(parents=True)
         fill(self.place / "upper")
 
     def run(self, *argv: str, env: Mapping[str, str], user: str = "0:0", folder: str = "/") -> Result:
         """Run it there as process 1, to its end."""
-        script = ENTER.format(lower=self.lower, upper=self.place / "upper", work=self.place / "work",
-                              merged=self.place / "merged", user=user, folder=folder,
-                              argv=shlex.join(argv))
+        places = {name: shlex.quote(str(self.place / name)) for name in ("upper", "work", "merged")}
+        binds = "\n".join(f"mount -o bind,ro {shlex.quote(str(there))} {places['merged']}{name}"
+                          for name, there in self.folders.items())
+        script = ENTER.format(binds=binds, lower=shlex.quote(str(self.lower)), user=user, folder=folder,
+                              argv=shlex.join(argv), **places)
         done = self.case.tool("unshare", "--mount", "--pid", "--fork", "--kill-child", "sh", "-c", script,
                               env={"PATH": "/usr/local/bin:/usr/bin:/bin:/usr/sbin:/sbin", **env})
         if done.stderr.startswith(("unshare:", "mount:")):
