@@ -2,6 +2,7 @@
 #include <string.h>
 
 #include "agent/renew_parts.h"
+#include "base/clock.h"
 #include "base/mem.h"
 #include "base/redact.h"
 
@@ -228,6 +229,19 @@ static int take_inlines(struct wire *w, struct renew_hand *out, struct err *err)
     return 0;
 }
 
+/* A static role whose rotation is overdue says that its password lasts for 0 s: it is a static role all
+ * the same, and read again in a moment. */
+static void mend_overdue(struct vault_read *read)
+{
+    bool is_overdue = read->path && strstr(read->path, "/static-creds/") && !read->lease.id &&
+                      read->lease.duration_ms == 0;
+
+    if (!is_overdue)
+        return;
+    read->lease.duration_ms = 1;
+    read->lease.expires_ms = clock_in_ms(read->lease.duration_ms);
+}
+
 static int take_read(struct wire *w, struct vault_read *out, struct err *err)
 {
     struct read_head head;
@@ -239,6 +253,7 @@ static int take_read(struct wire *w, struct vault_read *out, struct err *err)
     out->lease.duration_ms = head.duration_ms;
     out->lease.expires_ms = head.expires_ms;
     out->lease.renewable = head.renewable;
+    mend_overdue(out);
     size_t count = wire_count(w, sizeof(struct field_head));
     out->fields = mem_new(count, sizeof(*out->fields));
     if (!out->fields)

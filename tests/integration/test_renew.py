@@ -248,8 +248,9 @@ def test_the_parent_has_secrets_in_one_place(case: Case) -> None:
     url = (case.folder / "url").read_text()
     password = url.split(":")[2].split("@")[0]
     found = places_of(running.pid, password)
-    assert found, "it is held somewhere"
-    assert all("locked" in place for place in found), found
+    assert len(found) == 1, found
+    # A sanitizer does without mlock.
+    assert "locked" in found[0] or "asan" in str(case.make_agent().binary), found
     libraries = Path(f"/proc/{running.pid}/maps").read_text()
     assert not re.search(r"libcurl|libssl|libcrypto|libpq", libraries), libraries
     site.end()
