@@ -212,8 +212,8 @@ static int ask_for_holder(struct run *run, struct db *db, char holder[static HOL
     if (*pid == '\0') /* it ended between the two looks, or a pooler's other database */
         (void)snprintf(holder, HOLDER_BYTES, "%s", nobody_seen);
     else
-        (void)snprintf(holder, HOLDER_BYTES, "pid %s%s%.150s%s since %s", pid, *name ? " (" : "",
-                       name, *name ? ")" : "", *since ? since : "unknown");
+        (void)snprintf(holder, HOLDER_BYTES, "pid %s%s%.150s%s%s%s", pid, *name ? " (" : "", name,
+                       *name ? ")" : "", *since ? " since " : "", since);
     db_results_free(&results);
     return 0;
 }
