@@ -20,7 +20,7 @@ enum {
     SCHEDULE_CHANCE = 1 << 16,
     SCHEDULE_FLOOR_MS = 30 * 1000,     /* between two new ones */
     SCHEDULE_RETRY_MS = 1000,          /* behind the first failure */
-    SCHEDULE_RETRY_MAX_MS = 60 * 1000, /* behind later ones */
+    SCHEDULE_RETRY_MAX_MS = 30 * 1000, /* behind later ones: so soon is Vault's return seen */
     SCHEDULE_RETRY_MIN_MS = 100,       /* whatever little time is left */
     SCHEDULE_STATIC_SLACK_MS = 1000,   /* behind the rotation of a static role */
 };
