@@ -31,6 +31,7 @@ LONG = os.environ.get("AGENT_LONG") == "1"
 AWAY_SECONDS = 600.0 if LONG else 4.0
 # All that the parent may use of a processor while it is without Vault, whatever the time.
 PARENT_SECONDS = 0.3
+SLACK_SECONDS = 20.0  # for a machine that is busy
 TICKS_PER_SECOND = os.sysconf("SC_CLK_TCK")
 SECRET = {"type": "string", "secret": True}
 HOUR, TEN_YEARS = 3600, 10 * 365 * 86400
@@ -140,12 +141,12 @@ def test_away_for_longer_than_all_that_was_lent_lasts(case: Case) -> None:
     used, failures = seconds_used(running.pid), site.metric("renewal_failures_total")
     end = time.monotonic() + AWAY_SECONDS
     site.until(lambda: time.monotonic() > end, "that time", seconds=AWAY_SECONDS + 60)
-    # By 2 to the power of the failures, and once a minute at last.
-    assert site.metric("renewal_failures_total") - failures <= 6 + AWAY_SECONDS / 30
+    # Of the token and of the lease: ever later, and each 15 to 30 seconds at last.
+    assert site.metric("renewal_failures_total") - failures <= 2 * (6 + AWAY_SECONDS / 15)
     assert seconds_used(running.pid) - used < PARENT_SECONDS
     assert (case.folder / "url").read_text() == url and site.seen() == [application]
     bao.unseal()
-    site.until(lambda: (case.folder / "url").read_text() != url, "new ones")
+    site.until(lambda: (case.folder / "url").read_text() != url, "new ones", seconds=30.0 + SLACK_SECONDS)
     assert site.seen() == [application], "and it was left in peace"
     said = site.end()
     assert not lacks(said, ["Vault is sealed", "Vault answers again"]), said
