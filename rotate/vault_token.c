@@ -13,6 +13,9 @@
 enum {
     TEXT_BYTES = 64,
     SEARCHED_TOKENS = 1000, /* one request each */
+    LOOKS = 4,
+    LOOK_BACKOFF_MS = 20,
+    LOOK_BACKOFF_MAX_MS = 200,
 };
 
 #define STATE_ACCESSOR "accessor"        /* of the new one */
@@ -148,13 +151,28 @@ static int end_if_ours(struct rotation *r, struct vault *v, const char *accessor
     return 0;
 }
 
+/* As end_if_ours, again where it could not be looked at: one that is just being ended is still listed,
+ * and refused to whoever asks about it. */
+static int end_surely(struct rotation *r, struct vault *v, const char *accessor, bool *ended,
+                      struct err *err)
+{
+    struct backoff backoff = {.base_ms = LOOK_BACKOFF_MS, .cap_ms = LOOK_BACKOFF_MAX_MS};
+
+    for (int looks = 1;; looks++) {
+        if (end_if_ours(r, v, accessor, ended, err) == 0)
+            return 0;
+        if (looks == LOOKS || !backoff_wait(&backoff, 0, r->context->deadline_ms))
+            return -1;
+    }
+}
+
 /* What was made, and whose answer was lost, among all tokens: where a policy allows to look, and there
  * are not too many. False: it may be there still. */
 static bool end_orphans(struct rotation *r)
 {
     AUTO_LIST accessors = {0};
     struct err ignored = ERR_INIT; /* then it is said that one may be left */
-    bool ended = false;
+    bool ended = false, all = true;
     struct vault *v;
 
     if (engine_vault(r, &v, &ignored) != 0 ||
@@ -162,9 +180,8 @@ static bool end_orphans(struct rotation *r)
         accessors.count > SEARCHED_TOKENS)
         return false;
     for (size_t i = 0; i < accessors.count; i++)
-        if (end_if_ours(r, v, accessors.items[i], &ended, &ignored) != 0)
-            return ended;
-    return true;
+        all = end_surely(r, v, accessors.items[i], &ended, &ignored) == 0 && all;
+    return ended || all;
 }
 
 static void say_lost(struct rotation *r, const struct vault_token_facts *like)
