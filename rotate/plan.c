@@ -57,6 +57,9 @@ static void add_overlap(const struct rotation *r, struct buf *out)
 {
     if (r->strategy->overlap)
         buf_addf(out, "  overlap: %s\n", r->strategy->overlap);
+    if (r->strategy->promotes && r->strategy->set && !r->strategy->gap && r->spec->grace_ms <= 0)
+        buf_adds(out, "  no grace: the former ends right behind 'promote'; whoever read it just "
+                      "before may be refused (rotate.grace gives them time)\n");
     if (r->strategy->gap)
         buf_adds(out, "  gap: the former stops working at 'set'; from there to 'promote' new users "
                       "of it fail (the time is measured and shown)\n");

@@ -71,3 +71,13 @@ def test_two_logins(case: Case) -> None:
     messages = CONNECTIONS * LOG_IN + QUESTIONS + FAREWELLS * END
     assert len(server.asked) == messages, [message[:40] for message in server.asked]
     assert server.counts[DOWN] > 0
+
+
+def test_a_plan_does_not_promise_an_overlap_that_there_is_not(case: Case) -> None:
+    scene = SCENES["pg-two-login"](case)
+    plan = case.agent("rotate", "--dry-run", "DATABASE_URL", env=scene.env).expect(0).stdout
+    assert "no grace: the former ends right behind 'promote'" in plan, plan
+    contract = case.folder / "contract.json"
+    contract.write_text(contract.read_text().replace('"every": "30d"', '"every": "30d", "grace": "1h"', 1))
+    plan = case.agent("rotate", "--dry-run", "DATABASE_URL", env=scene.env).expect(0).stdout
+    assert "no grace" not in plan, plan
