@@ -1,5 +1,6 @@
 #include "agent/beside.h"
 
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -18,14 +19,29 @@ static void on_start(void *owner, pid_t pid)
     notify_ready(&b->notify, sentence);
 }
 
-static void on_end(void *owner, bool for_a_restart)
+static void on_ending(void *owner, bool for_a_restart)
 {
     struct beside *b = owner;
 
     if (for_a_restart)
-        notify_reloading(&b->notify, "The application is started anew.");
+        notify_reloading(&b->notify, "The application is stopped, and started anew.");
+    else if (supervise_pid(b->notify.supervisor) != 0)
+        notify_stopping(&b->notify, "The application is stopped.");
     else
         notify_stopping(&b->notify, "The application has ended.");
+}
+
+/* `systemctl reload` of a unit with Type=notify-reload: HUP, and both messages are waited for. When the
+ * application has read its files again nobody tells us; that it was asked to is what there is to say. */
+static void on_forwarded(void *owner, int number)
+{
+    struct beside *b = owner;
+    enum supervise_state state = supervise_state(b->notify.supervisor);
+
+    if (number != SIGHUP || (state != SUPERVISE_RUNNING && state != SUPERVISE_DELAYED))
+        return; /* a restart is under way, whose end is told */
+    notify_reloading(&b->notify, NULL);
+    notify_ready(&b->notify, NULL);
 }
 
 static void take_leases(struct beside *b, const struct job *job)
@@ -90,7 +106,8 @@ int beside_open(struct beside *b, struct job *job, struct supervisor *s, bool re
     notify_open(&b->notify, s, getenv(managers[0]), getenv(managers[1]), getenv(managers[2]));
     beside_environment(job);
     settings->started = on_start;
-    settings->ended = on_end;
+    settings->forwarded = on_forwarded;
+    settings->ending = on_ending;
     settings->owner = b;
     return 0;
 }

@@ -212,11 +212,24 @@ static void on_start(void *owner, pid_t pid)
     start->inner.started(start->inner.owner, pid);
 }
 
+static void on_forwarded(void *owner, int number)
+{
+    const struct start *start = owner;
+
+    start->inner.forwarded(start->inner.owner, number);
+}
+
+static void on_ending(void *owner, bool for_a_restart)
+{
+    const struct start *start = owner;
+
+    start->inner.ending(start->inner.owner, for_a_restart);
+}
+
 static void on_end(void *owner, bool for_a_restart)
 {
     const struct start *start = owner;
 
-    start->inner.ended(start->inner.owner, for_a_restart);
     if (for_a_restart)
         renew_application_restarts(start->renew);
 }
@@ -239,6 +252,8 @@ static int stay(struct start *start)
     start->beside = &beside;
     start->inner = settings;
     settings.started = on_start;
+    settings.forwarded = on_forwarded;
+    settings.ending = on_ending;
     settings.ended = on_end;
     settings.owner = start;
     settings.argv = job->call->rest;

@@ -1,8 +1,9 @@
 /* agent/notify.h: the service manager told, by the protocol of sd_notify(3), without its library.
  *
  * While agent stays as the parent it is the unit's main process, so it speaks: READY=1 when the
- * application's program runs, RELOADING=1 and READY=1 around a restart on a change, STOPPING=1 at the end,
- * STATUS= with a sentence, WATCHDOG=1 where the unit asks for it. The application does not get NOTIFY_SOCKET
+ * application's program runs, RELOADING=1 when a restart begins and READY=1 when the program runs again, both
+ * for a HUP that was handed on (Type=notify-reload), STOPPING=1 when the end begins, STATUS= with a sentence,
+ * WATCHDOG=1 where the unit asks for it. The application does not get NOTIFY_SOCKET
  * then: by the unit's default, NotifyAccess=main, what it says would be thrown away. Where agent becomes the
  * application all of these variables are the application's.
  *

@@ -203,7 +203,8 @@ static void forward(struct supervisor *s)
         s->sent_stop = true;
     else if (s->outgoing == SIGCONT)
         s->sent_stop = false;
-    (void)supervise_program_signal(s, s->outgoing);
+    if (supervise_program_signal(s, s->outgoing))
+        supervise_tell_forwarded(s);
 }
 
 /* A program that is stopped sees its signal only when it is continued. */
@@ -316,12 +317,14 @@ static void act(struct supervisor *s, enum supervise_action action)
 void supervise_raise(struct supervisor *s, enum supervise_event event)
 {
     struct supervise_step step = supervise_step(s->state, event);
+    enum supervise_state before = s->state;
 
     if (log_enabled(LOG_DEBUG) && step.action != SUPERVISE_NOTHING)
         log_line(LOG_DEBUG, supervise_event_meaning(event), "state", supervise_state_word(s->state),
                  "next", supervise_state_word(step.next), "action",
                  supervise_action_meaning(step.action), NULL);
     s->state = step.next;
+    supervise_tell_way(s, before);
     act(s, step.action);
 }
 

@@ -95,9 +95,13 @@ struct supervise_settings {
     const char *const *environment;
     const struct contract_run *run; /* the contract's, or contract_run_default */
     int fds[3];                     /* what it gets as 0, 1, 2: -1 is ours */
-    /* Each may be NULL. STARTED: its program runs. ENDED: it has ended and, where it was stopped,
-     * so has all that it left behind; for good when not FOR_A_RESTART. */
+    /* Each may be NULL. STARTED: its program runs. FORWARDED: NUMBER came, and the application has what
+     * is sent for it. ENDING: it is asked to end just now, or ended by itself; not FOR_A_RESTART where
+     * that is for good, which a restart may become that a signal for the end overtakes. ENDED: it has
+     * ended and, where it was stopped, so has all that it left behind. */
     void (*started)(void *owner, pid_t pid);
+    void (*forwarded)(void *owner, int number);
+    void (*ending)(void *owner, bool for_a_restart);
     void (*ended)(void *owner, bool for_a_restart);
     void *owner;
 };

@@ -4,7 +4,8 @@
  *   supervise_loop.c      descriptors, times, and the one wait
  *   supervise_program.c   the application's process: start, signal, sweep
  *   supervise_memory.c    being small meanwhile
- *   supervise_terminal.c  who has the terminal, and ^Z */
+ *   supervise_terminal.c  who has the terminal, and ^Z
+ *   supervise_tell.c      what others are told of the application */
 #ifndef AGENT_SUPERVISE_PARTS_H
 #define AGENT_SUPERVISE_PARTS_H
 
@@ -107,5 +108,12 @@ void supervise_terminal_take(const struct supervisor *s, pid_t group);
 /* The application was stopped by NUMBER: stop with it and continue it after, or have it go on where
  * nobody would ever continue us. */
 void supervise_terminal_suspend(struct supervisor *s, int number);
+
+/* ---- supervise_tell.c ------------------------------------------------------------------------- */
+
+/* The state was BEFORE: where that changes what becomes of the application, it is told. */
+void supervise_tell_way(const struct supervisor *s, enum supervise_state before);
+/* The signal at hand was sent on. */
+void supervise_tell_forwarded(const struct supervisor *s);
 
 #endif

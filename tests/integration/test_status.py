@@ -2,6 +2,7 @@
 from __future__ import annotations
 
 import os
+import signal
 import socket
 import sys
 import time
@@ -20,6 +21,11 @@ import os, sys
 print(os.environ.get("NOTIFY_SOCKET"), os.environ.get("WATCHDOG_USEC"), flush=True)
 open("started", "w").close()
 sys.stdin.read()
+"""
+DEAF = """\
+import signal
+for number in (signal.SIGTERM, signal.SIGHUP, signal.SIGUSR1):
+    signal.signal(number, lambda *_: None)
 """
 
 
@@ -193,6 +199,52 @@ def test_the_service_manager_is_told_while_agent_stays(case: Case) -> None:
     result = running.wait().expect(0)
     assert manager.hear()[0] == "STOPPING=1"
     assert result.stdout == "None None\n", "it is not the unit's main process"
+
+
+def test_the_service_manager_hears_of_a_reload_and_of_an_end_when_it_begins(case: Case) -> None:
+    contract(case, None)
+    case.folder.write("app.py", DEAF + APPLICATION)
+    manager = Manager(case)
+    running = start(case, "--supervise", env={"NOTIFY_SOCKET": manager.path})
+    assert manager.hear()[0] == "READY=1"
+    before_us = time.clock_gettime_ns(time.CLOCK_MONOTONIC) // 1000
+    running.signal(signal.SIGHUP)
+    reloading, ready = manager.hear(), manager.hear()
+    assert reloading[0] == "RELOADING=1" and ready == ["READY=1"], (reloading, ready)
+    name, usec = reloading[1].split("=")
+    assert name == "MONOTONIC_USEC" and int(usec) >= before_us, (reloading, before_us)
+    running.signal(signal.SIGUSR1)  # is sent on, and is no reload
+    running.signal(signal.SIGTERM)
+    assert manager.hear() == ["STOPPING=1", "STATUS=The application is stopped."]
+    assert not running.ended(), "it does not listen to TERM"
+    running.wait().expect(0)  # its stdin ends, and so does it
+
+
+def test_the_service_manager_hears_of_a_restart_when_it_begins(case: Case) -> None:
+    bao = case.openbao
+    mount = bao.kv(2)
+    first, second = case.canaries.new("first"), case.canaries.new("second")
+    bao.put(f"{mount}/app", {"value": first})
+    Project(case).contract({"VALUE": {"type": "string", "secret": True, "source": f"vault:{mount}/app#value"}},
+                           run={"refresh": "100ms", "splay": "0s"})
+    case.folder.write("app.sh", "trap 'until [ -e go ]; do sleep 0.01; done; exit 0' TERM\n"
+                                "trap 'exit 0' USR1; touch started; while :; do sleep 600 & wait $!; done\n")
+    manager = Manager(case)
+    running = case.make_agent().start("run", "--", "sh", "app.sh", env={
+        "VAULT_ADDR": bao.address, "VAULT_TOKEN": bao.token, "NOTIFY_SOCKET": manager.path})
+    ready = manager.hear()
+    wait_until(lambda: (case.folder / "started").exists() or running.ended(), "its start")
+    (case.folder / "started").unlink()
+    bao.put(f"{mount}/app", {"value": second})
+    assert manager.hear()[0] == "RELOADING=1"
+    assert not (case.folder / "started").exists(), "the old one has not ended yet"
+    case.folder.write("go", "")
+    again = manager.hear()
+    assert again[0] == "READY=1" and again[1] != ready[1], "another process"
+    wait_until(lambda: (case.folder / "started").exists() or running.ended(), "its second start")
+    running.signal(signal.SIGTERM)
+    assert manager.hear()[0] == "STOPPING=1"
+    running.wait().expect(0)
 
 
 def test_the_watchdog_is_fed(case: Case) -> None:

@@ -46,7 +46,8 @@ struct world {
     struct err err;
     int result, exit_code;
     unsigned starts;
-    char story[64]; /* S: started, E: ended for a restart, F: ended for good */
+    /* S: started. r: it ends for a restart, E: it has. e: it ends for good, F: it has. H, T: sent on. */
+    char story[64];
     int pipe[2];
     char text[64]; /* what the application wrote into the pipe */
 };
@@ -64,6 +65,16 @@ static void on_end(void *owner, bool for_a_restart)
     tell(owner, for_a_restart ? 'E' : 'F');
 }
 
+static void on_ending(void *owner, bool for_a_restart)
+{
+    tell(owner, for_a_restart ? 'r' : 'e');
+}
+
+static void on_forwarded(void *owner, int number)
+{
+    tell(owner, number == SIGHUP ? 'H' : number == SIGTERM ? 'T' : '?');
+}
+
 static bool set_up(struct world *w, const char *const *argv,
                    void (*started)(void *owner, pid_t pid))
 {
@@ -73,6 +84,8 @@ static bool set_up(struct world *w, const char *const *argv,
     w->settings.run = &w->run;
     w->settings.started = started;
     w->settings.ended = on_end;
+    w->settings.ending = on_ending;
+    w->settings.forwarded = on_forwarded;
     w->settings.owner = w;
     return pipe2(w->pipe, O_CLOEXEC) == 0 && supervise_init(&w->s, &w->err) == 0;
 }
@@ -106,7 +119,7 @@ static int restarts(void)
     CHECK(!supervise_signal(w.s, SIGHUP));
     run(&w);
     CHECK(w.result == 0 && w.exit_code == 128 + SIGTERM);
-    CHECK(strcmp(w.story, "SESF") == 0);
+    CHECK(strcmp(w.story, "SrESeF") == 0);
     CHECK(supervise_restarts(w.s) == 1 && supervise_pid(w.s) == 0);
     CHECK(supervise_state(w.s) == SUPERVISE_ENDED);
     return 0;
@@ -131,7 +144,7 @@ static int a_second_one_waits(void)
     struct world w;
     CHECK(set_up(&w, argv, restart_twice));
     run(&w);
-    CHECK(w.result == 0 && strcmp(w.story, "SESDF") == 0);
+    CHECK(w.result == 0 && strcmp(w.story, "SrESDeF") == 0);
     return 0;
 }
 
@@ -153,7 +166,41 @@ static int clears_before_it_starts(void)
     w.settings.environment = environment;
     run(&w);
     CHECK(unlink(path) == 0);
-    CHECK(w.result == 0 && w.exit_code != 42 && strcmp(w.story, "SESF") == 0);
+    CHECK(w.result == 0 && w.exit_code != 42 && strcmp(w.story, "SrESeF") == 0);
+    return 0;
+}
+
+/* TERM while it is stopped for a restart: that is told too, and the restart is off. */
+static void stop_during_a_restart(void *owner, pid_t pid)
+{
+    struct world *w = owner;
+
+    (void)pid;
+    tell(w, 'S');
+    supervise_restart(w->s, "a test");
+    supervise_stop(w->s);
+    supervise_stop(w->s);
+}
+
+static int a_stop_overtakes_a_restart(void)
+{
+    static const char *const argv[] = {"sleep", "1000", NULL};
+    struct world w;
+    CHECK(set_up(&w, argv, stop_during_a_restart));
+    run(&w);
+    CHECK(w.result == 0 && w.exit_code == 128 + SIGTERM && supervise_restarts(w.s) == 0);
+    CHECK(strcmp(w.story, "SreTTF") == 0);
+    return 0;
+}
+
+static int it_ends_by_itself(void)
+{
+    static const char script[] = "trap 'exit 7' HUP; kill -HUP $PPID; while :; do sleep 0.01; done";
+    static const char *const argv[] = {"sh", "-c", script, NULL};
+    struct world w;
+    CHECK(set_up(&w, argv, NULL));
+    run(&w);
+    CHECK(w.result == 0 && w.exit_code == 7 && strcmp(w.story, "HeF") == 0);
     return 0;
 }
 
@@ -175,7 +222,7 @@ static int what_can_not_be_started_again_ends_us(void)
     CHECK(write(fd, script, sizeof script - 1) > 0 && fchmod(fd, 0755) == 0 && close(fd) == 0);
     run(&w);
     CHECK(w.result == -1 && w.exit_code == 127 && strstr(w.err.text, vanishing));
-    CHECK(strcmp(w.story, "SEF") == 0);
+    CHECK(strcmp(w.story, "SrEeF") == 0);
     return 0;
 }
 
@@ -266,7 +313,7 @@ static int keeps_the_time(void)
     supervise_timer(w.s, &t.early, clock_in_ms(1000 * 1000));
     supervise_timer(w.s, &t.early, clock_in_ms(0)); /* moved */
     run(&w);
-    CHECK(strcmp(w.story, "eeelF") == 0);
+    CHECK(strcmp(w.story, "eeeleF") == 0);
     return 0;
 }
 
@@ -295,7 +342,7 @@ static int a_program_beside_is_told_of_and_left_alone(void)
     CHECK(supervise_child(w.s, pid, on_other_end, &w, &w.err) == 0);
     CHECK(supervise_child(w.s, stays, on_other_end, &w, &w.err) == 0);
     run(&w);
-    CHECK(w.result == 0 && strcmp(w.story, "9F") == 0);
+    CHECK(w.result == 0 && strcmp(w.story, "9eF") == 0);
     CHECK(kill(stays, 0) == 0 && waitpid(stays, NULL, WNOHANG) == 0);
     CHECK(kill(stays, SIGKILL) == 0 && waitpid(stays, NULL, 0) == stays);
     return 0;
@@ -336,6 +383,18 @@ static void restarts_that_come_together_are_one_and_wait_for_the_end(void **stat
 {
     (void)state;
     assert_int_equal(in_child(restarts), 0);
+}
+
+static void a_stop_that_overtakes_a_restart_is_told_and_ends_it(void **state)
+{
+    (void)state;
+    assert_int_equal(in_child(a_stop_overtakes_a_restart), 0);
+}
+
+static void what_is_sent_on_and_an_end_of_its_own_are_told(void **state)
+{
+    (void)state;
+    assert_int_equal(in_child(it_ends_by_itself), 0);
 }
 
 static void a_restart_behind_a_short_run_waits_while_the_application_goes_on(void **state)
@@ -396,6 +455,8 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(restarts_that_come_together_are_one_and_wait_for_the_end),
+        cmocka_unit_test(a_stop_that_overtakes_a_restart_is_told_and_ends_it),
+        cmocka_unit_test(what_is_sent_on_and_an_end_of_its_own_are_told),
         cmocka_unit_test(a_restart_behind_a_short_run_waits_while_the_application_goes_on),
         cmocka_unit_test(the_old_one_and_all_it_left_is_gone_before_the_new_one_starts),
         cmocka_unit_test(a_restart_that_can_not_start_it_ends_with_its_reason),
