@@ -59,7 +59,7 @@ int github_env_append(const struct buf *masks, const struct buf *text, struct er
     AUTO_FD fd = -1;
     const char *path;
     off_t size;
-    bool whole;
+    bool whole = false;
 
     if (open_env_file(&fd, &path, &size, err) != 0 ||
         ends_in_a_line(fd, path, size, &whole, err) != 0)

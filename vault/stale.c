@@ -262,7 +262,7 @@ int stale_get(const struct stale *s, const struct stale_subject *subject, int64_
     AUTO_SECRET both = SECRET_INIT;
     AUTO_FREE char *path = NULL;
     int64_t fetched_s, expires_s;
-    size_t at;
+    size_t at = 0;
 
     if (purpose_of(subject, &purpose, err) != 0 || path_of(s, subject, &path, err) != 0 ||
         read_copy(path, &sealed, err) != 0)
