@@ -51,12 +51,14 @@ ifneq ($(shell command -v $(CC)),)
 -include $(PROBED)
 endif
 
-MODE_release := -O2 -D_FORTIFY_SOURCE=3
-MODE_debug   := -Og
-MODE_asan    := -O1 -fno-omit-frame-pointer -fsanitize=address,undefined -fno-sanitize-recover=undefined
+# Ubuntu's gcc fortifies by itself, which renames read() and hides calls from --wrap and the sanitizers.
+UNFORTIFIED  := -U_FORTIFY_SOURCE
+MODE_release := -O2 -U_FORTIFY_SOURCE -D_FORTIFY_SOURCE=3
+MODE_debug   := -Og $(UNFORTIFIED)
+MODE_asan    := -O1 $(UNFORTIFIED) -fno-omit-frame-pointer -fsanitize=address,undefined -fno-sanitize-recover=undefined
 MODE_cover   := -O0 --coverage
 # clang (make fuzz)
-MODE_fuzz    := -O1 -fno-omit-frame-pointer -fsanitize=address,undefined,fuzzer-no-link \
+MODE_fuzz    := -O1 $(UNFORTIFIED) -fno-omit-frame-pointer -fsanitize=address,undefined,fuzzer-no-link \
     -fno-sanitize-recover=undefined
 MODE         := $(MODE_$(VARIANT))
 $(if $(MODE),,$(error VARIANT is release, debug, asan, cover or fuzz, not '$(VARIANT)'))
@@ -188,7 +190,7 @@ FAULTS := $(patsubst tests/fault/%.c,$(B)/fault/%.so,$(wildcard tests/fault/*.c)
 $(B)/fault/%.so: tests/fault/%.c $(O)/flags
 	@mkdir -p $(@D)
 	@echo "  LINK  $@"
-	$(Q)$(CC) -std=c17 -D_GNU_SOURCE $(WARNINGS) $(if $(WERROR),-Werror) -O2 -g -fPIC -shared -o $@ $<
+	$(Q)$(CC) -std=c17 -D_GNU_SOURCE $(WARNINGS) $(if $(WERROR),-Werror) -O2 $(UNFORTIFIED) -g -fPIC -shared -o $@ $<
 
 faults: $(FAULTS) $(B)/crash/killat
 
@@ -196,7 +198,7 @@ faults: $(FAULTS) $(B)/crash/killat
 $(B)/crash/%: tests/crash/%.c $(O)/flags
 	@mkdir -p $(@D)
 	@echo "  LINK  $@"
-	$(Q)$(CC) -std=c17 -D_GNU_SOURCE $(WARNINGS) $(if $(WERROR),-Werror) -O2 -g -o $@ $<
+	$(Q)$(CC) -std=c17 -D_GNU_SOURCE $(WARNINGS) $(if $(WERROR),-Werror) -O2 $(UNFORTIFIED) -g -o $@ $<
 
 # All cores, unless the caller has said how many.
 JOBS = $(if $(findstring -j,$(MAKEFLAGS)),,-j$(shell nproc))
