@@ -391,7 +391,9 @@ static void rights_of_owner(const struct database_settings *s, const struct look
         buf_addf(out, "owner %s is no role of this server", s->owner);
     else
         buf_addf(out, "owner %s: member %s, its CREATE on schema %s %s", s->owner,
-                 yes_no(look->owner_member), s->schema, yes_no(look->owner_schema_create));
+                 look->owner_member && !look->owner_settable ? "without SET ROLE"
+                                                             : yes_no(look->owner_member),
+                 s->schema, yes_no(look->owner_schema_create));
 }
 
 int explain_rights(const struct database_settings *s, const struct look *look, struct names *out,

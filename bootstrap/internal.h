@@ -45,8 +45,9 @@ struct look {
 
     /* the version table's schema */
     bool schema_exists, schema_usage, schema_create;
-    /* settings->owner; all false when the contract has none */
-    bool owner_exists, owner_member, owner_schema_create, owner_may_create_schema;
+    /* settings->owner; all false when the contract has none. owner_settable: SET ROLE is allowed, for which
+     * PostgreSQL 16 and later want more than membership: its SET option. */
+    bool owner_exists, owner_member, owner_settable, owner_schema_create, owner_may_create_schema;
 
     /* the version table where the contract says it is */
     bool version_exists;

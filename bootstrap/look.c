@@ -142,7 +142,10 @@ static void add_owner(const struct database_settings *s, struct buf *out)
              "'CREATE')::pg_catalog.text,\n"
              " (SELECT pg_catalog.has_schema_privilege(r.oid, ns.oid, 'CREATE') FROM ns "
              "WHERE ns.here)::pg_catalog.text,\n"
-             " NULL, NULL, NULL FROM pg_catalog.pg_roles r WHERE r.rolname = ");
+             " pg_catalog.pg_has_role(r.oid, CASE WHEN "
+             "pg_catalog.current_setting('server_version_num')::pg_catalog.int4 >= 160000\n"
+             "  THEN 'SET' ELSE 'MEMBER' END)::pg_catalog.text,\n"
+             " NULL, NULL FROM pg_catalog.pg_roles r WHERE r.rolname = ");
     db_add_literal(out, s->owner);
     buf_addc(out, '\n');
 }
@@ -304,6 +307,7 @@ static int take_owner(struct look *look, const struct fact *f, struct err *err)
     look->owner_member = is_true(f->cell[1]);
     look->owner_may_create_schema = is_true(f->cell[2]);
     look->owner_schema_create = is_true(f->cell[3]);
+    look->owner_settable = is_true(f->cell[4]);
     return 0;
 }
 

@@ -4,8 +4,9 @@
 #include "base/str.h"
 #include "bootstrap/apply.h"
 
-/* Append `GRANT x TO y;` with quoted names to the hint. */
-static void add_grant(struct buf *hint, const char *what, const char *object, const char *role)
+/* Append `GRANT x TO y;` with quoted names to the hint; OPTION is " WITH ..." or "". */
+static void add_grant(struct buf *hint, const char *what, const char *object, const char *role,
+                      const char *option)
 {
     buf_adds(hint, hint->len ? " " : "Run as an administrator: ");
     buf_adds(hint, what);
@@ -13,7 +14,7 @@ static void add_grant(struct buf *hint, const char *what, const char *object, co
         db_add_identifier(hint, object);
     buf_adds(hint, " TO ");
     db_add_identifier(hint, role);
-    buf_addc(hint, ';');
+    buf_addf(hint, "%s;", option);
 }
 
 static int refuse(struct err *err, const struct buf *hint, const char *format, ...) PRINTF(3, 4);
@@ -38,20 +39,26 @@ static int check_owner(const struct run *run, const struct look *look, struct er
         buf_adds(&hint, "Run as an administrator: CREATE ROLE ");
         db_add_identifier(&hint, owner);
         buf_adds(&hint, " NOLOGIN;");
-        add_grant(&hint, "GRANT ", owner, look->user);
-        add_grant(&hint, "GRANT USAGE, CREATE ON SCHEMA ", schema, owner);
+        add_grant(&hint, "GRANT ", owner, look->user, "");
+        add_grant(&hint, "GRANT USAGE, CREATE ON SCHEMA ", schema, owner, "");
         return refuse(err, &hint, "%s: the owner's role '%s' does not exist", run->place, owner);
     }
     bool no_create = look->schema_exists && !look->owner_schema_create;
-    if (!look->owner_member && !look->superuser)
-        add_grant(&hint, "GRANT ", owner, look->user);
+    /* A role that a CREATEROLE login has made is its own to grant on, and not to become: since
+     * PostgreSQL 16 the membership that it got with it is without SET, and a plain GRANT adds none. */
+    if (!look->owner_settable)
+        add_grant(&hint, "GRANT ", owner, look->user, look->owner_member ? " WITH SET TRUE" : "");
     if (no_create)
-        add_grant(&hint, "GRANT USAGE, CREATE ON SCHEMA ", schema, owner);
+        add_grant(&hint, "GRANT USAGE, CREATE ON SCHEMA ", schema, owner, "");
     if (hint.len == 0)
         return 0;
     if (no_create)
         return refuse(err, &hint, "%s: the owner '%s' may not create in the schema '%s'",
                       run->place, owner, schema);
+    if (look->owner_member)
+        return refuse(err, &hint,
+                      "%s: the login '%s' is a member of the owner '%s' and may not SET ROLE to it",
+                      run->place, look->user, owner);
     return refuse(err, &hint, "%s: the login '%s' is not a member of the owner '%s'", run->place,
                   look->user, owner);
 }
@@ -63,7 +70,7 @@ int rights_check(const struct run *run, const struct look *look, struct err *err
     if (!look->schema_exists || look->schema_create || look->version_exists)
         return 0;
     AUTO_BUF hint = BUF_INIT(ERR_HINT_BYTES);
-    add_grant(&hint, "GRANT USAGE, CREATE ON SCHEMA ", run->settings->schema, look->user);
+    add_grant(&hint, "GRANT USAGE, CREATE ON SCHEMA ", run->settings->schema, look->user, "");
     return refuse(err, &hint, "%s: the login '%s' may not create in the schema '%s'", run->place,
                   look->user, run->settings->schema);
 }
@@ -106,7 +113,7 @@ static int check_extension(const struct run *run, const struct look *look,
     if (look->superuser || (trusted && look->may_create_schema))
         return 0;
     if (trusted) {
-        add_grant(&hint, "GRANT CREATE ON DATABASE ", run->target.database, look->user);
+        add_grant(&hint, "GRANT CREATE ON DATABASE ", run->target.database, look->user, "");
         return refuse(err, &hint, "%s: the login '%s' may not create the extension '%s'",
                       run->place, look->user, name);
     }

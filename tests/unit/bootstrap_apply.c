@@ -297,6 +297,35 @@ static void everything_belongs_to_the_owner(void **state)
     site_close(&site);
 }
 
+static void a_member_without_set_role_is_told_what_to_grant(void **state)
+{
+    (void)state;
+    struct site site;
+    struct err err;
+    site_open(&site, pg, "unsettable");
+    if (strcmp(site_ask(&site, pg, "SELECT current_setting('server_version_num')::int >= 160000"),
+               "t") != 0) {
+        site_close(&site);
+        skip();
+    }
+    site_sql(&site, "schema.sql", "CREATE TABLE t (a int);\n");
+    site.settings.owner = "us_owner";
+    /* A login with CREATEROLE may grant the role that it made, and may not become it. */
+    pg_sql(pg, "unsettable",
+           "CREATE ROLE us_login LOGIN CREATEROLE; SET SESSION AUTHORIZATION us_login; CREATE ROLE "
+           "us_owner NOLOGIN; RESET SESSION AUTHORIZATION; GRANT USAGE, CREATE ON SCHEMA public TO "
+           "us_owner");
+    site_url(&site, pg_socket_url(pg, "us_login", "unsettable"));
+    site_is_refused(&site, ERR_DB_REFUSED, "is a member of the owner 'us_owner' and may not", &err);
+    assert_text_has(err.hint, "GRANT \"us_owner\" TO \"us_login\" WITH SET TRUE;");
+    site_is_untouched(&site, pg);
+    pg_sql(pg, "unsettable", "GRANT us_owner TO us_login");
+    site_is_refused(&site, ERR_DB_REFUSED, "may not SET ROLE to it", &err);
+    pg_sql(pg, "unsettable", "GRANT us_owner TO us_login WITH SET TRUE");
+    site_is_made(&site);
+    site_close(&site);
+}
+
 static void an_object_of_another_owner_is_rolled_back(void **state)
 {
     (void)state;
@@ -497,6 +526,7 @@ int main(void)
         cmocka_unit_test(an_empty_version_table_is_used),
         cmocka_unit_test(migrate_runs_the_command_and_looks_again),
         cmocka_unit_test(everything_belongs_to_the_owner),
+        cmocka_unit_test(a_member_without_set_role_is_told_what_to_grant),
         cmocka_unit_test(an_object_of_another_owner_is_rolled_back),
         cmocka_unit_test(a_dry_run_prints_the_sql_and_changes_nothing),
         cmocka_unit_test(a_plain_stamp_is_one_text_column),
