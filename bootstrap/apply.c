@@ -389,6 +389,7 @@ void run_end(struct run *run)
 {
     log_progress_end(&run->progress);
     plan_release(&run->plan);
+    look_release(&run->made);
     db_target_release(&run->target);
     free(run->place);
 }
@@ -400,6 +401,7 @@ int bootstrap_run(const struct database_settings *settings, bool migrate,
     struct run run = {.settings = settings,
                       .report = report,
                       .plan = PLAN_INIT,
+                      .made = LOOK_INIT,
                       .migrate = migrate,
                       .turn = {.base_ms = TURN_BASE_MS, .cap_ms = POLL_CAP_MS},
                       .lock_deadline_ms = settings_deadline(settings, settings->lock_wait_ms)};

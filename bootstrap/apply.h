@@ -6,6 +6,7 @@
  *   lock.c     whose turn it is
  *   rights.c   what the role may do, and whose the objects are
  *   commit.c   COMMIT, what became of one whose answer was lost, and the second look
+ *   confirm.c  the second look, where the first one was whole
  *   command.c  commands that connect by themselves: create.command, migrate
  *   apply.c    the order of all that
  *   dryrun.c   the same as text */
@@ -133,6 +134,7 @@ struct run {
     struct db_target target;
     char *place; /* db_target_describe */
     struct plan plan;
+    struct look made; /* what the look before COMMIT found */
     bool planned, migrate;
     bool command_done;        /* create.command has ended well; its stamp is what is missing */
     unsigned polls;           /* since the lock was found to be somebody else's; 0: not waiting */
@@ -228,10 +230,9 @@ MUST_USE int commit_stamp(struct run *run, struct db *db, bool made, char *xid, 
  * is closed: *db is NULL then. */
 MUST_USE int commit_send(struct run *run, struct db **db, const char *xid, enum outcome *outcome,
                          struct err *err);
-/* Begin the second look beside DB, whose transaction has the lock: the connection is made, and its
- * session's caches are filled, while the script runs; then it waits for the lock, which is free when
- * COMMIT has made everything visible. Where a second connection is not to be had commit_verify does
- * it all afterwards. */
+/* Begin the second look beside DB, whose transaction has the lock: the connection is made while the
+ * script runs; then it waits for the lock, which is free when COMMIT has made everything visible.
+ * Where a second connection is not to be had commit_verify does it all afterwards. */
 void commit_begin_verify(struct run *run, struct db *db);
 /* The second look, from another session than the one that made it all: the one that was begun, or a
  * new one, for which *db is closed first, so that a server of few connections can give it. */
@@ -245,6 +246,13 @@ MUST_USE int commit_give_up(struct run *run, struct db **db, enum outcome *outco
  * left of TRANSACTION_ATTEMPTS), else -1. */
 MUST_USE int commit_try_again(struct run *run, bool lost, enum outcome *outcome,
                               const struct err *err);
+
+/* ---- confirm.c ------------------------------------------------------------------------------- */
+/* One statement, one result, in a session of its own: it fails where there is no version table. */
+void confirm_add_sql(const struct database_settings *settings, struct buf *out);
+/* Put RESULTS->list[AT] over MADE, which the look before COMMIT found. Errors: as state_look_read. */
+MUST_USE int confirm_read(const struct db_results *results, size_t at, struct look *made,
+                          struct err *err);
 
 /* ---- command.c ------------------------------------------------------------------------------- */
 MUST_USE int command_create(struct run *run, struct db **db, enum outcome *outcome,

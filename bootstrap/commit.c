@@ -61,20 +61,21 @@ static void add_list(struct buf *out, char *const *list)
 static int check_made(struct run *run, const struct db_results *results,
                       const struct stamp_indexes *at, struct err *err)
 {
-    AUTO_LOOK look = LOOK_INIT;
+    struct look *look = &run->made;
     AUTO_REPORT inside = REPORT_INIT;
     AUTO_BUF names = BUF_INIT(ERR_TEXT_BYTES);
-    if (state_look_read(results, at->look, &look, err) != 0 ||
-        state_classify(run->settings, &look, &inside, err) != 0)
+    look_release(look);
+    if (state_look_read(results, at->look, look, err) != 0 ||
+        state_classify(run->settings, look, &inside, err) != 0)
         return -1;
     const char *form = run->settings->create == CREATE_SQL    ? "create.sql"
                        : run->settings->create == CREATE_EMIT ? "create.emit"
                                                               : "create.command";
-    if (look_objects(&look) == 0)
+    if (look_objects(look) == 0)
         return err_set(err, ERR_DB_COMMAND, "%s made no table, view, type or function: not stamped",
                        form);
-    if (look.missing.count > 0) {
-        add_list(&names, look.missing.list);
+    if (look->missing.count > 0) {
+        add_list(&names, look->missing.list);
         return err_set(err, ERR_DB_STATE,
                        "%s did not make what database.expect names: %s: not stamped", form,
                        buf_text(&names));
@@ -290,15 +291,11 @@ int commit_send(struct run *run, struct db **db, const char *xid, enum outcome *
 static void add_second_look(const struct run *run, int server_version, struct buf *sql, size_t *at,
                             size_t *count)
 {
-    *at = 2 + LOOK_RESULTS;
-    /* in a transaction of its own, so that no lock on a table is kept while it waits */
-    buf_adds(sql, "BEGIN READ ONLY;\n");
-    state_look_sql(run->settings, sql);
-    buf_adds(sql, "COMMIT;\n");
+    *at = 0;
     lock_add_wait(run, server_version, sql, at);
-    state_look_sql(run->settings, sql);
+    confirm_add_sql(run->settings, sql);
     buf_adds(sql, "COMMIT;\n");
-    *count = *at + LOOK_RESULTS + 1;
+    *count = *at + 2;
 }
 
 static int server_version_of(const struct db *db)
@@ -329,7 +326,6 @@ void commit_begin_verify(struct run *run, struct db *db)
 static int collect_verify(struct run *run, struct db *first, struct err *err)
 {
     AUTO_DB db = NULL;
-    AUTO_LOOK look = LOOK_INIT;
     AUTO_BUF unused = BUF_INIT(OWN_SQL_MAX_BYTES);
     struct db_results results = {0};
     size_t at, count;
@@ -337,10 +333,10 @@ static int collect_verify(struct run *run, struct db *first, struct err *err)
     if (db_beside_collect(first, run_deadline(run, 1), &db, &results, err) != 0)
         return -1;
     int rc = results.count == count
-                 ? state_look_read(&results, at, &look, err)
+                 ? confirm_read(&results, at, &run->made, err)
                  : err_set(err, ERR_DEFECT, "the second look gave %zu results", results.count);
     db_results_free(&results);
-    if (rc != 0 || state_classify(run->settings, &look, run->report, err) != 0 ||
+    if (rc != 0 || state_classify(run->settings, &run->made, run->report, err) != 0 ||
         report_set_connection(run->report, db, err) != 0)
         return -1;
     return run->report->state == STATE_CURRENT

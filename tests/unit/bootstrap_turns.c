@@ -93,6 +93,28 @@ static void three_round_trips_make_it_and_one_more_verifies(void **state)
     site_close(&site);
 }
 
+/* Two connections are those of the first look and of the second: it was not made anew. */
+static void the_second_look_finds_tables_of_any_name(void **state)
+{
+    (void)state;
+    static const char *const expect[] = {"users", "od\"d.Us'er's", NULL};
+    struct site site;
+    AUTO_REPORT report = REPORT_INIT;
+    open_behind_proxy(&site, "any_name");
+    site_sql(&site, "odd.sql",
+             "CREATE SCHEMA \"od\"\"d\"; CREATE TABLE \"od\"\"d\".\"Us'er's\" (id int);");
+    site.settings.schema = "od\"d";
+    site.settings.table = "Ver\\sion's";
+    site.settings.expect = expect;
+    runs(&site, &report);
+    assert_true(report.created);
+    assert_int_equal(proxy_connections(proxy), 2);
+    assert_int_equal(report.table_count, 3);
+    assert_string_equal(report.stamped[0], "b2");
+    assert_null(report.stamped[1]);
+    site_close(&site);
+}
+
 static void extensions_cost_one_round_trip(void **state)
 {
     (void)state;
@@ -550,6 +572,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(three_round_trips_make_it_and_one_more_verifies),
+        cmocka_unit_test(the_second_look_finds_tables_of_any_name),
         cmocka_unit_test(extensions_cost_one_round_trip),
         cmocka_unit_test(a_wrong_file_is_found_before_any_of_it_is_sent),
         cmocka_unit_test(a_current_database_needs_no_file),
