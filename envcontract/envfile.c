@@ -2,8 +2,9 @@
  * where they don't.
  *
  * Quotes are python-dotenv's, so that what `fetch --format dotenv` writes is read back: \\ and \'
- * are escapes within '...', and within "..." also \" \n \r \t \a \b \f \v. References (${NAME}) stay
- * as they are: the check reports them as unresolved. */
+ * are escapes within '...', and within "..." also \" \n \r \t \a \b \f \v; a line that ends in CR LF
+ * ends in LF, there too. References (${NAME}) stay as they are: the check reports them as
+ * unresolved. */
 #include <string.h>
 
 #include "base/file.h"
@@ -125,6 +126,22 @@ static char unescape(char c, char quote)
     return letter && c ? bytes[letter - letters] : '\0';
 }
 
+/* What python-dotenv alone ends a line at: a carriage return, from START on. What ends this line, a
+ * line feed with or without one, does not count. */
+static void report_return(struct reader *r, const char *start)
+{
+    const char *stop = memchr(start, '\n', (size_t)(r->end - start));
+
+    for (stop = stop ? stop : r->end; stop > start && is_blank(stop[-1]);)
+        stop--;
+    const char *found = memchr(start, '\r', (size_t)(stop - start));
+    if (found)
+        report(r, FINDING_WARNING, found,
+               "End lines in a line feed; between \"...\" it is written \\r.",
+               "a carriage return within a line: the line's end to dotenv, not to docker and "
+               "systemd; taken for a part of the line");
+}
+
 /* From behind the opening quote to behind the closing one. False: reported. */
 static bool take_quoted(struct reader *r, char quote, struct buf *value)
 {
@@ -135,6 +152,10 @@ static bool take_quoted(struct reader *r, char quote, struct buf *value)
             escaped = unescape(r->at[1], quote);
         if (escaped)
             r->at++;
+        if (!escaped && *r->at == '\r') { /* python-dotenv reads the file as text */
+            escaped = '\n';
+            r->at += r->end - r->at > 1 && r->at[1] == '\n';
+        }
         buf_addc(value, escaped ? escaped : *r->at);
     }
     if (r->at == r->end) {
@@ -148,7 +169,7 @@ static bool take_quoted(struct reader *r, char quote, struct buf *value)
             r->line_start = c + 1;
         }
     }
-    r->at++;
+    report_return(r, ++r->at);
     skip_blanks(r);
     if (at_line_end(r) || *r->at == '#')
         return true;
@@ -160,7 +181,7 @@ static void take_plain(struct reader *r, struct buf *value)
 {
     const char *start = r->at, *stop = r->at;
     for (; !at_line_end(r); r->at++) {
-        if (*r->at == '#' && r->at > start && is_blank(r->at[-1])) {
+        if (*r->at == '#' && is_blank(r->at[-1])) { /* a '=' stands before it at least */
             report(r, FINDING_WARNING, r->at, "Quote the value, or give the comment its own line.",
                    "a '#' within a line: a comment to dotenv, part of the value to docker and "
                    "systemd; taken for a comment");
@@ -194,8 +215,12 @@ static int keep(struct reader *r, const char *name, size_t name_length, unsigned
 static int take_line(struct reader *r, struct err *err)
 {
     skip_blanks(r);
-    if (at_line_end(r) || *r->at == '#')
+    if (at_line_end(r))
         return 0;
+    if (*r->at == '#') {
+        report_return(r, r->at);
+        return 0;
+    }
     skip_export(r);
     size_t name_length;
     unsigned line = r->line;
@@ -204,12 +229,14 @@ static int take_line(struct reader *r, struct err *err)
         return 0;
 
     AUTO_BUF value = BUF_INIT(CONTRACT_ENV_FILE_MAX_BYTES);
+    const char *behind = r->at;
     skip_blanks(r);
     if (r->at < r->end && (*r->at == '"' || *r->at == '\'')) {
         char quote = *r->at++;
         if (!take_quoted(r, quote, &value))
             return 0;
     } else {
+        report_return(r, behind);
         take_plain(r, &value);
     }
     if (buf_check(&value, ERR_FILE, "a value", err) != 0)

@@ -70,6 +70,8 @@ static void one_line_means_one_value(void **state)
         {"A='' # empty", "A="},
         {"A='it\\'s \\\\ \\n'", "A=it's \\ \\n"},
         {"A='two\nlines'", "A=two\nlines"},
+        {"A='two\r\nlines\r\n'\r\n", "A=two\nlines\n"},
+        {"A=\"x\\r\r\n\"", "A=x\r\n"},
         {"A=\"x\\n\\t\\\"\\\\ \\d\"", "A=x\n\t\"\\ \\d"},
         {"A=\"#\" # comment", "A=#"},
         {"A=x'y'", "A=x'y'"},
@@ -157,6 +159,35 @@ static void a_comment_behind_a_value_draws_a_warning(void **state)
     assert_text_has(r.findings.list[0].message, "a comment to dotenv");
 }
 
+static void a_comment_in_place_of_a_value_draws_a_warning(void **state)
+{
+    (void)state;
+    AUTO_READING r;
+    read_text(&r, "A= # CANARY\nB=\t#CANARY\n");
+    assert_int_equal(r.count, 2);
+    assert_string_equal(r.list[0], "A=");
+    assert_string_equal(r.list[1], "B=");
+    assert_int_equal(r.findings.count, 2);
+    assert_int_equal(r.findings.errors, 0);
+    assert_int_equal(r.findings.list[1].line, 2);
+    assert_int_equal(r.findings.list[1].column, 4);
+    assert_text_has(r.findings.list[1].message, "a comment to dotenv");
+}
+
+static void a_carriage_return_within_a_line_draws_a_warning(void **state)
+{
+    (void)state;
+    AUTO_READING r;
+    read_text(&r, "A=1\rB=2\r\n# C\rD=4\n# E\r\n");
+    assert_int_equal(r.count, 1);
+    assert_string_equal(r.list[0], "A=1\rB=2");
+    assert_int_equal(r.findings.count, 2);
+    assert_int_equal(r.findings.list[1].line, 2);
+    assert_int_equal(r.findings.errors, 0);
+    assert_int_equal(r.findings.list[0].column, 4);
+    assert_text_has(r.findings.list[0].message, "the line's end to dotenv");
+}
+
 static void the_last_of_two_lines_counts_and_is_said(void **state)
 {
     (void)state;
@@ -214,6 +245,8 @@ int main(void)
         cmocka_unit_test(a_nul_is_refused),
         cmocka_unit_test(reading_goes_on_behind_a_wrong_line),
         cmocka_unit_test(a_comment_behind_a_value_draws_a_warning),
+        cmocka_unit_test(a_comment_in_place_of_a_value_draws_a_warning),
+        cmocka_unit_test(a_carriage_return_within_a_line_draws_a_warning),
         cmocka_unit_test(the_last_of_two_lines_counts_and_is_said),
         cmocka_unit_test(a_file_that_is_not_there_is_an_error_with_its_name),
         cmocka_unit_test(what_fetch_writes_as_dotenv_is_read_back),
