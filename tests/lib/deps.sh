@@ -33,7 +33,7 @@ for group in "$@"; do
         python_test_packages+=('pydantic-settings==2.*')
         ;;
     lint) packages+=(clang-format clang-tidy cppcheck shellcheck mandoc) ;;
-    fuzz) packages+=(clang libclang-rt-14-dev) ;;
+    fuzz) packages+=(clang libclang-rt-dev) ;;
     *)
         echo "deps: there is no group '$group': test, lint, fuzz, bench, valgrind" >&2
         exit 2
@@ -55,8 +55,14 @@ if [ "${#missing[@]}" -gt 0 ]; then
     echo "deps: installing ${missing[*]}"
     "${sudo[@]}" apt-get update -qq
     # A server that the package would start is not ours to use: tests and demo start their own.
+    # What packages say while they are configured concerns nobody, unless it goes wrong.
+    said=$(mktemp)
+    trap 'rm -f "$said"' EXIT
     "${sudo[@]}" env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends \
-        "${missing[@]}" >/dev/null
+        "${missing[@]}" >"$said" 2>&1 || {
+        cat "$said" >&2
+        exit 1
+    }
 fi
 
 stamp_of() { printf 'build/venv/installed-%s' "$(printf '%s\n' "$@" | sha256sum | cut -c1-12)"; }
