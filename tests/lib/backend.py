@@ -67,12 +67,17 @@ class Backend:
         """Two logins of one owner, a reader, and two roles at Neon."""
         self.database = self.case.database()
         self.owner, self.logins = f"app_rw_{self.mark}", [f"app_{name}_{self.mark}" for name in "ab"]
+        self.admins = f"app_admins_{self.mark}"
         self.first = self.case.canaries.new("the first password of the application")
         there, owner = quote_name(self.database.name), quote_name(self.owner)
         script = [f"CREATE ROLE {owner} NOLOGIN", f"GRANT CREATE, CONNECT ON DATABASE {there} TO {owner}"]
         for login in self.logins:
             script += [f"CREATE ROLE {quote_name(login)} NOLOGIN IN ROLE {owner}",
                        f"ALTER ROLE {quote_name(login)} SET role = {owner}"]
+        # From PostgreSQL 16 on CREATEROLE alone changes nobody's password, and the engine's admin is another each time.
+        logins = ", ".join(map(quote_name, self.logins))
+        script += [f"CREATE ROLE {self.admins} NOLOGIN",
+                   f"GRANT {owner}, {logins} TO {self.admins} WITH ADMIN OPTION"]
         script += [f"ALTER ROLE {quote_name(self.logins[0])} LOGIN PASSWORD {quote_text(self.first)}",
                    f"SET ROLE {owner}; CREATE SCHEMA app; CREATE TABLE app.things (id int)"]
         self.database.sql("; ".join(script))
@@ -95,7 +100,7 @@ class Backend:
         self.bao.write(f"{self.engine}/roles/admin", {
             "db_name": "acme", "default_ttl": "1h", "max_ttl": "2h",
             "creation_statements": [f"CREATE ROLE {name} LOGIN CREATEROLE PASSWORD '{{{{password}}}}' "
-                                    f"VALID UNTIL '{{{{expiration}}}}' IN ROLE pg_signal_backend"],
+                                    f"VALID UNTIL '{{{{expiration}}}}' IN ROLE pg_signal_backend, {self.admins}"],
             "revocation_statements": [f"DROP ROLE IF EXISTS {name}"]})
         reader = self.database.owner
         self.bao.write(f"{self.engine}/static-roles/reports", {

@@ -57,6 +57,12 @@ class Scene(Rotating):
         return (f"postgresql://{user}:{password}@127.0.0.1:{port or self.port}/"
                 f"{self.database.name}?sslmode=disable&application_name=my%20app")
 
+    def made_by_admin(self, *roles: str) -> str:
+        """SQL that makes roles. From PostgreSQL 16 on an admin may only change those that it made itself,
+        or has been given."""
+        made = "; ".join(f"CREATE ROLE {quote_name(role)} NOLOGIN" for role in roles)
+        return f"SET SESSION AUTHORIZATION {quote_name(self.admin.name)}; {made}; RESET SESSION AUTHORIZATION"
+
     def put(self, user: str, password: str) -> None:
         """Publish that credential."""
         self.bao.put(self.path, {"url": self.url(user, password), "other": "stays"} if self.as_url
@@ -106,10 +112,9 @@ def two_logins(case: Case, grace: Optional[str] = None, **how: Any) -> Scene:
     scene = Scene(case, {}, **how)
     first = case.canaries.new("first password")
     owner = quote_name(scene.owner)
-    script = [f"CREATE ROLE {owner} NOLOGIN"]
+    script = [scene.made_by_admin(scene.owner, *scene.logins)]
     for login in map(quote_name, scene.logins):
-        script += [f"CREATE ROLE {login} NOLOGIN IN ROLE {owner}",
-                   f"ALTER ROLE {login} SET role = {owner}"]
+        script += [f"GRANT {owner} TO {login}", f"ALTER ROLE {login} SET role = {owner}"]
     script += [f"GRANT ALL ON SCHEMA public TO {owner}", f"SET ROLE {owner}",
                "CREATE TABLE public.orders (n int)"]
     scene.database.sql("; ".join(script))
@@ -139,7 +144,7 @@ def one_login(case: Case, **how: Any) -> Scene:
     extra = how.pop("extra", {})
     scene = Scene(case, {}, **how)
     first = case.canaries.new("first password")
-    scene.server.sql(f"CREATE ROLE {quote_name(scene.logins[0])} LOGIN")
+    scene.server.sql(scene.made_by_admin(scene.logins[0]))
     set_password(scene, scene.logins[0], first)
     scene.put(scene.logins[0], first)
     scene.says({"strategy": "pg-login", "login": scene.logins[0], **extra})

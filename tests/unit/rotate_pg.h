@@ -18,6 +18,9 @@
 
 #define FIRST_PASSWORD "canary-first-8d2c"
 #define ADMIN_PASSWORD "canary-admin-77aa"
+/* The admin makes the roles itself: from PostgreSQL 16 on only then, or by a grant, it may change them. */
+#define AS_ADMIN  "SET SESSION AUTHORIZATION admin; "
+#define AS_BEFORE "RESET SESSION AUTHORIZATION; "
 
 enum { MADE_MAX = 64, WITHIN_MS = 30 * 1000 };
 

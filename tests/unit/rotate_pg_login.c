@@ -6,8 +6,9 @@ static int start_server(void **state)
     (void)state;
     server = pg_start(NULL);
     pg_sql(server, "postgres",
-           "CREATE ROLE admin LOGIN CREATEROLE PASSWORD '" ADMIN_PASSWORD "';"
-           "CREATE ROLE app_one LOGIN; CREATE ROLE somebody LOGIN PASSWORD '" FIRST_PASSWORD "';"
+           "CREATE ROLE admin LOGIN CREATEROLE PASSWORD '" ADMIN_PASSWORD "';" AS_ADMIN
+           "CREATE ROLE app_one LOGIN;" AS_BEFORE
+           "CREATE ROLE somebody LOGIN PASSWORD '" FIRST_PASSWORD "';"
            "CREATE DATABASE app;");
     return 0;
 }

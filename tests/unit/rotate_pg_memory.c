@@ -12,9 +12,9 @@ static int set_up(void **state)
     (void)state;
     server = pg_start(NULL);
     pg_sql(server, "postgres",
-           "CREATE ROLE admin LOGIN CREATEROLE PASSWORD '" ADMIN_PASSWORD "';"
+           "CREATE ROLE admin LOGIN CREATEROLE PASSWORD '" ADMIN_PASSWORD "';" AS_ADMIN
            "CREATE ROLE app_rw NOLOGIN; CREATE ROLE app_a LOGIN IN ROLE app_rw PASSWORD "
-           "'" FIRST_PASSWORD "'; CREATE ROLE app_b NOLOGIN IN ROLE app_rw;"
+           "'" FIRST_PASSWORD "'; CREATE ROLE app_b NOLOGIN IN ROLE app_rw;" AS_BEFORE
            "ALTER ROLE app_a SET role = app_rw; ALTER ROLE app_b SET role = app_rw;"
            "CREATE DATABASE app");
     set_world(ROTATE_PG_TWO_LOGIN);

@@ -21,9 +21,9 @@ static int fresh_roles(void **state)
         "DO $$DECLARE r text; BEGIN FOREACH r IN ARRAY ARRAY['app_a','app_b','app_rw','legacy',"
         "'reader'] LOOP IF EXISTS (SELECT FROM pg_roles WHERE rolname = r) THEN "
         "EXECUTE format('DROP OWNED BY %I', r); EXECUTE format('DROP ROLE %I', r); "
-        "END IF; END LOOP; END$$;"
-        "CREATE ROLE app_rw NOLOGIN; CREATE ROLE app_a LOGIN IN ROLE app_rw PASSWORD "
-        "'" FIRST_PASSWORD "'; CREATE ROLE app_b NOLOGIN IN ROLE app_rw;"
+        "END IF; END LOOP; END$$;" AS_ADMIN
+        "CREATE ROLE app_rw NOLOGIN; CREATE ROLE app_a LOGIN PASSWORD "
+        "'" FIRST_PASSWORD "'; CREATE ROLE app_b NOLOGIN;" AS_BEFORE "GRANT app_rw TO app_a, app_b;"
         "ALTER ROLE app_a SET role = app_rw; ALTER ROLE app_b SET role = app_rw;"
         "GRANT ALL ON SCHEMA public TO app_rw; SET LOCAL ROLE app_rw; CREATE TABLE public.t (n "
         "int)");
