@@ -24,7 +24,7 @@
 enum { PATH_BYTES = 512, READY_TRIES = 3000, READY_PAUSE_MS = 10, START_TRIES = 3 };
 
 struct pg {
-    char binaries[PATH_BYTES], folder[PATH_BYTES], data[PATH_BYTES + 8],
+    char binaries[PATH_BYTES], psql[PATH_BYTES + 8], folder[PATH_BYTES], data[PATH_BYTES + 8],
         certificate[PATH_BYTES + 16];
     unsigned port;
     pid_t pid;
@@ -72,14 +72,19 @@ static void write_file(const char *path, const char *content, mode_t mode)
         die("write %s: %s", path, strerror(errno));
 }
 
+/* AGENT_TEST_POSTGRES names a folder that may have no more than initdb and postgres. */
 static void find_binaries(struct pg *pg)
 {
     glob_t found = {0};
+    const char *wanted = getenv("AGENT_TEST_POSTGRES");
     if (glob("/usr/lib/postgresql/*/bin/postgres", 0, NULL, &found) != 0 || found.gl_pathc == 0)
         die("no PostgreSQL server in /usr/lib/postgresql: `make deps` installs it");
     const char *newest = found.gl_pathv[found.gl_pathc - 1];
     text(pg->binaries, sizeof(pg->binaries), "%.*s", (int)(strrchr(newest, '/') - newest), newest);
     globfree(&found);
+    text(pg->psql, sizeof(pg->psql), "%s/psql", pg->binaries);
+    if (wanted && *wanted)
+        text(pg->binaries, sizeof(pg->binaries), "%s", wanted);
 }
 
 /* In a child: somebody whom PostgreSQL lets run it. */
@@ -323,12 +328,11 @@ char *pg_tcp_url(const struct pg *pg, const char *user, const char *password, co
 /* From a file: what -c gets is one transaction, in which no database can be made. */
 void pg_sql(const struct pg *pg, const char *database, const char *sql)
 {
-    char psql[PATH_BYTES + 16], port[16], script[PATH_BYTES + 16];
-    text(psql, sizeof(psql), "%s/psql", pg->binaries);
+    char port[16], script[PATH_BYTES + 16];
     text(port, sizeof(port), "%u", pg->port);
     text(script, sizeof(script), "%s/script.sql", pg->folder);
     write_file(script, sql, 0600);
-    const char *const argv[] = {psql,       "-X", "-q",   "-v", "ON_ERROR_STOP=1", "-h",
+    const char *const argv[] = {pg->psql,   "-X", "-q",   "-v", "ON_ERROR_STOP=1", "-h",
                                 pg->folder, "-p", port,   "-U", "postgres",        "-d",
                                 database,   "-f", script, NULL};
     run(pg, argv, 1);

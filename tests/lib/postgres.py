@@ -17,8 +17,8 @@ from typing import Dict, Iterator, List, Mapping, Optional
 from urllib.parse import quote, urlencode
 
 from tests.lib.certificates import Certificates
-from tests.lib.processes import (Folder, Program, as_user, free_port, listening, plain_environment,
-                                 wait_until)
+from tests.lib.processes import (Folder, Program, as_user, free_port, listening, other_postgres,
+                                 plain_environment, wait_until)
 
 SUPERUSER = "postgres"
 SOCKET_PATH_MAX_BYTES = 100  # sun_path has 108, of which the socket's name takes some
@@ -43,6 +43,12 @@ class PostgresError(Exception):
 
 
 def find_bindir() -> Path:
+    """The PostgreSQL that is tested with: the folder that AGENT_TEST_POSTGRES names (it may have no
+    more than initdb and postgres), or the newest of this machine."""
+    return other_postgres() or installed_bindir()
+
+
+def installed_bindir() -> Path:
     """The newest PostgreSQL of this machine (Debian keeps each version in its own folder)."""
     found = sorted(Path("/usr/lib/postgresql").glob("*/bin/postgres"),
                    key=lambda path: int(path.parts[-3]))
@@ -165,8 +171,11 @@ class Postgres:
     def _tool(self, argv: List[str], env: Optional[Mapping[str, str]] = None,
               text: Optional[str] = None) -> str:
         """Run a program of PostgreSQL's own as the server's user; gives its stdout."""
+        program = self.bindir / argv[0]
+        if not program.exists():
+            program = installed_bindir() / argv[0]
         done = subprocess.run(
-            [str(self.bindir / argv[0])] + argv[1:], input=text or "", capture_output=True,
+            [str(program)] + argv[1:], input=text or "", capture_output=True,
             text=True, cwd=str(self.folder.path), timeout=STATEMENT_SECONDS,
             env=plain_environment(self.folder.path, env), **as_user(self.user))
         if done.returncode != 0:

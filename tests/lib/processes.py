@@ -188,10 +188,19 @@ def listening(port: int) -> bool:
         return probe.connect_ex(("127.0.0.1", port)) == 0
 
 
+def other_postgres() -> Optional[Path]:
+    """The folder of a PostgreSQL that is tested with in place of the machine's, or None."""
+    named = os.environ.get("AGENT_TEST_POSTGRES", "")
+    return Path(named) if named else None
+
+
 def plain_environment(home: Path, more: Optional[Mapping[str, str]] = None) -> Dict[str, str]:
     """An environment without what this machine's owner has set: PATH with our Python first."""
     path: List[str] = [str(Path(sys.executable).parent), "/usr/local/sbin", "/usr/local/bin",
                        "/usr/sbin", "/usr/bin", "/sbin", "/bin"]
+    other = other_postgres()
+    if other:
+        path.insert(0, str(other))  # where `agent guard --ephemeral` looks first
     env = {"PATH": ":".join(path), "HOME": str(home), "LANG": "C.UTF-8",
            "PYTHONDONTWRITEBYTECODE": "1"}
     env.update(more or {})
