@@ -213,6 +213,32 @@ static int fill(int fd, const char *path, const void *bytes, size_t length,
     return 0;
 }
 
+/* /dev/stdout and its like: a link into /proc. */
+static bool leads_into_proc(int folder, const char *base)
+{
+    char target[sizeof "/proc/"];
+    ssize_t length = readlinkat(folder, base, target, sizeof target);
+
+    return length == (ssize_t)sizeof target && memcmp(target, "/proc/", strlen("/proc/")) == 0;
+}
+
+/* A name in /dev is for all: as root we could put a file with secrets in its place. */
+static int check_place(int folder, const char *base, const char *path, struct err *err)
+{
+    struct stat st;
+
+    if (fstatat(folder, base, &st, AT_SYMLINK_NOFOLLOW) != 0)
+        return errno == ENOENT ? 0 : fail(err, "look at", path);
+    bool is_link = S_ISLNK(st.st_mode);
+    if (is_link ? !leads_into_proc(folder, base) : S_ISREG(st.st_mode))
+        return 0;
+    (void)err_set(err, ERR_FILE, "'%s' is %s, not a file that could be replaced", path,
+                  is_link ? "a process's own" : kind_of_file(st.st_mode));
+    (void)err_hint(err, "Name a file; what a pipe or a device is to get goes through '>' of the "
+                        "shell.");
+    return err_at(err, path, 0, 0);
+}
+
 int file_replace(const char *path, const void *bytes, size_t length, mode_t mode, struct err *err)
 {
     return file_replace_as(path, bytes, length,
@@ -232,6 +258,8 @@ int file_replace_as(const char *path, const void *bytes, size_t length,
     AUTO_FD folder = open(folder_path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     if (folder < 0)
         return fail(err, "open the folder of", path);
+    if (check_place(folder, base, path, err) != 0)
+        return -1;
     AUTO_FD fd = create_temporary(folder, path, temporary, err);
     if (fd < 0)
         return -1;

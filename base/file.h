@@ -20,7 +20,7 @@ MUST_USE int file_write_all(int fd, const char *name, const void *bytes, size_t 
 
 /* Make PATH hold LENGTH bytes with MODE: a temporary name in the same folder (O_EXCL), fsync,
  * rename, fsync of the folder. The old file stays whole on failure. A symlink in PATH's last step
- * is replaced, not followed. */
+ * is replaced, not followed. Folders, devices, pipes and links into /proc (/dev/stdout) are refused. */
 MUST_USE int file_replace(const char *path, const void *bytes, size_t length, mode_t mode,
                           struct err *err);
 

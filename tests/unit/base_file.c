@@ -261,6 +261,25 @@ static void a_symlink_is_replaced_and_its_target_left_alone(void **state)
     assert_true(S_ISREG(st.st_mode));
 }
 
+static void what_is_no_file_is_not_replaced(void **state)
+{
+    (void)state;
+    struct err err = ERR_INIT;
+    struct stat st;
+
+    assert_int_equal(mkfifo(in_folder("pipe"), 0600), 0);
+    assert_int_equal(file_replace(in_folder("pipe"), "x", 1, 0600, &err), -1);
+    assert_text_has(err.text, "is a pipe, not a file");
+    assert_text_has(err.hint, "Name a file");
+    assert_int_equal(symlink("/proc/self/fd/1", in_folder("stdout")), 0);
+    assert_int_equal(file_replace(in_folder("stdout"), "x", 1, 0600, &err), -1);
+    assert_text_has(err.text, "not a file");
+    assert_int_equal(lstat(in_folder("stdout"), &st), 0);
+    assert_true(S_ISLNK(st.st_mode));
+    assert_int_equal(file_replace(in_folder("."), "x", 1, 0600, &err), -1);
+    assert_text_has(err.text, "is a folder");
+}
+
 static void short_writes_and_interruptions_write_all_of_it(void **state)
 {
     (void)state;
@@ -381,6 +400,7 @@ int main(void)
         IN_FOLDER(a_file_is_made_and_replaced_and_nothing_is_left_beside_it),
         IN_FOLDER(the_mode_is_what_was_asked_whatever_the_umask),
         IN_FOLDER(a_symlink_is_replaced_and_its_target_left_alone),
+        IN_FOLDER(what_is_no_file_is_not_replaced),
         IN_FOLDER(short_writes_and_interruptions_write_all_of_it),
         IN_FOLDER(every_fault_leaves_the_old_file_whole_and_no_temporary_one),
         IN_FOLDER(a_folder_that_is_missing_is_named),
