@@ -29,17 +29,27 @@ static struct {
 } pg;
 /* NOLINTEND(bugprone-macro-parentheses) */
 
+/* Its version is in its soname and in its package's name, and is another one in each distribution: make says
+ * that of the one against which is built. */
+#ifndef PG_QUERY_VERSION
+#define PG_QUERY_VERSION "1504.0"
+#endif
+
 LIBRARY_DLOPEN_NOTE(
     note_pg_query,
     "[{\"feature\":\"sql\",\"description\":\"PostgreSQL's parser, for schema files\","
-    "\"priority\":\"recommended\",\"soname\":[\"libpg_query.so.1504.0\"]}]");
+    "\"priority\":\"recommended\",\"soname\":[\"libpg_query.so." PG_QUERY_VERSION "\"]}]");
 
 int sql_parser_open(struct err *err)
 {
-    /* newest first; the JSON form and the two functions are the same in all of them */
-    static const char *const names[] = {"libpg_query.so.1800.0", "libpg_query.so.1700.0",
-                                        "libpg_query.so.1600.0", "libpg_query.so.1504.0",
-                                        "libpg_query.so",        NULL};
+    /* Then those of the distributions that are known, newest first: the JSON form and the two functions are
+     * the same in all of them. */
+    static const char *const names[] = {"libpg_query.so." PG_QUERY_VERSION,
+                                        "libpg_query.so.1706.1",
+                                        "libpg_query.so.1605.1",
+                                        "libpg_query.so.1504.0",
+                                        "libpg_query.so",
+                                        NULL};
     static const struct library_symbol symbols[] = {
 #define X(name, type, args) {#name, (void **)&pg.name},
         PG_QUERY_FUNCTIONS(X)
@@ -47,7 +57,7 @@ int sql_parser_open(struct err *err)
     };
     if (pg.open)
         return 0;
-    if (library_open(names, "libpg-query1504.0", symbols, ARRAY_LEN(symbols), err) != 0)
+    if (library_open(names, "libpg-query" PG_QUERY_VERSION, symbols, ARRAY_LEN(symbols), err) != 0)
         return -1;
     pg.open = true;
     return 0;

@@ -134,7 +134,7 @@ static void the_cut_is_the_parsers_own(void **state)
         "DO $$ BEGIN PERFORM 1; END $$;\n"
         "SELECT 1 +-- ;\n 2, 3 /*;*/ * 4, $$a$b$;$$;\n"
         "COMMENT ON TABLE a IS $x$;$x$;\nTABLE a; VALUES (1); SELECT 1.5e3 ;";
-    void *library = dlopen("libpg_query.so.1504.0", RTLD_NOW);
+    void *library = dlopen("libpg_query.so." PG_QUERY_VERSION, RTLD_NOW);
     assert_non_null(library);
     PgQuerySplitResult (*split)(const char *) = NULL;
     void (*free_split)(PgQuerySplitResult) = NULL;
