@@ -211,7 +211,7 @@ JOBS = $(if $(findstring -j,$(MAKEFLAGS)),,-j$(shell nproc))
 
 test: ## install what is missing, build, run everything
 	@tests/lib/deps.sh test
-	@$(MAKE) $(JOBS) --no-print-directory VARIANT=debug build/debug/agent unit-tests
+	@$(MAKE) $(JOBS) --no-print-directory VARIANT=debug $$($(PYTHON) tests/run.py --binaries debug)
 	@$(MAKE) $(JOBS) --no-print-directory VARIANT=asan build/asan/agent unit-tests fuzz-replays
 	@$(MAKE) $(JOBS) --no-print-directory VARIANT=release build/release/agent faults
 	@$(PYTHON) tests/run.py

@@ -7,6 +7,7 @@ tests/integration/*.py.
     tests/run.py PATTERN...          what has one of the patterns in its name (globs are allowed)
     tests/run.py --variant cover     units of that build alone, integration with that agent
     tests/run.py --list              the names
+    tests/run.py --binaries debug    the unit test binaries of that build that it would run
 
 The last line counts each test: `N passed, N failed`. Exit 1 when one failed, or when none ran.
 """
@@ -55,10 +56,11 @@ class Outcome:
 
 
 class Item:
-    """Something to run. `alone`: nothing else may run beside it."""
+    """Something to run. `alone`: nothing else may run beside it. `binary`: what must have been built."""
 
-    def __init__(self, name: str, run: Callable[[], Outcome], alone: bool = False) -> None:
-        self.name, self.run, self.alone = name, run, alone
+    def __init__(self, name: str, run: Callable[[], Outcome], alone: bool = False,
+                 binary: Optional[Path] = None) -> None:
+        self.name, self.run, self.alone, self.binary = name, run, alone, binary
 
 
 # ---- unit tests ---------------------------------------------------------------------------------
@@ -77,7 +79,8 @@ def unit_items(variants: List[str], everything: bool) -> List[Item]:
             if variant == "debug" and not everything and not is_another_as_debug(source):
                 continue
             binary = ROOT / "build" / variant / "unit" / source.stem
-            items.append(Item(f"unit/{variant}/{source.stem}", partial(run_binary, binary)))
+            items.append(Item(f"unit/{variant}/{source.stem}", partial(run_binary, binary),
+                              binary=binary))
     return items
 
 
@@ -283,11 +286,17 @@ def main() -> int:
     parser.add_argument("patterns", nargs="*", metavar="PATTERN")
     parser.add_argument("--variant", help="one build: its unit tests, and its agent")
     parser.add_argument("--list", action="store_true", help="print the names and run nothing")
+    parser.add_argument("--binaries", metavar="VARIANT",
+                        help="print what must have been built of that build's unit tests")
     options = parser.parse_args()
+    everything = bool(options.variant or options.patterns or os.environ.get("AGENT_LONG"))
+    if options.binaries:
+        print("\n".join(str(item.binary.relative_to(ROOT)) for item in
+                        unit_items([options.binaries], everything) if item.binary))
+        return 0
 
     stop_on_signals()
     shared, run = Shared(), Run()
-    everything = bool(options.variant or options.patterns or os.environ.get("AGENT_LONG"))
     items = unit_items([options.variant] if options.variant else UNIT_VARIANTS, everything)
     items += fuzz_items(options.variant or FUZZ_VARIANT)
     items += integration_items(shared, options.variant)
