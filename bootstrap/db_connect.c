@@ -212,6 +212,11 @@ int db_start(struct db *db, const struct db_params *params, struct err *err)
         return -1;
     db->conn = pq.PQconnectStartParams(params->keywords, params->values, 0);
     db_environment_show(&hidden);
+    /* Since libpq 16 PQfinish follows the list of hosts also where there was no memory for one. Each target
+     * names a host: where none is known, what little there is of a connection is left as it is. */
+    if (db->conn && pq.PQstatus(db->conn) == CONNECTION_BAD && !*pq.PQhost(db->conn) &&
+        strstr(pq.PQerrorMessage(db->conn), "out of memory"))
+        db->conn = NULL;
     if (!db->conn)
         return err_nomem(err);
     /* Only the verbose form has the SQLSTATE of a connection that fails. */

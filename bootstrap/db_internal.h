@@ -19,6 +19,7 @@
     X(PQconnectPoll)        \
     X(PQfinish)             \
     X(PQstatus)             \
+    X(PQhost)               \
     X(PQsocket)             \
     X(PQerrorMessage)       \
     X(PQsetErrorVerbosity)  \
