@@ -90,7 +90,10 @@ static int parse_key_file(const char *path, const struct buf *text, struct secre
         (void)err_set(err, ERR_FILE, "'%s' has no key in it", path);
         result = err_at(err, path, 0, 0);
     }
-    if (result == 0)
+    if (result != 0)
+        (void)err_hint(err, "A key file has one line, as 'agent seal init --key-only' makes it: "
+                            "name another one in AGENT_SEALED_KEY_FILE.");
+    else
         result = secret_set(out, (const char *)raw, sizeof raw, err);
     mem_wipe(raw, sizeof raw);
     return result;
@@ -127,6 +130,7 @@ int sealed_key_read(const char *path, struct secret *private_key, struct err *er
         return err_errno(err, ERR_FILE, "look at the key file '%s'", path);
     if (!S_ISREG(st.st_mode)) {
         (void)err_set(err, ERR_FILE, "the key file '%s' is not a file", path);
+        (void)err_hint(err, "Name one in AGENT_SEALED_KEY_FILE.");
         return err_at(err, path, 0, 0);
     }
     if (file_check_mode(fd, path, true, err) != 0 || file_read_fd(fd, path, &text, err) != 0)

@@ -19,7 +19,6 @@
  * new last name does not touch its neighbour's line, and both sides of a merge may simply be kept.
  * The reader is ours because jansson has no positions, and a mistake here has to be found by
  * hand. */
-#include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -190,14 +189,17 @@ static int take_bytes(struct reader *r, const char *key, uint8_t *out, size_t le
 
 /* ---- recipients ------------------------------------------------------------------------------ */
 
+static bool is_letter_or_digit(char c)
+{
+    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9');
+}
+
 bool sealed_is_label(const char *label, size_t length)
 {
     if (length == 0 || length > SEALED_LABEL_BYTES)
         return false;
     for (size_t i = 0; i < length; i++)
-        if (!label[i] ||
-            !strchr("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789._@+-",
-                    label[i]))
+        if (!is_letter_or_digit(label[i]) && (!label[i] || !strchr("._@+-", label[i])))
             return false;
     return true;
 }
@@ -221,6 +223,13 @@ static int read_cost(struct reader *r, struct crypt_cost *cost)
                : 0;
 }
 
+static int recipient_again(struct reader *r, size_t at, const struct sealed_recipient *first)
+{
+    (void)fail_at(r, at, "the recipient '%s' is in line %u too", first->label, first->line);
+    return err_hint(r->err, "Where both sides of a merge have changed who can open it, take one "
+                            "side's file whole, and run 'agent seal set' for the other's values.");
+}
+
 static int read_recipient(struct reader *r, struct sealed *store)
 {
     struct sealed_recipient recipient = {0};
@@ -236,8 +245,7 @@ static int read_recipient(struct reader *r, struct sealed *store)
         return err_nomem(r->err);
     for (size_t i = 0; i < store->recipient_count; i++)
         if (str_eq(store->recipients[i].label, recipient.label))
-            return fail_at(r, start, "the recipient '%s' is in line %u too", recipient.label,
-                           store->recipients[i].line);
+            return recipient_again(r, start, &store->recipients[i]);
     if (store->recipient_count == SEALED_MAX_RECIPIENTS)
         return fail_at(r, start, "there are more than %d recipients", SEALED_MAX_RECIPIENTS);
     if (take(r, ':') != 0 || take(r, '{') != 0 ||
@@ -275,12 +283,9 @@ bool sealed_is_variable(const char *name, size_t length)
 {
     if (length == 0 || length > SEALED_NAME_BYTES || (name[0] >= '0' && name[0] <= '9'))
         return false;
-    for (size_t i = 0; i < length; i++) {
-        char c = name[i];
-        if (!(c == '_' || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') ||
-              (c >= '0' && c <= '9')))
+    for (size_t i = 0; i < length; i++)
+        if (!is_letter_or_digit(name[i]) && name[i] != '_')
             return false;
-    }
     return true;
 }
 
@@ -342,7 +347,6 @@ static int read_value(struct reader *r, struct sealed *store, size_t name, size_
 static int read_end(struct reader *r)
 {
     size_t start, length;
-
     if (take_text(r, "\"" END_VALUE "\"", SEALED_LABEL_BYTES, &start, &length) != 0)
         return -1;
     if (!is_text(r, start, length, END_VALUE))
@@ -428,6 +432,16 @@ static int read_version(struct reader *r)
     return err_hint(r->err, "Use the agent that wrote it, or a newer one.");
 }
 
+static int read_all(struct reader *r, struct sealed *store)
+{
+    if (read_version(r) != 0 || read_recipients(r, store) != 0 ||
+        take_bytes(r, "tag", store->tag, sizeof store->tag) != 0 || take(r, ',') != 0 ||
+        read_values(r, store) != 0 || take(r, '}') != 0)
+        return -1;
+    skip_space(r);
+    return r->at < r->length ? fail_at(r, r->at, "something stands behind the end") : 0;
+}
+
 int sealed_read_text(struct sealed *store, const struct buf *text, struct err *err)
 {
     struct reader r = {
@@ -439,14 +453,12 @@ int sealed_read_text(struct sealed *store, const struct buf *text, struct err *e
         return err_hint(err, "Take it from the repository's history, or remove it and run "
                              "'agent seal init'.");
     }
-    if (read_version(&r) != 0 || read_recipients(&r, store) != 0 ||
-        take_bytes(&r, "tag", store->tag, sizeof store->tag) != 0 || take(&r, ',') != 0 ||
-        read_values(&r, store) != 0 || take(&r, '}') != 0)
-        return -1;
-    skip_space(&r);
-    if (r.at < r.length)
-        return fail_at(&r, r.at, "something stands behind the end");
-    return sort(store, err);
+    if (read_all(&r, store) == 0)
+        return sort(store, err);
+    if (!err->hint[0] && err->kind == ERR_FILE)
+        (void)err_hint(err, "Something else than agent changed it: mend this place, or take the "
+                            "file from the repository's history.");
+    return -1;
 }
 
 static void write_bytes(struct buf *out, const char *before, const uint8_t *bytes, size_t length)

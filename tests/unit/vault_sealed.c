@@ -308,6 +308,7 @@ static void what_is_wrong_is_named_with_line_and_column(void **state)
         make_store();
         replace(cases[i].from, cases[i].to);
         load_refused(ERR_FILE, cases[i].line, cases[i].column, cases[i].words);
+        assert_true(strlen(err.hint) > 20); /* what to do is said each time */
     }
 }
 
@@ -451,6 +452,7 @@ static void a_key_file_has_one_key(void **state)
         assert_int_equal(sealed_key_public(path, public_key, &err), -1);
         assert_int_equal(err.kind, ERR_FILE);
         assert_string_equal(err.file, path);
+        assert_text_has(err.hint, "AGENT_SEALED_KEY_FILE");
     }
 }
 
