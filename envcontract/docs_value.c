@@ -209,13 +209,25 @@ static bool needs_escapes(const char *text)
     return false;
 }
 
+/* A backslash at the end of quotes is taken for that of a quote by python-dotenv: where the value can
+ * do without quotes, it stands as it is. */
+static bool ends_quotes_badly(const char *text)
+{
+    size_t length = strlen(text);
+
+    for (size_t i = 0; i < length; i++)
+        if (text[i] <= ' ' || text[i] > '~')
+            return false;
+    return length > 0 && text[length - 1] == '\\' && text[0] != '\'' && text[0] != '"';
+}
+
 /* One line always, so that it can stand behind a '#'. */
 void docs_add_assignment(struct buf *out, const char *name, const char *value)
 {
     static const char letters[] = "abfnrtv", bytes[] = "\a\b\f\n\r\t\v";
 
     buf_addf(out, "%s=", name);
-    if (is_plain(value)) {
+    if (is_plain(value) || ends_quotes_badly(value)) {
         buf_adds(out, value);
     } else if (!needs_escapes(value)) {
         buf_addf(out, "'%s'", value);

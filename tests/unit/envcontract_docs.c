@@ -434,6 +434,15 @@ static void a_value_is_written_as_the_reader_reads_it(void **state)
     }
 }
 
+static void a_backslash_at_the_end_stands_without_quotes(void **state)
+{
+    AUTO_BUF out = BUF_INIT(ROOM);
+
+    (void)state;
+    docs_add_assignment(&out, "NAME", "C:\\dir\\"); /* python-dotenv would read on behind it */
+    assert_string_equal(buf_text(&out), "NAME=C:\\dir\\\n");
+}
+
 /* What is set in an example file of one variable A with KEYS beside others. */
 static void assert_example(const char *vars, const char *line)
 {
@@ -534,6 +543,7 @@ int main(void)
         cmocka_unit_test(a_type_is_said_in_words),
         cmocka_unit_test(what_differs_is_said_by_profile),
         cmocka_unit_test(a_value_is_written_as_the_reader_reads_it),
+        cmocka_unit_test(a_backslash_at_the_end_stands_without_quotes),
         cmocka_unit_test(an_example_has_a_value_for_what_is_needed),
         cmocka_unit_test(an_example_follows_conditions),
         cmocka_unit_test(an_example_follows_groups_and_fences),
