@@ -43,8 +43,8 @@ static bool is_dns_name(const char *name, size_t most, bool dots)
 int output_kubernetes_begin(struct value_writer *w, struct err *err)
 {
     if (!w->object) {
-        (void)err_set(err, ERR_USAGE, "a Secret needs a name, and the contract has no 'project'");
-        return err_hint(err, "Say --name NAME.");
+        (void)err_set(err, ERR_USAGE, "a Secret needs a name, and none is known");
+        return err_hint(err, "Say --name NAME; 'agent fetch' takes the contract's 'project' else.");
     }
     if (!is_dns_name(w->object, OBJECT_NAME_MAX_BYTES, true)) {
         (void)err_set(err, ERR_USAGE, "'%s' cannot be the name of a Secret", w->object);
