@@ -2,8 +2,8 @@
  *
  *   os.environ["X"]  os.environ.get("X")  "X" in os.environ  os.getenv('X')
  *
- * and the same by what `import`, `from os import environ as e` and `env = os.environ` call them; and
- * the fields of settings classes (drift_settings.c). Setting or deleting a name is no use of it. */
+ * and the same by what `import`, `from os import environ as e`, `env = os.environ`, `get = os.getenv`
+ * and a parameter's default call them; and the fields of settings classes (drift_settings.c). Setting or deleting a name is no use of it. */
 #include "envcontract/drift_read.h"
 
 #include <string.h>
@@ -127,6 +127,46 @@ static void take_item(struct drift *d, size_t i, size_t before)
         take(d, i + 1);
 }
 
+enum { MAX_LINE_TOKENS = 512 }; /* looked back over, for where a logical line begins */
+
+static size_t line_begin(const struct drift *d, size_t i)
+{
+    for (size_t most = MAX_LINE_TOKENS; i > 0 && d->tokens[i].kind != TOKEN_LINE; i--)
+        if (most-- == 0)
+            return SIZE_MAX;
+    return d->tokens[i].kind == TOKEN_LINE ? i + 1 : i;
+}
+
+/* NAME = …, NAME: type = …, def f(NAME: type = …): the name that EQUALS gives a meaning; what stands
+ * behind the meaning begins at token BEHIND. */
+static void bind_assigned(struct python_names *names, size_t equals, size_t behind,
+                          enum meaning meaning)
+{
+    const struct drift *d = names->d;
+    bool ends = d->tokens[behind].kind == TOKEN_LINE || d->tokens[behind].kind == TOKEN_END;
+    size_t first = line_begin(d, equals), depth = 0, i = equals;
+
+    if (equals == 0 || first == SIZE_MAX)
+        return;
+    if (ends) {
+        bool is_typed = token_is(d, first + 1, ':') && !token_is_name(d, first, "else") &&
+                        !token_is_name(d, first, "try") && !token_is_name(d, first, "finally");
+        bind(names, is_typed ? first : equals - 1, meaning);
+        return;
+    }
+    first += token_is_name(d, first, "async");
+    if (!token_is_name(d, first, "def") || !(token_is(d, behind, ',') || token_is(d, behind, ')')))
+        return;
+    for (; --i > first; depth += token_is(d, i, ')') || token_is(d, i, ']')) {
+        bool opens = token_is(d, i, '(') || token_is(d, i, '[');
+        if (depth == 0 && (opens || token_is(d, i, ',')))
+            break;
+        depth -= opens;
+    }
+    if (i > first)
+        bind(names, i + 1, meaning);
+}
+
 /* What is done with the environment itself; token I is the one behind it, BEFORE the one before. */
 static void read_environ(struct python_names *names, size_t i, size_t before)
 {
@@ -141,6 +181,8 @@ static void read_environ(struct python_names *names, size_t i, size_t before)
         if (token_is_name(d, i + 1, "get") || token_is_name(d, i + 1, "pop") ||
             token_is_name(d, i + 1, "setdefault"))
             take_argument(d, i + 2);
+        if (has_before && token_is(d, before, '=') && token_is_name(d, i + 1, "get"))
+            bind_assigned(names, before, i + 2, MEANS_GETENV);
         return;
     }
     if (!has_before)
@@ -150,10 +192,18 @@ static void read_environ(struct python_names *names, size_t i, size_t before)
         const struct drift_token *token = &d->tokens[value];
         if (token->kind == TOKEN_STRING)
             drift_add(d, DRIFT_READ, d->text + token->start, token->length, token->start);
-    } else if (token_is(d, before, '=') && before > 0 &&
-               (d->tokens[i].kind == TOKEN_LINE || d->tokens[i].kind == TOKEN_END)) {
-        bind(names, before - 1, MEANS_ENVIRON); /* env = os.environ */
+    } else if (token_is(d, before, '=')) {
+        bind_assigned(names, before, i, MEANS_ENVIRON);
     }
+}
+
+/* What is done with getenv itself; token I is the one behind it, BEFORE the one before. */
+static void read_getenv(struct python_names *names, size_t i, size_t before)
+{
+    if (token_is(names->d, i, '('))
+        take_argument(names->d, i);
+    else if (before < i && token_is(names->d, before, '='))
+        bind_assigned(names, before, i, MEANS_GETENV);
 }
 
 /* The token behind the expression that begins at I, when that is the environment; else 0. */
@@ -179,18 +229,20 @@ void drift_read_python(struct drift *d)
             continue;
         bool begins = i == 0 || d->tokens[i - 1].kind == TOKEN_LINE || token_is(d, i - 1, ';') ||
                       token_is(d, i - 1, ':');
-        size_t end = environ_end(&names, i);
+        size_t end = environ_end(&names, i), before = i > 0 ? i - 1 : SIZE_MAX;
         if (end > 0)
-            read_environ(&names, end, i > 0 ? i - 1 : SIZE_MAX);
+            read_environ(&names, end, before);
         else if (means(&names, i, MEANS_GETENV))
-            take_argument(d, i + 1);
+            read_getenv(&names, i + 1, before);
         else if (means(&names, i, MEANS_OS) && token_is(d, i + 1, '.') && is_getenv_word(d, i + 2))
-            take_argument(d, i + 3);
+            read_getenv(&names, i + 3, before);
         else if (begins && token_is_name(d, i, "import"))
             read_import(&names, i);
         else if (begins && token_is_name(d, i, "from"))
             read_from(&names, i);
         else if (begins && token_is_name(d, i, "class"))
             drift_read_settings(d, i, &classes);
+        else
+            drift_rename_settings(d, i, &classes);
     }
 }

@@ -142,6 +142,8 @@ struct drift_classes {
 /* The class whose keyword `class` is token I, when it is one of settings; *known are those of the
  * file so far. */
 void drift_read_settings(struct drift *d, size_t i, struct drift_classes *known);
+/* `BaseSettings as NAME` of an import, whose first word is token I: NAME is such a class. */
+void drift_rename_settings(const struct drift *d, size_t i, struct drift_classes *known);
 void drift_read_script(struct drift *d);
 void drift_read_shell(struct drift *d);
 void drift_read_yaml(struct drift *d);

@@ -2,6 +2,7 @@
  *
  *   process.env.X  process.env["X"]  "X" in process.env  const {A, B: b = 1} = process.env
  *   import.meta.env.X  Deno.env.get("X")  Bun.env.X  and  const env = process.env; env.X
+ *   (process.env as any).X  const {env: e} = process
  *
  * Setting or deleting a name is no use of it. */
 #include "envcontract/drift_read.h"
@@ -101,6 +102,17 @@ static void read_index(struct drift *d, size_t i, bool is_deleted)
         drift_add_computed(d, d->tokens[i].start);
 }
 
+/* Token I is a name of the environment from here on. */
+static void bind(struct script_names *names, size_t i)
+{
+    const struct drift_token *token = &names->d->tokens[i];
+
+    if (token->kind != TOKEN_NAME || names->count == MAX_BOUND)
+        return;
+    names->starts[names->count] = token->start;
+    names->lengths[names->count++] = token->length;
+}
+
 /* `env = process.env`: another name for it. `{A} = process.env`: names of it. EQUALS is the sign. */
 static void read_assignment(struct script_names *names, size_t equals, bool is_vites)
 {
@@ -112,10 +124,83 @@ static void read_assignment(struct script_names *names, size_t equals, bool is_v
         size_t open = opening_brace(d, equals - 1);
         if (token_is(d, open, '{'))
             read_destructured(d, open, equals - 1, is_vites);
-    } else if (d->tokens[equals - 1].kind == TOKEN_NAME && names->count < MAX_BOUND &&
-               !(equals > 1 && token_is(d, equals - 2, '.'))) {
-        names->starts[names->count] = d->tokens[equals - 1].start;
-        names->lengths[names->count++] = d->tokens[equals - 1].length;
+    } else if (!(equals > 1 && token_is(d, equals - 2, '.'))) {
+        bind(names, equals - 1);
+    }
+}
+
+/* {env} = process, {env: e} = process, {env: {A, B}} = process; EQUALS is the sign. */
+static void read_process(struct script_names *names, size_t equals)
+{
+    struct drift *d = names->d;
+    size_t open = equals > 0 && token_is(d, equals - 1, '}') ? opening_brace(d, equals - 1)
+                                                             : SIZE_MAX;
+
+    for (size_t i = open, depth = 0; i < equals; i++) {
+        char sign = d->tokens[i].sign;
+        depth += sign == '{' || sign == '[' || sign == '(';
+        depth -= sign == '}' || sign == ']' || sign == ')';
+        if (depth != 1 || !(i == open || sign == ',') || !token_is_name(d, i + 1, "env"))
+            continue;
+        if (!token_is(d, i + 2, ':'))
+            bind(names, i + 1);
+        else if (token_is(d, i + 3, '{'))
+            read_destructured(d, i + 3, token_closing(d, i + 3, MAX_DESTRUCTURED_TOKENS), false);
+        else
+            bind(names, i + 3);
+        return;
+    }
+}
+
+/* Whether the parenthesis at token I only groups: none of a call's. */
+static bool only_groups(const struct drift *d, size_t i)
+{
+    static const char *const words[] = {"return", "await", "typeof", "case",   "in",
+                                        "of",     "yield", "delete", "default"};
+
+    if (!token_is(d, i, '('))
+        return false;
+    if (i == 0)
+        return true;
+    for (size_t k = 0; k < ARRAY_LEN(words); k++)
+        if (token_is_name(d, i - 1, words[k]))
+            return true;
+    return d->tokens[i - 1].kind == TOKEN_SIGN && !strchr(")]", d->tokens[i - 1].sign);
+}
+
+/* TypeScript: (process.env as T) and (<T>process.env): what stands behind the parenthesis, when the
+ * environment is tokens FIRST to END - 1; else END. */
+static size_t behind_cast(const struct drift *d, size_t first, size_t end)
+{
+    size_t open = first - 1, close = end, depth = 0;
+
+    if (first > 0 && token_is(d, open, '>'))
+        for (size_t most = MAX_INDEX_TOKENS; open > 0 && most > 0 && !token_is(d, open, '(');
+             most--)
+            open--;
+    if (first == 0 || !only_groups(d, open))
+        return end;
+    for (size_t most = MAX_INDEX_TOKENS; most > 0; close++, most--) {
+        char sign = d->tokens[close].sign;
+        if (d->tokens[close].kind == TOKEN_END || (sign == ')' && depth == 0))
+            break;
+        if (close == end && !token_is_name(d, close, "as") && sign != '!')
+            return end;
+        depth += sign == '(' || sign == '{' || sign == '[';
+        depth -= depth > 0 && (sign == ')' || sign == '}' || sign == ']');
+    }
+    return token_is(d, close, ')') ? close + 1 : end;
+}
+
+/* env.NAME, whose name is token I. A method of every object (env.hasOwnProperty("X")) is none. */
+static void read_member(struct drift *d, size_t i, bool is_vites)
+{
+    if (!token_is(d, i + 1, '(')) {
+        if (!is_assigned(d, i + 1) && !(is_vites && is_of_vite(d, i)))
+            add_token(d, i);
+    } else if (token_is_name(d, i, "hasOwnProperty") && d->tokens[i + 2].kind == TOKEN_STRING &&
+               token_is(d, i + 3, ')')) {
+        add_token(d, i + 2);
     }
 }
 
@@ -124,15 +209,15 @@ static void read_env(struct script_names *names, size_t first, size_t end, bool 
 {
     struct drift *d = names->d;
     bool is_deleted = first > 0 && token_is_name(d, first - 1, "delete");
-    size_t i = end;
+    size_t i = behind_cast(d, first, end);
 
     if (token_is(d, i, '?') && token_is(d, i + 1, '.'))
         i += token_is(d, i + 2, '[') ? 2 : 1;
     if (token_is(d, i, '!')) /* TypeScript: process.env!.X */
         i++;
     if (token_is(d, i, '.') && d->tokens[i + 1].kind == TOKEN_NAME) {
-        if (!is_deleted && !is_assigned(d, i + 2) && !(is_vites && is_of_vite(d, i + 1)))
-            add_token(d, i + 1);
+        if (!is_deleted)
+            read_member(d, i + 1, is_vites);
     } else if (token_is(d, i, '[')) {
         read_index(d, i, is_deleted);
     } else if (first > 1 && token_is_name(d, first - 1, "in") &&
@@ -189,12 +274,10 @@ static void read_import(struct script_names *names, size_t i)
     if (close == 0 || !token_is_name(d, close + 1, "from") ||
         !(token_has(d, close + 2, "process", 7) || token_has(d, close + 2, "node:process", 12)))
         return;
-    for (size_t k = i + 2; k < close && names->count < MAX_BOUND; k++) {
+    for (size_t k = i + 2; k < close; k++) {
         if (!token_is_name(d, k, "env"))
             continue;
-        size_t bound = token_is_name(d, k + 1, "as") && k + 2 < close ? k + 2 : k;
-        names->starts[names->count] = d->tokens[bound].start;
-        names->lengths[names->count++] = d->tokens[bound].length;
+        bind(names, token_is_name(d, k + 1, "as") && k + 2 < close ? k + 2 : k);
         return;
     }
 }
@@ -220,6 +303,9 @@ void drift_read_script(struct drift *d)
             i += 5;
         } else if (token_is_name(d, i, "import")) {
             read_import(&names, i);
+        } else if (token_is_name(d, i, "process") && i > 0 && token_is(d, i - 1, '=') &&
+                   !token_is(d, i + 1, '.')) {
+            read_process(&names, i - 1);
         } else if (names.count > 0 && is_bound(&names, i)) {
             read_env(&names, i, i + 1, false);
         }

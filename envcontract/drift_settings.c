@@ -5,7 +5,8 @@
  *       port: int = 8000                                       APP_PORT
  *       url: str = Field(validation_alias=AliasChoices("DATABASE_URL", "DB_URL"))
  *
- * A class is one when a base is called BaseSettings, or is such a class of the same file. pydantic
+ * A class is one when a base is called BaseSettings, by whatever name that was imported, or is such a
+ * class of the same file. pydantic
  * ignores case, so a name is looked for in upper case unless case_sensitive is set. An alias has no
  * prefix. Where several names do, the declared one is meant. */
 #include "envcontract/drift_read.h"
@@ -260,6 +261,22 @@ static void read_fields(struct settings *s)
     }
 }
 
+static void keep_class(const struct drift *d, size_t i, struct drift_class class,
+                       struct drift_classes *known)
+{
+    if (d->tokens[i].kind != TOKEN_NAME || known->count == DRIFT_MAX_CLASSES)
+        return;
+    class.name = d->text + d->tokens[i].start;
+    class.name_length = d->tokens[i].length;
+    known->list[known->count++] = class;
+}
+
+void drift_rename_settings(const struct drift *d, size_t i, struct drift_classes *known)
+{
+    if (token_is_name(d, i, "BaseSettings") && token_is_name(d, i + 1, "as"))
+        keep_class(d, i + 2, (struct drift_class){0}, known);
+}
+
 void drift_read_settings(struct drift *d, size_t i, struct drift_classes *known)
 {
     struct settings s = {.d = d};
@@ -283,8 +300,5 @@ void drift_read_settings(struct drift *d, size_t i, struct drift_classes *known)
         read_config(&s);
         read_fields(&s);
     }
-    s.config.name = d->text + d->tokens[i + 1].start;
-    s.config.name_length = d->tokens[i + 1].length;
-    if (known->count < DRIFT_MAX_CLASSES)
-        known->list[known->count++] = s.config;
+    keep_class(d, i + 1, s.config, known);
 }

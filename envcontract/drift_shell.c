@@ -1,6 +1,7 @@
 /* envcontract/drift_shell.c: the names that a shell script takes from outside.
  *
- *   $X  ${X}  ${X:-default}  ${X:?}  also in "…", $(…), `…` and here-documents
+ *   $X  ${X}  ${X:-default}  ${X:?}  also in "…", $(…), `…` and here-documents; printenv X;
+ *   [[ -v X ]]
  *
  * and not what it sets itself: by NAME=, for, read, local, …; a name that it sets later counts when
  * it is asked for in a way that allows for its absence (${X:-…}, [ -z "$X" ]) or on the way to its own value

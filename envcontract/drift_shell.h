@@ -26,6 +26,9 @@ enum shell_words {
     WORDS_FOR,      /* the next one is set */
     WORDS_GETOPTS,  /* the one behind the next */
     WORDS_PRINTF,   /* the one behind -v */
+    WORDS_PRINTENV, /* each is read */
+    WORDS_TEST,     /* the one behind -v is read */
+    WORDS_TEST_NAME,
     WORDS_OTHER,
 };
 

@@ -95,6 +95,9 @@ static const struct {
     {"readarray", WORDS_LOCAL, false},   {"unset", WORDS_LOCAL, false},
     {"for", WORDS_FOR, false},           {"select", WORDS_FOR, false},
     {"getopts", WORDS_GETOPTS, false},   {"printf", WORDS_PRINTF, false},
+    {"let", WORDS_LOCAL, false},         {"printenv", WORDS_PRINTENV, false},
+    {"test", WORDS_TEST, false},         {"[", WORDS_TEST, false},
+    {"[[", WORDS_TEST, false},
 };
 
 static void begin_word(struct shell *s, struct shell_level *level)
@@ -168,6 +171,19 @@ static void take_word(struct shell *s, struct shell_level *level, size_t length)
         break;
     case WORDS_PRINTF:
         level->words = length == 2 && memcmp(word, "-v", 2) == 0 ? WORDS_FOR : WORDS_OTHER;
+        break;
+    case WORDS_PRINTENV:
+        if (is_name)
+            shell_reads(s, level->word, length, true);
+        break;
+    case WORDS_TEST:
+        if (length == 2 && memcmp(word, "-v", 2) == 0)
+            level->words = WORDS_TEST_NAME;
+        break;
+    case WORDS_TEST_NAME:
+        if (is_name)
+            shell_reads(s, level->word, length, true);
+        level->words = WORDS_TEST;
         break;
     case WORDS_OF_COMMAND:
     case WORDS_DECLARED:

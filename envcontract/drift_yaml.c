@@ -4,8 +4,9 @@
  *   Kubernetes (`apiVersion` and `kind`): the `name`s of `env`; `envFrom` is said to be unknown
  *   a workflow (`jobs` and `on`, or below .github/workflows): the keys of `env`
  *
- * Line by line, by indentation: block style, and flow style on one line. What an anchor or a
- * template brings is not followed, and that is said. Other YAML files are not looked into. */
+ * Line by line, by indentation: block style, and flow style on one line. Lines of a template that
+ * steer ({{- if …}}, {{- end}}) are passed over. What an anchor or a template brings is not followed,
+ * and that is said. Other YAML files are not looked into. */
 #include "envcontract/drift_read.h"
 
 #include <string.h>
@@ -193,6 +194,25 @@ static bool read_entry(struct yaml *y, const struct line *line)
     return true;
 }
 
+/* A name alone, with or without quotes. */
+static bool is_name(const struct drift *d, size_t start, size_t end)
+{
+    bool is_quoted = start < end && strchr("\"'", d->text[start]);
+    size_t length = shell_name_length(d, start + is_quoted);
+
+    return length > 0 && start + length + 2 * (size_t)is_quoted == end;
+}
+
+/* `environment: NAME` of a secret or a config: Compose itself reads it. */
+static void add_secret(struct yaml *y, const struct line *line)
+{
+    enum drift_use use = y->use;
+
+    y->use = DRIFT_READ;
+    add_name(y, line->value, line->end);
+    y->use = use;
+}
+
 /* A key that has an environment below it, or beside it. */
 static void read_key(struct yaml *y, const struct line *line)
 {
@@ -207,6 +227,8 @@ static void read_key(struct yaml *y, const struct line *line)
         read_flow(y, line->value, line->end, y->kind == YAML_KUBERNETES ? 2 : 1);
     else if (first == '*')
         drift_add_unseen(d, "what a YAML anchor brings", line->value);
+    else if (y->kind == YAML_COMPOSE && is_name(d, line->value, line->end))
+        add_secret(y, line);
     else if (first == '$' || (first != '\0' && first != '&' && first != '!'))
         drift_add_computed(d, line->value);
     else {
@@ -214,6 +236,28 @@ static void read_key(struct yaml *y, const struct line *line)
         y->block_indent = line->item;
         y->entry_indent = SIZE_MAX;
     }
+}
+
+/* Whether LINE is nothing but a template's {{…}} or {%…%}, which no indentation says anything of. What
+ * it puts in among the names of an environment may be names. */
+static bool read_template(const struct yaml *y, const struct line *line)
+{
+    static const char *const steering[] = {"if",   "else",   "end",   "range",
+                                           "with", "define", "block", "/*"};
+    const struct drift *d = y->d;
+    size_t at = line->start;
+
+    if (line->has_dash || d->text[at] != '{' || !d->text[at + 1] || !strchr("{%", d->text[at + 1]))
+        return false;
+    bool is_statement = d->text[at + 1] == '%';
+    at += 2;
+    at += strspn(d->text + at, "- \t");
+    bool steers = is_statement || d->text[at] == '$';
+    for (size_t i = 0; i < ARRAY_LEN(steering) && !steers; i++)
+        steers = str_starts(d->text + at, steering[i]);
+    if (!steers && y->in_block)
+        drift_add_computed(y->d, line->start);
+    return true;
 }
 
 /* Whether the line's value is a | or >: what lies deeper is its text. */
@@ -240,6 +284,8 @@ static void read_line(struct yaml *y, size_t at, size_t end)
     if (y->kind == YAML_COMPOSE)
         drift_read_interpolated(d, line.start, line.end - line.start);
     if (y->in_text && line.indent > y->text_indent)
+        return;
+    if (read_template(y, &line))
         return;
     y->in_text = begins_text(d, &line);
     y->text_indent = line.key_length > 0 ? line.item : line.indent;

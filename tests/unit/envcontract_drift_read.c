@@ -82,6 +82,13 @@ static void python_reads_by_every_name_of_the_environment(void **state)
         {"import os\nos.getenv(key='A')\nos.getenv(\n    'B',\n)\n", "A B"},
         {"import os\nos.environb[b'A']\nos.environ[r'B']\n", "A B"},
         {"import os\ndef f():\n    return (os\n        .environ['A'])\n", "A"},
+        {"import os\nenv: Mapping[str, str] = os.environ\nenv['A']\nelse: e = os.environ\ne['B']\n",
+         "A B"},
+        {"import os\nget = os.environ.get\nask = os.getenv\nget('A'), ask('B')\n", "A B"},
+        {"import os\nasync def f(x=(1, 2), env: Dict[str, str] = os.environ, *, e=os.environ):\n"
+         "    return env['A'], e.get('B'), x['C']\n",
+         "A B"},
+        {"import os\nrun(x, env=os.environ)\nenv['A']\ny == os.environ\n", ""},
         {"import os\nx = f\"{os.environ['A']:>{w}} {{os.environ['X']}} {os.getenv('B')!r}\"\n",
          "A B"},
     };
@@ -150,6 +157,10 @@ static void settings_classes_name_their_fields(void **state)
          "  smtp: Smtp\n  db_name: str\n",
          "SMTP__HOST SMTP__PORT db_name"},
         {"class S(BaseSettings): pass\nclass T:\n  x: int\n", ""},
+        {"from pydantic_settings import (\n  BaseSettings as Base,\n)\nclass S(Base, "
+         "env_prefix='P_'):\n"
+         "  a: int\nclass T(S):\n  b: int\nclass U(Other):\n  c: int\n",
+         "P_A P_B"},
         {"def f():\n    class S(BaseSettings):\n        x: Dict[\n  str, int]\n    y: int\n", "X"},
     };
 
@@ -177,6 +188,13 @@ static void script_reads_by_every_name_of_the_environment(void **state)
         {"<p title=\"x\">Don't {process.env.A}</p>; process.env.B", "A B"},
         {"x = a / process.env.A / 2; y = /process.env.X'/g.test(z); process.env.B", "A B"},
         {"process.env.A ||= 'x'; process.env.B === 1", "A B"},
+        {"x = (process.env as any).A; (<Record<string, T>>process.env)['B']; return (process.env "
+         "as "
+         "{C: (x: y) => z}).C; (process.env).D",
+         "A B C D"},
+        {"const { env: e, argv } = process; e.A; const { pid, env } = process; env.B", "A B"},
+        {"const { env: { A, B: { b } = {} } } = process\nA.x", "A B"},
+        {"process.env.hasOwnProperty('A'); process.env.toString(); process.env.B.trim()", "A B"},
     };
 
     CHECK(drift_read_script, "a.ts", samples);
@@ -191,6 +209,7 @@ static void script_text_is_not_code(void **state)
         {"return /[/]process.env.A'/", ""},
         {"process.env.A = '1'; delete process.env.B; process.env['C'] = 1", ""},
         {"process.environment.A; env.B; my.process", ""},
+        {"parse(process.env).A; parse(process.env as any).B; x = process; y = process\nenv.C", ""},
         {"process.env[name]; process.env['A' + b]; const {[k]: v} = process.env", "?3"},
     };
 
@@ -223,6 +242,9 @@ static void shell_reads_what_it_does_not_set(void **state)
         {"echo $local $db_name ${other_thing}\n", "db_name"},
         {"echo ${A:-${B:-$C}} \"${D:-\"$E\"}\" ${!F}\n", "A B C D E F ?1"},
         {"(cd $A && X=1 && echo $X); [ -z \"$B\" ] || exit $?\n", "A B"},
+        {"printenv -0 A B; if [[ ! -v C ]]; then [ -v D ] && test -v E; fi; [[ F = v ]]\n",
+         "A B C D E"},
+        {"let N=1 M+=1; echo $N $M\n", ""},
     };
 
     CHECK(drift_read_shell, "a.sh", samples);
@@ -264,6 +286,9 @@ static void compose_gives_and_interpolates(void **state)
          "A=given !what a YAML anchor brings"},
         {"services:\n  a:\n    environment:\n      A: |\n        B: 1\n        ${C}\n      D: 1\n",
          "A=given C D=given"},
+        {"services:\n  a:\n    secrets: [s]\nsecrets:\n  s:\n    environment: A\nconfigs:\n  c:\n"
+         "    environment: \"B\"\n  d:\n    environment: ${C}\n",
+         "A B C ?1"},
         {"name: x\nenvironment:\n  A: 1\n", ""},
     };
 
@@ -284,6 +309,14 @@ static void kubernetes_gives_by_name(void **state)
         {"kind: Pod\napiVersion: v1\nspec:\n  env: [{name: A, value: 1}, {value: 2, name: B}]\n",
          "A=given B=given"},
         {"apiVersion: v1\nkind: Pod\nspec:\n  env:\n    - name: {{ .Values.x }}\n", "?1"},
+        {"{{- if .Values.on }}\napiVersion: v1\nkind: Pod\nspec:\n  env:\n    {{- if .a }}\n    - "
+         "name: A\n"
+         "{{- else }}\n      value: x\n    {{- range $k, $v := .Values.env }}\n    - name: {{ $k "
+         "}}\n"
+         "      value: {{ $v }}\n{{- end }}\n    - name: B\n    {{- toYaml .Values.env | nindent 4 "
+         "}}\n"
+         "  args: |\n    x\n{{ end }}\n    env:\n    - name: C\n  {{ include \"x\" . }}\n",
+         "A=given B=given ?2"},
     };
 
     CHECK(drift_read_yaml, "pod.yml", samples);
