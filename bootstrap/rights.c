@@ -45,9 +45,10 @@ static int check_owner(const struct run *run, const struct look *look, struct er
     }
     bool no_create = look->schema_exists && !look->owner_schema_create;
     /* A role that a CREATEROLE login has made is its own to grant on, and not to become: since
-     * PostgreSQL 16 the membership that it got with it is without SET, and a plain GRANT adds none. */
+     * PostgreSQL 16 the membership that it got with it has neither option, and a plain GRANT adds none. */
     if (!look->owner_settable)
-        add_grant(&hint, "GRANT ", owner, look->user, look->owner_member ? " WITH SET TRUE" : "");
+        add_grant(&hint, "GRANT ", owner, look->user,
+                  look->owner_member ? " WITH INHERIT TRUE, SET TRUE" : "");
     if (no_create)
         add_grant(&hint, "GRANT USAGE, CREATE ON SCHEMA ", schema, owner, "");
     if (hint.len == 0)

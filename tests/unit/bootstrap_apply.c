@@ -317,11 +317,11 @@ static void a_member_without_set_role_is_told_what_to_grant(void **state)
            "us_owner");
     site_url(&site, pg_socket_url(pg, "us_login", "unsettable"));
     site_is_refused(&site, ERR_DB_REFUSED, "is a member of the owner 'us_owner' and may not", &err);
-    assert_text_has(err.hint, "GRANT \"us_owner\" TO \"us_login\" WITH SET TRUE;");
+    assert_text_has(err.hint, "GRANT \"us_owner\" TO \"us_login\" WITH INHERIT TRUE, SET TRUE;");
     site_is_untouched(&site, pg);
     pg_sql(pg, "unsettable", "GRANT us_owner TO us_login");
     site_is_refused(&site, ERR_DB_REFUSED, "may not SET ROLE to it", &err);
-    pg_sql(pg, "unsettable", "GRANT us_owner TO us_login WITH SET TRUE");
+    pg_sql(pg, "unsettable", "GRANT us_owner TO us_login WITH INHERIT TRUE, SET TRUE");
     site_is_made(&site);
     site_close(&site);
 }
