@@ -283,16 +283,18 @@ int db_said_errno(const struct db_said *said)
     static const char *const closed[] = {"server closed the connection unexpectedly",
                                          "EOF detected", "no connection to the server",
                                          "connection not open"};
-    static const char *const foreign[] = {"expected authentication request",
-                                          "SSL negotiation",
-                                          "lost synchronization",
-                                          "unexpected response",
-                                          "message contents do not agree",
-                                          "out-of-order",
-                                          "invalid message",
-                                          "unexpected message",
-                                          "does not support protocol",
-                                          "insufficient data"};
+    static const char *const foreign[] = {
+        "expected authentication request",
+        "SSL negotiation",
+        "received invalid", /* since libpq 16, of a length that cannot be */
+        "lost synchronization",
+        "unexpected response",
+        "message contents do not agree",
+        "out-of-order",
+        "invalid message",
+        "unexpected message",
+        "does not support protocol",
+        "insufficient data"};
     for (size_t i = 0; i < ARRAY_LEN(closed); i++)
         if (strstr(said->primary, closed[i]))
             return ECONNRESET;
