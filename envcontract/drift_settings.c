@@ -69,18 +69,26 @@ static void take_setting(struct settings *s, size_t i)
 
 /* ---- fields --------------------------------------------------------------------------------- */
 
-/* NAME as the environment has it: as it is written where that is declared, else in upper case. The
- * text is in UPPER. NULL: it is too long to be a name. */
+/* The letters from FIRST to LAST in the other case. */
+static void put_in_case(const char *name, size_t length, char first, char last, char *out)
+{
+    for (size_t i = 0; i < length; i++)
+        out[i] = (char)(name[i] >= first && name[i] <= last ? name[i] ^ ('a' ^ 'A') : name[i]);
+}
+
+/* NAME as the environment has it: as it is written, or in small letters, where that is declared, else
+ * in upper case. The text is in ROOM. NULL: it is too long to be a name. */
 static const char *spelled(const struct settings *s, const char *name, size_t length,
-                           char upper[static DRIFT_MAX_NAME_BYTES])
+                           char room[static DRIFT_MAX_NAME_BYTES])
 {
     if (length > DRIFT_MAX_NAME_BYTES)
         return NULL;
     if (s->config.case_sensitive || drift_declares(s->d, name, length))
-        return memcpy(upper, name, length);
-    for (size_t i = 0; i < length; i++)
-        upper[i] = (char)(name[i] >= 'a' && name[i] <= 'z' ? name[i] - ('a' - 'A') : name[i]);
-    return upper;
+        return memcpy(room, name, length);
+    put_in_case(name, length, 'A', 'Z', room);
+    if (!drift_declares(s->d, room, length))
+        put_in_case(name, length, 'a', 'z', room);
+    return room;
 }
 
 static void add_name(struct settings *s, const char *name, size_t length, size_t offset)
@@ -108,6 +116,11 @@ static size_t aliases_at(const struct drift *d, size_t i, size_t end, size_t *ou
 
     if (d->tokens[i].kind == TOKEN_STRING) {
         out[0] = i;
+        return 1;
+    }
+    if (token_is_name(d, i, "AliasPath") && token_is(d, i + 1, '(') &&
+        d->tokens[i + 2].kind == TOKEN_STRING) {
+        out[0] = i + 2; /* a part of its value */
         return 1;
     }
     if (token_is_name(d, i, "AliasChoices"))

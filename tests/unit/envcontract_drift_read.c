@@ -161,6 +161,9 @@ static void settings_classes_name_their_fields(void **state)
          "env_prefix='P_'):\n"
          "  a: int\nclass T(S):\n  b: int\nclass U(Other):\n  c: int\n",
          "P_A P_B"},
+        {"class S(BaseSettings):\n  a: str = Field(validation_alias=AliasPath('LIST', 0))\n"
+         "  Db_Name: str\n",
+         "LIST db_name"},
         {"def f():\n    class S(BaseSettings):\n        x: Dict[\n  str, int]\n    y: int\n", "X"},
     };
 
