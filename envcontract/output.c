@@ -230,6 +230,16 @@ static refusal write_value(struct value_writer *w, const struct outgoing *value,
     return "an unknown format"; /* a defect of the caller, said where it shows */
 }
 
+/* A format is named only when it carries the value. */
+static int hint_at_another(enum value_format format, const struct outgoing *value, struct err *err)
+{
+    if (output_has(value, '\0'))
+        return err_hint(err, "No process can be given it, in no format: encode it, in base64 say.");
+    if (!output_is_utf8(value))
+        return err_hint(err, "Use --format shell or kubernetes, which carry any other byte.");
+    return err_hint(err, "Use --format %s.", formats[format].other);
+}
+
 int values_begin(struct value_writer *w, struct err *err)
 {
     w->count = w->data_bytes = 0;
@@ -257,7 +267,7 @@ int values_add(struct value_writer *w, const char *name, const struct secret *by
     if (why) {
         (void)err_set(err, ERR_VIOLATION, "'%s' cannot be written as %s: %s", name,
                       formats[w->format].name, why);
-        return err_hint(err, "Use --format %s.", formats[w->format].other);
+        return hint_at_another(w->format, &value, err);
     }
     w->count++;
     return buf_check(w->out, ERR_RESOURCE, "the output", err);

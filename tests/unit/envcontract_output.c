@@ -83,9 +83,10 @@ static void what_a_format_cannot_carry_is_refused_by_name(void **state)
     } cases[] = {
         {FORMAT_ENV, "CANARY\nx", "as env: a line break", "json, dotenv or shell"},
         {FORMAT_ENV, "CANARY\r", "as env: a carriage return at the end", "json"},
-        {FORMAT_ENV, "CANARY\xff", "as env: a value that is not UTF-8", "shell"},
+        {FORMAT_ENV, "CANARY\xff", "as env: a value that is not UTF-8", "shell or kubernetes"},
         {FORMAT_JSON, "CANARY\xff", "as json: a value that is not UTF-8", "shell"},
-        {FORMAT_DOTENV, "CANARY\xff", "as dotenv: a value that is not UTF-8", "shell"},
+        {FORMAT_DOTENV, "CANARY\xff", "as dotenv: a value that is not UTF-8",
+         "shell or kubernetes"},
         {FORMAT_DOTENV, "CANARY${x}", "as dotenv: ${...} in the value", "json"},
         {FORMAT_DOTENV, "CANARY${x:-y}", "as dotenv: ${...} in the value", "json"},
         {FORMAT_DOTENV, "${a:b}${x}", "as dotenv: ${...} in the value", "json"},
@@ -151,6 +152,7 @@ static void nul_and_bad_names_are_refused_everywhere(void **state)
         struct err err = ERR_INIT;
         assert_int_equal(write_one((enum value_format)format, "A", "a\0b", 3, &out, &err), -1);
         assert_text_has(err.text, "a NUL byte");
+        assert_text_lacks(err.hint, "--format");
         if (format != FORMAT_JSON) {
             assert_int_equal(write_one((enum value_format)format, "A;id", "x", 1, &out, &err), -1);
             assert_text_has(err.text, "no identifier");
