@@ -5,6 +5,7 @@
  * are escapes within '...', and within "..." also \" \n \r \t \a \b \f \v; a line that ends in CR LF
  * ends in LF, there too. References (${NAME}) stay as they are: the check reports them as
  * unresolved. */
+#include <stdio.h>
 #include <string.h>
 
 #include "base/file.h"
@@ -13,6 +14,11 @@
 #include "envcontract/internal.h"
 
 #define RULE "env-file"
+
+enum {
+    ENTRIES_MAX = 200 * 1000, /* lines that set a name; no process is given so many */
+    NAME_SHOWN_BYTES = 256,   /* a longer one is told by its line alone */
+};
 
 struct entry {
     const char *text; /* NAME=value */
@@ -196,6 +202,10 @@ static void take_plain(struct reader *r, struct buf *value)
 static int keep(struct reader *r, const char *name, size_t name_length, unsigned line,
                 const struct buf *value, struct err *err)
 {
+    if (r->count == ENTRIES_MAX) {
+        (void)err_set(err, ERR_FILE, "more than %d lines set a name", ENTRIES_MAX);
+        return err_hint(err, "No process can be given so many: is it the right file?");
+    }
     if (mem_grow(&r->entries, r->count, &r->capacity, sizeof *r->entries) != 0)
         return err_nomem(err);
     char *text = arena_new(r->arena, name_length + 1 + value->len + 1, 1);
@@ -272,6 +282,16 @@ static int by_order(const void *left, const void *right)
     return (a->order > b->order) - (a->order < b->order);
 }
 
+static void report_repeated(struct reader *r, const struct entry *entry, unsigned again)
+{
+    struct contract_position position = {.file = r->path, .line = again, .column = 1};
+    char name[NAME_SHOWN_BYTES];
+
+    (void)snprintf(name, sizeof name, "%.*s", (int)entry->name_length, entry->text);
+    findings_addf(r->findings, FINDING_WARNING, entry->name_length < sizeof name ? name : NULL,
+                  RULE, &position, NULL, "set again; line %u does not count", entry->line);
+}
+
 /* The last one counts, as it does for docker, systemd and dotenv. */
 static void drop_repeated(struct reader *r)
 {
@@ -280,15 +300,9 @@ static void drop_repeated(struct reader *r)
     qsort(r->entries, r->count, sizeof *r->entries, by_name);
     for (size_t i = 0; i + 1 < r->count; i++)
         r->entries[i].again = compare_names(&r->entries[i], &r->entries[i + 1]) == 0;
-    for (size_t i = 0; i + 1 < r->count; i++) {
-        if (!r->entries[i].again)
-            continue;
-        struct contract_position position = {
-            .file = r->path, .line = r->entries[i + 1].line, .column = 1};
-        const char *name = arena_dup_n(r->arena, r->entries[i].text, r->entries[i].name_length);
-        findings_addf(r->findings, FINDING_WARNING, name, RULE, &position, NULL,
-                      "set again; line %u does not count", r->entries[i].line);
-    }
+    for (size_t i = 0; i + 1 < r->count; i++)
+        if (r->entries[i].again)
+            report_repeated(r, &r->entries[i], r->entries[i + 1].line);
     qsort(r->entries, r->count, sizeof *r->entries, by_order);
 }
 

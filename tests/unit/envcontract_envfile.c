@@ -204,6 +204,29 @@ static void the_last_of_two_lines_counts_and_is_said(void **state)
     assert_int_equal(r.findings.list[0].line, 3);
 }
 
+static void more_lines_than_any_process_is_given_are_refused(void **state)
+{
+    (void)state;
+    AUTO_BUF text = BUF_INIT(CONTRACT_ENV_FILE_MAX_BYTES);
+    AUTO_READING r;
+    for (int i = 0; i < 200 * 1000; i++)
+        buf_adds(&text, "A=\n");
+    read_bytes(&r, buf_text(&text), text.len);
+    assert_int_equal(r.count, 1);
+    buf_adds(&text, "A=");
+    char path[] = "/tmp/agent-test-XXXXXX";
+    struct err err = ERR_INIT;
+    int fd = mkstemp(path);
+    assert_int_equal(file_write_all(fd, path, buf_text(&text), text.len, &err), 0);
+    assert_int_equal(close(fd), 0);
+    AUTO_READING more = {0};
+    assert_int_equal(envfile_read(path, &more.arena, &more.list, &more.findings, &err), -1);
+    assert_int_equal(unlink(path), 0);
+    assert_int_equal(err.kind, ERR_FILE);
+    assert_text_has(err.text, "line 200001");
+    assert_text_has(err.text, "more than 200000 lines");
+}
+
 static void a_file_that_is_not_there_is_an_error_with_its_name(void **state)
 {
     (void)state;
@@ -248,6 +271,7 @@ int main(void)
         cmocka_unit_test(a_comment_in_place_of_a_value_draws_a_warning),
         cmocka_unit_test(a_carriage_return_within_a_line_draws_a_warning),
         cmocka_unit_test(the_last_of_two_lines_counts_and_is_said),
+        cmocka_unit_test(more_lines_than_any_process_is_given_are_refused),
         cmocka_unit_test(a_file_that_is_not_there_is_an_error_with_its_name),
         cmocka_unit_test(what_fetch_writes_as_dotenv_is_read_back),
     };
