@@ -34,8 +34,8 @@ enum catalog_cell {
 #define ZONE_BEGIN '\x01'
 #define ZONE_END   '\x02'
 
-/* Statements as templates: {word arguments} is a text of catalog_sql.c's table, {15 text} and
- * {15-16 text} are for these major versions of the server alone. NULL-terminated. */
+/* Statements as templates: {word arguments} is a text of catalog_sql.c's table, {15 text},
+ * {15-16 text} and {-16 text} are for these major versions of the server alone. NULL-terminated. */
 extern const char *const catalog_relation_statements[]; /* catalog_sql_relation.c */
 extern const char *const catalog_code_statements[];     /* catalog_sql_code.c */
 extern const char *const catalog_database_statements[]; /* catalog_sql_database.c */

@@ -47,6 +47,10 @@ static const struct phrase {
     {"collate", "CASE WHEN $1 <> $2 THEN 'collate ' || (SELECT quote_ident(n.nspname) || '.' ||"
                 " quote_ident(l.collname) FROM pg_collation l JOIN pg_namespace n"
                 " ON n.oid = l.collnamespace WHERE l.oid = $1) END"},
+    /* of a NOT NULL: the name that somebody gave it; its comment beside the column's or domain's */
+    {"given-not-null", "CASE WHEN right(rtrim($1.conname, '0123456789'), 9) <> '_not_null'"
+                       " THEN '(constraint ' || quote_ident($1.conname) || ')' END"},
+    {"with-not-null", "NULLIF(concat_ws(chr(10), d.description, $1.description), '')"},
     {"enabled", "CASE $1 WHEN 'D' THEN 'disabled' WHEN 'R' THEN 'enabled on replicas'"
                 " WHEN 'A' THEN 'enabled always' END"},
     {"right", "x.privilege_type || CASE WHEN x.is_grantable THEN ' with grant option' ELSE '' END"},
@@ -150,7 +154,7 @@ static void add_phrase(const struct phrase *t, struct span body, int version, in
     expand((struct span){buf_text(&text), text.len}, version, depth + 1, out);
 }
 
-/* "15" or "15-16" */
+/* "15", "15-16" or "-16" */
 static bool is_for_version(struct span word, int version)
 {
     int major = version / 10000, since = 0, until = 0;
@@ -169,7 +173,7 @@ static void add_word(struct span inside, int version, int depth, struct buf *out
     struct span word = {inside.text, length};
     struct span body = {inside.text + length + (blank != NULL),
                         inside.length - length - (blank != NULL)};
-    if (inside.text[0] >= '0' && inside.text[0] <= '9') {
+    if (strchr("-0123456789", inside.text[0])) {
         if (is_for_version(word, version))
             expand(body, version, depth + 1, out);
         return;

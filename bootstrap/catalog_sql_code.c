@@ -11,15 +11,20 @@ static const char enums_sql[] =
     "{comment pg_type|t.oid}\n"
     "WHERE t.typtype = 'e' AND {whole pg_type|t.oid}";
 
+/* Since PostgreSQL 17 a domain's NOT NULL is a constraint: it is told with the domain. */
 static const char domains_sql[] =
     "{type}\n"
     " concat_ws(' ', 'domain over', format_type(t.typbasetype, t.typtypmod),\n"
     "  {collate t.typcollation|b.typcollation},\n"
-    "  CASE WHEN t.typnotnull THEN 'not null' END,\n"
-    "  'default ' || {zone COALESCE(pg_get_expr(t.typdefaultbin, 0), t.typdefault)})\n"
-    "{end-type}\n"
+    "  CASE WHEN t.typnotnull THEN concat_ws(' ', 'not null'{17 , {given-not-null nn}}) END,\n"
+    "  'default ' || {zone COALESCE(pg_get_expr(t.typdefaultbin, 0), t.typdefault)}),\n"
+    " 'owner ' || {role t.typowner}), {-16 d.description}{17 {with-not-null nd}},\n"
+    " {alone t.typname}\n"
     "FROM pg_type t JOIN ns ON ns.oid = t.typnamespace JOIN pg_type b ON b.oid = t.typbasetype\n"
     "{comment pg_type|t.oid}\n"
+    "{17 LEFT JOIN pg_constraint nn ON nn.contypid = t.oid AND nn.contype = 'n'\n"
+    " LEFT JOIN pg_description nd ON nd.objoid = nn.oid\n"
+    "  AND nd.classoid = 'pg_constraint'::regclass AND nd.objsubid = 0}\n"
     "WHERE t.typtype = 'd' AND {whole pg_type|t.oid}";
 
 static const char domain_constraints_sql[] =
@@ -27,11 +32,11 @@ static const char domain_constraints_sql[] =
     " quote_ident(c.conname),\n"
     " {zone pg_get_constraintdef(c.oid)}, d.description, 'type',\n"
     " ns.name || '.' || quote_ident(t.typname), c.conname, t.typname, NULL,\n"
-    " CASE c.contype WHEN 'n' THEN 'not_null' ELSE 'check' END, NULL, NULL\n"
+    " 'check', NULL, NULL\n"
     "FROM pg_constraint c JOIN pg_type t ON t.oid = c.contypid\n"
     " JOIN ns ON ns.oid = t.typnamespace\n"
     "{comment pg_constraint|c.oid}\n"
-    "WHERE c.contypid <> 0 AND {whole pg_type|t.oid}";
+    "WHERE c.contypid <> 0 AND c.contype = 'c' AND {whole pg_type|t.oid}";
 
 /* The order of attributes is a part of what a row of the type is. Comments on attributes are shown
  * as the type's. */

@@ -297,7 +297,7 @@ static void each_version_of_the_server_has_its_statements(void **state)
         {120000, "attidentity", "attcompression"},    {130000, "pubviaroot", "attcompression"},
         {140000, "attcompression", "datlocprovider"}, {150000, "colliculocale", "collicurules"},
         {160000, "collicurules", "colllocale"},       {170000, "colllocale", "colliculocale"},
-        {180000, "datlocale", "daticulocale"},
+        {170000, "subfailover", "pubgencols"},        {180000, "pubgencols", "daticulocale"},
     };
     for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
         AUTO_BUF sql = BUF_INIT(OUTPUT_BYTES);

@@ -39,10 +39,33 @@ static void make(const char *database, const char *sql)
     pg_sql(server, database, sql);
 }
 
+static struct db *connect_to(const char *database)
+{
+    struct err err = ERR_INIT;
+    struct db *db = NULL;
+    struct db_target target = {0};
+    AUTO_FREE char *url = pg_socket_url(server, "postgres", database);
+    const struct secret secret = secret_borrow(url, strlen(url));
+    assert_int_equal(db_target_parse(&secret, "DATABASE_URL", &target, &err), 0);
+    if (db_connect(&target, clock_in_ms(60000), &db, &err) != 0)
+        fail_msg("%s: %s", database, err.text);
+    db_target_release(&target);
+    return db;
+}
+
+/* 180004 is 18.4. */
+static inline int server_version(void)
+{
+    struct db_info info;
+    AUTO_DB db = connect_to("postgres");
+    db_info(db, &info);
+    return info.server_version;
+}
+
 static void read_catalog(const char *database, struct catalog *out)
 {
     struct err err = ERR_INIT;
-    AUTO_DB db = NULL;
+    AUTO_DB db = connect_to(database);
     AUTO_FREE char *url = pg_socket_url(server, "postgres", database);
     const struct secret secret = secret_borrow(url, strlen(url));
     const struct database_settings settings = {.url = &secret,
@@ -51,11 +74,7 @@ static void read_catalog(const char *database, struct catalog *out)
                                                .schema = "public",
                                                .statement_timeout_ms = 60000,
                                                .lock_timeout_ms = 10000};
-    struct db_target target = {0};
-    assert_int_equal(db_target_parse(&secret, "DATABASE_URL", &target, &err), 0);
-    int result = db_connect(&target, clock_in_ms(60000), &db, &err);
-    db_target_release(&target);
-    if (result != 0 || catalog_read(db, &settings, clock_in_ms(60000), out, &err) != 0)
+    if (catalog_read(db, &settings, clock_in_ms(60000), out, &err) != 0)
         fail_msg("%s: %s", database, err.text);
 }
 
