@@ -187,6 +187,43 @@ static int refuse_stale(const struct job *job, struct err *err)
     return 0;
 }
 
+/* The answer to what HELD has, asked once more; NULL: it was not. */
+static const struct vault_read *asked_again(const struct vault_read *held,
+                                            const struct vault_read *const *reads, size_t count)
+{
+    for (size_t i = 0; held->version > 0 && i < count; i++)
+        if (str_eq(reads[i]->path, held->path))
+            return reads[i];
+    return NULL;
+}
+
+/* Versions of a secret grow. A lower one is an older answer: of a node that lags, or of whatever stands
+ * in between and answers from memory. Only a secret that was removed and made again begins anew, and was
+ * written later. */
+static int refuse_older(const struct renew *r, struct err *err)
+{
+    size_t count = r->job->sources ? source_reads(r->job->sources, NULL, 0) : 0;
+    AUTO_FREE const struct vault_read **reads = mem_new(count + 1, sizeof(*reads));
+
+    if (!reads)
+        return err_nomem(err);
+    if (count > 0)
+        (void)source_reads(r->job->sources, reads, count);
+    for (size_t i = 0; i < r->held.read_count; i++) {
+        const struct vault_read *held = &r->held.reads[i].read;
+        const struct vault_read *now = asked_again(held, reads, count);
+        if (!now || now->version == 0 || now->version >= held->version ||
+            now->written_at_ns > held->written_at_ns)
+            continue;
+        err_set(
+            err, ERR_SOURCE_DOWN,
+            "'%s' was answered with version %u, and version %u was read before: an older answer",
+            held->path, now->version, held->version);
+        return err_hint(err, "A node that lags behind, or a cache in between, answers so.");
+    }
+    return 0;
+}
+
 static int resolve_and_check(struct renew *r, struct err *err)
 {
     struct job *job = r->job;
@@ -197,7 +234,7 @@ static int resolve_and_check(struct renew *r, struct err *err)
         return err_nomem(err);
     clear_values(r, before);
     if (job_resolve(job, NULL, err) != 0 || files_resolve(job, err) != 0 ||
-        refuse_stale(job, err) != 0)
+        refuse_stale(job, err) != 0 || refuse_older(r, err) != 0)
         return -1;
     if (job_check(job, err) != 0) {
         /* Where nothing was made for it, whoever takes the change refuses it. */
@@ -213,7 +250,7 @@ static int resolve_and_check(struct renew *r, struct err *err)
 /* Without a contract: the references of the environment, once more. */
 static int resolve_inlines(struct renew *r, struct err *err)
 {
-    return r->prepare(r->job, err);
+    return r->prepare(r->job, err) != 0 ? -1 : refuse_older(r, err);
 }
 
 static bool was_there(const struct renew *r, const char *lease_id)

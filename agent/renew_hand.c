@@ -61,14 +61,14 @@ struct field_head {
 
 struct read_head {
     unsigned version;
-    int64_t duration_ms, expires_ms;
+    int64_t written_at_ns, duration_ms, expires_ms;
     bool renewable;
 };
 
 static void put_read(const struct vault_read *read, struct buf *out)
 {
-    const struct read_head head = {read->version, read->lease.duration_ms, read->lease.expires_ms,
-                                   read->lease.renewable};
+    const struct read_head head = {read->version, read->written_at_ns, read->lease.duration_ms,
+                                   read->lease.expires_ms, read->lease.renewable};
 
     wire_put_text(out, read->path);
     wire_put_text(out, read->lease.id);
@@ -250,6 +250,7 @@ static int take_read(struct wire *w, struct vault_read *out, struct err *err)
     out->lease.id = wire_text(w);
     wire_struct(w, &head, sizeof head);
     out->version = head.version;
+    out->written_at_ns = head.written_at_ns;
     out->lease.duration_ms = head.duration_ms;
     out->lease.expires_ms = head.expires_ms;
     out->lease.renewable = head.renewable;

@@ -38,9 +38,10 @@ static int fill(struct reading *r, const struct call *call, const json_t *json, 
         vault_fields_free(fields, count);
         return -1;
     }
-    json_int_t version = json_integer_value(
-        json_object_get(json_object_get(data, "metadata"), "version"));
-    read->version = versioned && version > 0 && version <= UINT32_MAX ? (unsigned)version : 0;
+    const json_t *metadata = versioned ? json_object_get(data, "metadata") : NULL;
+    json_int_t version = json_integer_value(json_object_get(metadata, "version"));
+    read->written_at_ns = vault_json_time_ns(json_object_get(metadata, "created_time"));
+    read->version = version > 0 && version <= UINT32_MAX ? (unsigned)version : 0;
     read->fields = fields;
     read->field_count = count;
     read->lease = lease;

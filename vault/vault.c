@@ -56,6 +56,7 @@ static void forget_answer(struct vault_read *read)
     read->fields = NULL;
     read->field_count = 0;
     read->version = 0;
+    read->written_at_ns = 0;
     read->lease = (struct vault_lease){.expires_ms = CLOCK_NEVER};
     err_clear(&read->err);
 }

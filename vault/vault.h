@@ -104,7 +104,8 @@ struct vault_read {
     /* answer */
     struct vault_field *fields;
     size_t field_count;
-    unsigned version; /* KV v2; 0 elsewhere */
+    unsigned version;      /* KV v2; 0 elsewhere */
+    int64_t written_at_ns; /* of that version: Unix nanoseconds; 0: not told */
     struct vault_lease lease;
     struct err err; /* ERR_NONE: fields hold the answer */
 };

@@ -10,6 +10,7 @@ from tests.lib.agent import Running
 from tests.lib.case import Case
 from tests.lib.processes import wait_until
 from tests.lib.project import Project
+from tests.lib.scripted import Answer, Request, ScriptedHttp
 
 SECRET = {"type": "string", "secret": True, "pattern": "[a-z0-9]+"}
 # Each start and each HUP adds a line: what the environment has, and what the file.
@@ -146,6 +147,52 @@ def test_a_source_that_is_away_changes_nothing(case: Case) -> None:
     assert case.agent("run", "--probe", "/ready").expect(0).stdout == "ready\n"
     assert "sources could not be asked again; what there is stays" in site.end(running)
     assert len(site.seen()) == 1
+
+
+def test_an_older_answer_is_none_that_is_new(case: Case) -> None:
+    values = [case.canaries.new(f"version {number}") for number in range(4)]
+    # Version and the minute in which it was written: a node that lags, and then a secret that was made anew.
+    told = [(5, 30), (3, 10), (1, 40)]
+    now = [0]
+
+    def answer(request: Request) -> Answer:
+        if request.path.startswith("/v1/sys/internal/ui/mounts/"):
+            return Answer(body=json.dumps({"data": {"type": "kv", "path": "kv/", "options": {"version": "2"}}}))
+        if request.path != "/v1/kv/data/app":
+            return Answer(403, json.dumps({"errors": ["permission denied"]}))
+        version, minute = told[now[0]]
+        return Answer(body=json.dumps({"request_id": "1", "lease_duration": 0, "data": {
+            "data": {"value": values[now[0]]},
+            "metadata": {"version": version, "created_time": f"2026-01-01T00:{minute}:00Z",
+                         "deletion_time": "", "destroyed": False}}}))
+
+    server = ScriptedHttp(answer)
+    Project(case).contract({"VALUE": {**SECRET, "source": "vault:kv/app#value"}},
+                           files=[{"path": "value", "var": "VALUE"}],
+                           run={"refresh": "100ms", "splay": "0s", "status": "unix:agent.sock"})
+    case.folder.write("app.sh", APPLICATION)
+    running = case.make_agent().start("run", "--", "sh", "app.sh",
+                                      env={"VAULT_ADDR": server.address, "VAULT_TOKEN": "t"})
+    seen = case.folder / "seen"
+
+    def lines() -> List[str]:
+        return seen.read_text().splitlines() if seen.exists() else []
+
+    def failures() -> bool:
+        said = case.agent("run", "--probe", "/metrics").stdout
+        return "agent_refresh_failures_total 2" in said or running.ended()
+
+    wait_until(lambda: len(lines()) >= 1 or running.ended(), "the first start")
+    now[0] = 1
+    wait_until(failures, "two answers that are older")
+    assert len(lines()) == 1 and (case.folder / "value").read_text() == values[0]
+    now[0] = 2
+    wait_until(lambda: len(lines()) >= 2 or running.ended(), "the second start")
+    assert [line.split()[1] for line in lines()] == [values[0], values[2]]
+    running.signal(15)
+    said = running.wait().expect(0).stderr
+    server.stop()
+    assert "'kv/app' was answered with version 3, and version 5 was read before: an older answer" in said, said
 
 
 def test_a_refusal_is_said_once_and_counted_each_time(case: Case) -> None:
