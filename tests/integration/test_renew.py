@@ -138,6 +138,17 @@ def test_a_restart_gets_new_credentials_and_the_old_ones_are_revoked_behind_it(c
     assert site.bao.leases(site.creds) == [] and site.tokens() == []
 
 
+def test_no_wait_between_two_restarts_outlasts_what_the_application_holds(case: Case) -> None:
+    # Each run is a short one, and the usual wait soon four seconds: two logins would end in it, unused.
+    site = Site(case, ttl="2s", max_ttl="2s", token_ttl="10m", token_max_ttl="1h")
+    site.start("sh", "app.sh")
+    site.until(lambda: len(site.seen()) >= 5, "the fifth start")
+    changes, restarts = site.metric("changes_total"), site.metric("application_restarts_total")
+    said = site.end()
+    assert restarts <= changes <= restarts + 1, said
+    assert len({line.split()[1] for line in site.seen()}) == len(site.seen()), "a login is one start's"
+
+
 def test_new_credentials_that_do_not_log_in_are_not_handed_over(case: Case) -> None:
     site = Site(case, ttl="4s", max_ttl="4s", token_ttl="10m", token_max_ttl="1h", on_change="none")
     site.start("sh", "app.sh")
@@ -175,6 +186,23 @@ def test_vault_away_or_sealed_is_no_reason_to_stop(case: Case) -> None:
     said = site.end()
     assert not lacks(said, ["Vault is sealed", "valid_until=", "seconds_left=", "Vault answers again"]), said
     assert said.count("valid_until=") <= 3, said  # once for each trouble, and once a minute
+
+
+def test_stopped_until_all_that_was_lent_has_ended(case: Case) -> None:
+    site = Site(case, ttl="2s", max_ttl="1h", token_ttl="2s", token_max_ttl="1h")
+    running = site.start("sh", "app.sh")
+    first = site.bao.leases(site.creds)
+    running.signal(signal.SIGSTOP)
+    try:
+        wait_until(lambda: first[0] not in site.bao.leases(site.creds) and site.tokens() == [],
+                   "the end of the lease and of the token")
+    finally:
+        running.signal(signal.SIGCONT)
+    site.until(lambda: len(site.seen()) >= 2, "the next start, with new ones")
+    before, after = site.seen()[:2]
+    assert before.split()[1] != after.split()[1]
+    assert "error " not in site.end()
+    assert site.bao.leases(site.creds) == [] and site.tokens() == []
 
 
 def test_without_a_contract_leased_references_are_kept_valid_too(case: Case) -> None:
