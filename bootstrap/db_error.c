@@ -327,3 +327,21 @@ int db_error(struct err *err, enum err_kind kind, const char *place, const char 
         err_hint(err, "The server's hint: %s", said->hint);
     return -1;
 }
+
+bool db_should_wait(const struct err *err)
+{
+    static const char *const codes[] = {"57P03", "53300", "57P01", "57P02",
+                                        "08001", "08004", "08006"};
+    static const int numbers[] = {ECONNREFUSED, ECONNRESET, ENOENT,    EHOSTUNREACH, ENETUNREACH,
+                                  ECONNABORTED, EPIPE,      ETIMEDOUT, EAGAIN};
+    if (err->kind != ERR_DB_DOWN)
+        return false;
+    for (size_t i = 0; i < ARRAY_LEN(codes); i++)
+        if (str_eq(err->sqlstate, codes[i]))
+            return true;
+    for (size_t i = 0; i < ARRAY_LEN(numbers); i++)
+        if (!err->sqlstate[0] && err->sys_errno == numbers[i])
+            return true;
+    /* PgBouncer has one code for all that it refuses. */
+    return str_eq(err->sqlstate, "08P01") && strstr(err->text, "no more connections");
+}
