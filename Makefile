@@ -316,7 +316,7 @@ bundle: all ## agent, the libraries that it opens and their loader in one folder
 	@tests/lib/bundle.sh $(B)/agent-bundled $(BUNDLE_PREFIX) $(OPENED) build/bundle $(BUNDLE_ARCHIVE)
 
 clean: ## remove what was built (not the Python environment)
-	rm -rf build/release build/debug build/asan build/cover build/fuzz build/deb build/bundle
+	rm -rf build/release build/debug build/asan build/cover build/fuzz build/deb build/bundle build/clusters
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' Makefile

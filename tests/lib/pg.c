@@ -167,14 +167,23 @@ static void make_folder(struct pg *pg)
 
 static void make_cluster(struct pg *pg)
 {
-    char initdb[PATH_BYTES + 16], password[PATH_BYTES + 16], pwfile[PATH_BYTES + 32];
-    text(initdb, sizeof(initdb), "%s/initdb", pg->binaries);
+    char password[PATH_BYTES + 16];
     text(password, sizeof(password), "%s/password", pg->folder);
-    text(pwfile, sizeof(pwfile), "--pwfile=%s", password);
     write_file(password, PG_SUPERUSER_PASSWORD "\n", 0644); /* a password of a throwaway server */
-    const char *const argv[] = {initdb, "-D", pg->data, "-U",       "postgres", "-A",   "trust",
-                                "-N",   "-E", "UTF8",   "--locale", "C",        pwfile, NULL};
-    run(pg, argv, 0);
+    const char *const argv[] = {"tests/lib/initdb.sh",
+                                pg->binaries,
+                                pg->data,
+                                password,
+                                "-U",
+                                "postgres",
+                                "-A",
+                                "trust",
+                                "-E",
+                                "UTF8",
+                                "--locale",
+                                "C",
+                                NULL};
+    run(pg, argv, 1);
 }
 
 static void make_certificate(const struct pg *pg)

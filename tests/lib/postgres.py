@@ -17,12 +17,13 @@ from typing import Dict, Iterator, List, Mapping, Optional
 from urllib.parse import quote, urlencode
 
 from tests.lib.certificates import Certificates
-from tests.lib.processes import (Folder, Program, as_user, free_port, listening, other_postgres,
+from tests.lib.processes import (ROOT, Folder, Program, as_user, free_port, listening, other_postgres,
                                  plain_environment, wait_until)
 
 SUPERUSER = "postgres"
 SOCKET_PATH_MAX_BYTES = 100  # sun_path has 108, of which the socket's name takes some
 STATEMENT_SECONDS = 120
+FIRST_PASSWORD = "until-it-has-its-own"  # of every cluster: they are copies of one (initdb.sh)
 # What a test sends as superuser may have passwords in it: those are its own.
 UNLOGGED = "-c log_statement=none -c log_min_error_statement=panic"
 DEFAULTS = {
@@ -81,7 +82,7 @@ class Postgres:
         self.folder = Folder("agent-pg-", parent, owner=self.user)
         self.folder.path.chmod(0o755)
         self.data = self.folder / "data"
-        self.password = secrets.token_hex(12)
+        self.password = FIRST_PASSWORD
         self.options: Dict[str, str] = {**DEFAULTS, **(options or {})}
         self.ca_cert: Optional[Path] = None
         self.program: Optional[Program] = None
@@ -90,16 +91,28 @@ class Postgres:
             self._use_tls()
         self.port = free_port()
         self.start()
+        self._own_password()
 
     # ---- the server ---------------------------------------------------------------------------
 
     def _initdb(self) -> None:
-        secret = self.folder.write("superuser", self.password + "\n")
-        self._tool(["initdb", "-D", str(self.data), "-U", SUPERUSER, "--pwfile", str(secret),
-                    "--no-sync", "--encoding", "UTF8", "--locale", "C.UTF-8",
-                    "--auth", "scram-sha-256"])
+        secret = self.folder.write("superuser", FIRST_PASSWORD + "\n")
+        made = subprocess.run(
+            [str(ROOT / "tests" / "lib" / "initdb.sh"), str(self.bindir), str(self.data), str(secret),
+             "-U", SUPERUSER, "--encoding", "UTF8", "--locale", "C.UTF-8", "--auth", "scram-sha-256"],
+            stdin=subprocess.DEVNULL, capture_output=True, text=True, cwd=str(self.folder.path),
+            timeout=STATEMENT_SECONDS, env=plain_environment(self.folder.path))
+        if made.returncode != 0:
+            raise PostgresError(f"initdb.sh: {made.stderr.strip() or f'exit {made.returncode}'}")
         secret.unlink()
         (self.data / "pg_hba.conf").write_text(HBA)
+
+    def _own_password(self) -> None:
+        """One that no other server has; it outlives a kill right behind it."""
+        made = secrets.token_hex(12)
+        self.sql(f"SET synchronous_commit = on; "
+                 f"ALTER ROLE {quote_name(SUPERUSER)} PASSWORD {quote_text(made)}")
+        self.password = made
 
     def _use_tls(self) -> None:
         made = Certificates(self.folder.path)
