@@ -120,7 +120,7 @@ static void act(struct change *c)
 
     switch (run->on_change) {
     case CONTRACT_CHANGE_RESTART:
-        supervise_restart(c->supervisor, "a value has changed");
+        supervise_restart(c->supervisor, "a value has changed", c->by_ms);
         break;
     case CONTRACT_CHANGE_SIGNAL:
         (void)supervise_signal(c->supervisor, run->change_signal); /* else its start has it */
@@ -217,7 +217,7 @@ static void deliver_soon(struct change *c)
 
 void change_by(struct change *c, int64_t by_ms)
 {
-    c->by_ms = by_ms;
+    c->by_ms = change_is_pending(c) ? clock_earlier(c->by_ms, by_ms) : by_ms;
 }
 
 bool change_is_pending(const struct change *c)

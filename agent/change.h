@@ -33,7 +33,8 @@ struct change {
     int64_t undelivered_ms; /* when it was said last that it could not be delivered; 0: it could */
     const char **environment; /* of the next start; NULL: as at the first */
     int64_t refused_ms;       /* when that was said last; 0: not since a look that found no fault */
-    int64_t by_ms; /* what it has ends soon behind that: no splay goes beyond; CLOCK_NEVER */
+    int64_t
+        by_ms; /* what it has ends soon behind that: no splay and no wait goes beyond; CLOCK_NEVER */
     bool hook_runs, hook_again;
     struct change_entry *entries; /* without a contract: of the next start */
     size_t entry_count;
@@ -45,8 +46,8 @@ void change_init(struct change *c, struct job *job, struct supervisor *s, struct
  * moved out of it, or released. Failures are said. */
 void change_take(struct change *c, struct contract_value *fresh);
 
-/* What is taken from now on has to be with the application by then, whatever run.splay says: what it has
- * ends. CLOCK_NEVER: there is no hurry. */
+/* What is taken next has to be with the application by then, whatever run.splay says and however soon that is
+ * behind the last restart: what it has ends. CLOCK_NEVER: there is no hurry. */
 void change_by(struct change *c, int64_t by_ms);
 
 /* Whether something was taken that has not been brought to the application yet. */

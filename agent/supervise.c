@@ -3,7 +3,6 @@
 #include "agent/supervise.h"
 
 #include <errno.h>
-#include <stdio.h>
 #include <string.h>
 #include <sys/prctl.h>
 #include <sys/signalfd.h>
@@ -23,14 +22,8 @@ enum {
     REAPED_AT_ONCE = 4096, /* before signals and times have their turn again */
     SIGNAL_BASE = 128,
     PID_ONE = 1,
-    KILL_AGAIN_MS = 500,        /* what was born meanwhile is killed then; doubled each time */
-    KILLS_MAX = 6,              /* some 16 s, before we end beside what can't be killed */
-    STEADY_MS = 5 * 60 * 1000,  /* a run of this length was no short one */
-    RESTART_GAP_MS = 1000,      /* from one start to the next, doubled each time */
-    RESTART_GAP_MAX_MS = 60000, /* at most */
-    DOUBLINGS_MAX = 6,
-    MS_PER_S = 1000,
-    SECONDS_BYTES = 24, /* a number as text */
+    KILL_AGAIN_MS = 500, /* what was born meanwhile is killed then; doubled each time */
+    KILLS_MAX = 6,       /* some 16 s, before we end beside what can't be killed */
 };
 
 /* ---- what is sent for what came --------------------------------------------------------------- */
@@ -242,38 +235,6 @@ static void kill_all(struct supervisor *s)
     }
 }
 
-static int64_t next_restart_ms(const struct supervisor *s)
-{
-    if (s->short_runs == 0)
-        return s->started_ms;
-    unsigned doublings = s->short_runs - 1 < DOUBLINGS_MAX ? s->short_runs - 1 : DOUBLINGS_MAX;
-    int64_t gap = (int64_t)RESTART_GAP_MS << doublings;
-    return s->started_ms + (gap < RESTART_GAP_MAX_MS ? gap : RESTART_GAP_MAX_MS);
-}
-
-/* A start is a while behind the last one where that was short-lived, and what waits says so. */
-static void delay_restart(struct supervisor *s)
-{
-    int64_t at_ms = next_restart_ms(s), wait_ms = clock_left_ms(at_ms);
-    char seconds[SECONDS_BYTES];
-
-    supervise_timer(s, &s->restart, at_ms);
-    if (wait_ms < MS_PER_S)
-        return;
-    (void)snprintf(seconds, sizeof seconds, "%lld", (long long)(wait_ms / MS_PER_S));
-    log_line(LOG_INFO, "the application was started only just now: it is started anew later",
-             "reason", s->reason, "seconds", seconds, NULL);
-}
-
-static void note_restart(struct supervisor *s)
-{
-    bool short_run = clock_now_ms() - s->started_ms < STEADY_MS;
-
-    s->short_runs = short_run ? s->short_runs + 1 : 0;
-    s->outgoing = s->run->stop_signal;
-    log_line(LOG_INFO, "the application is stopped and started anew", "reason", s->reason, NULL);
-}
-
 static void act(struct supervisor *s, enum supervise_action action)
 {
     switch (action) {
@@ -290,7 +251,7 @@ static void act(struct supervisor *s, enum supervise_action action)
         forward(s);
         break;
     case SUPERVISE_DELAY:
-        delay_restart(s);
+        supervise_delay_restart(s);
         break;
     case SUPERVISE_END_IT:
         end_it(s);
@@ -333,27 +294,6 @@ void supervise_raise(struct supervisor *s, enum supervise_event event)
 static void on_deadline(void *owner)
 {
     supervise_raise(owner, SUPERVISE_DEADLINE);
-}
-
-static void on_restart_due(void *owner)
-{
-    struct supervisor *s = owner;
-
-    note_restart(s);
-    supervise_raise(s, SUPERVISE_RESTART_DUE);
-}
-
-void supervise_restart(struct supervisor *s, const char *reason)
-{
-    if (s->state != SUPERVISE_RUNNING)
-        return; /* none runs yet, one is under way or has its time, or all is over */
-    s->reason = reason;
-    if (clock_passed(next_restart_ms(s))) {
-        note_restart(s);
-        supervise_raise(s, SUPERVISE_RESTART);
-    } else {
-        supervise_raise(s, SUPERVISE_RESTART_LATER);
-    }
 }
 
 bool supervise_signal(struct supervisor *s, int number)
@@ -420,7 +360,7 @@ int supervise_init(struct supervisor **out, struct err *err)
     s->terminal = -1;
     s->own = getpid();
     s->deadline = (struct supervise_timer){.callback = on_deadline, .owner = s};
-    s->restart = (struct supervise_timer){.callback = on_restart_due, .owner = s};
+    supervise_restart_init(s);
     (void)sigfillset(&all);
     (void)sigprocmask(SIG_SETMASK, &all, &s->before);
     if (supervise_loop_init(s, err) != 0)

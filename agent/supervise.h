@@ -74,9 +74,11 @@ MUST_USE int supervise_child(struct supervisor *s, pid_t pid, supervise_on_end *
 
 /* Stop the application and start it anew with supervise_environment's. Several that come close
  * together are one. After a run that was short it waits, longer each time, while the application
- * goes on; a restart that comes while it is stopped for another is that other. REASON is for the
- * log, a text that lives on. Before the first start: nothing. */
-void supervise_restart(struct supervisor *s, const char *reason);
+ * goes on; a restart that comes while it is stopped for another is that other. It waits no longer than
+ * until BY_MS, when what the application holds is of no use to it any more, but for the least time
+ * between two starts; CLOCK_NEVER: there is no such end. REASON is for the log, a text that lives on.
+ * Before the first start: nothing. */
+void supervise_restart(struct supervisor *s, const char *reason, int64_t by_ms);
 
 /* Send NUMBER to the application's group, as it is. False: there is none now. */
 bool supervise_signal(struct supervisor *s, int number);

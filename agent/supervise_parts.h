@@ -2,6 +2,7 @@
  *
  *   supervise.c           events and actions
  *   supervise_loop.c      descriptors, times, and the one wait
+ *   supervise_restart.c   when it is started anew
  *   supervise_program.c   the application's process: start, signal, sweep
  *   supervise_memory.c    being small meanwhile
  *   supervise_terminal.c  who has the terminal, and ^Z
@@ -56,7 +57,8 @@ struct supervisor {
     unsigned kills;      /* since it was asked to end */
     int64_t started_ms;
     unsigned short_runs, restarts;
-    const char *reason; /* of the restart */
+    const char *reason;    /* of the restart */
+    int64_t restart_at_ms; /* when it may be */
 
     int exit_code;
     bool failed; /* it could not be started: error says why */
@@ -75,6 +77,12 @@ MUST_USE int supervise_loop_init(struct supervisor *s, struct err *err);
 void supervise_loop_release(struct supervisor *s);
 /* Sleep until something happens, and have it seen to. Errors: ERR_DEFECT. */
 MUST_USE int supervise_wait(struct supervisor *s, struct err *err);
+
+/* ---- supervise_restart.c ---------------------------------------------------------------------- */
+
+void supervise_restart_init(struct supervisor *s);
+/* Have the restart that was asked for come in its time. */
+void supervise_delay_restart(struct supervisor *s);
 
 /* ---- supervise_program.c ---------------------------------------------------------------------- */
 

@@ -211,6 +211,17 @@ def test_values_that_flap_are_few_starts_that_are_told(case: Case) -> None:
     assert said.count("started anew") <= 2 * len(site.seen()), said
 
 
+def test_no_wait_between_two_restarts_outlasts_what_the_application_holds(case: Case) -> None:
+    # Each run is a short one, and the usual wait soon four seconds: a login would end in it, unused.
+    site = Site(case, ttl="3s", max_ttl="3s", token_ttl="10m", token_max_ttl="1h")
+    site.start("sh", "app.sh")
+    site.until(lambda: len(site.seen()) >= 5, "the fifth start")
+    changes, restarts = site.metric("changes_total"), site.metric("application_restarts_total")
+    said = site.end()
+    assert restarts <= changes <= restarts + 1, said
+    assert len({line.split()[1] for line in site.seen()}) == len(site.seen()), "a login is one start's"
+
+
 def test_a_link_that_comes_in_a_files_place_is_told_and_not_followed(case: Case) -> None:
     site = Changing(case, on_change="none")
     running = site.start()

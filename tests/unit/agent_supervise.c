@@ -11,7 +11,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include "agent/supervise.h"
+#include "agent/supervise_parts.h"
 #include "base/clock.h"
 
 /* Signals stay blocked in who supervised, so each test is a process of its own: FN's result is its
@@ -107,8 +107,8 @@ static void restart_once(void *owner, pid_t pid)
         supervise_stop(w->s);
         return;
     }
-    supervise_restart(w->s, "a test");
-    supervise_restart(w->s, "another"); /* it is the same one */
+    supervise_restart(w->s, "a test", CLOCK_NEVER);
+    supervise_restart(w->s, "another", CLOCK_NEVER); /* it is the same one */
 }
 
 static int restarts(void)
@@ -131,7 +131,7 @@ static void restart_twice(void *owner, pid_t pid)
 
     (void)pid;
     tell(w, 'S');
-    supervise_restart(w->s, "a test");
+    supervise_restart(w->s, "a test", CLOCK_NEVER);
     if (++w->starts < 2)
         return;
     tell(w, supervise_state(w->s) == SUPERVISE_DELAYED && supervise_pid(w->s) > 0 ? 'D' : '?');
@@ -145,6 +145,42 @@ static int a_second_one_waits(void)
     CHECK(set_up(&w, argv, restart_twice));
     run(&w);
     CHECK(w.result == 0 && strcmp(w.story, "SrESDeF") == 0);
+    return 0;
+}
+
+/* How far behind its start the restart is that waits; -1: none does. */
+static int64_t waits_ms(const struct world *w)
+{
+    bool waits = supervise_state(w->s) == SUPERVISE_DELAYED && w->s->restart.is_set;
+
+    return waits ? w->s->restart.due_ms - w->s->started_ms : -1;
+}
+
+static void restart_by_an_end(void *owner, pid_t pid)
+{
+    struct world *w = owner;
+    int64_t start_ms = w->s->started_ms;
+
+    (void)pid;
+    w->s->short_runs = 5; /* many restarts came close together */
+    supervise_restart(w->s, "a test", CLOCK_NEVER);
+    tell(w, waits_ms(w) == 16000 ? '1' : '?');
+    supervise_restart(w->s, "what it has ends", start_ms + 5000);
+    tell(w, waits_ms(w) == 5000 ? '2' : '?');
+    supervise_restart(w->s, "another ends later", start_ms + 9000);
+    tell(w, waits_ms(w) == 5000 ? '3' : '?');
+    supervise_restart(w->s, "what it has has ended", start_ms);
+    tell(w, waits_ms(w) == 1000 ? '4' : '?');
+    supervise_stop(w->s);
+}
+
+static int a_wait_ends_with_what_it_holds(void)
+{
+    static const char *const argv[] = {"sleep", "1000", NULL};
+    struct world w;
+    CHECK(set_up(&w, argv, restart_by_an_end));
+    run(&w);
+    CHECK(w.result == 0 && strcmp(w.story, "1234eF") == 0);
     return 0;
 }
 
@@ -177,7 +213,7 @@ static void stop_during_a_restart(void *owner, pid_t pid)
 
     (void)pid;
     tell(w, 'S');
-    supervise_restart(w->s, "a test");
+    supervise_restart(w->s, "a test", CLOCK_NEVER);
     supervise_stop(w->s);
     supervise_stop(w->s);
 }
@@ -238,7 +274,7 @@ static void on_text(void *owner, int fd, uint32_t events)
         supervise_unwatch(w->s, fd);
     if (strcmp(w->text, "first ") == 0) {
         supervise_environment(w->s, other_environment);
-        supervise_restart(w->s, "a test");
+        supervise_restart(w->s, "a test", CLOCK_NEVER);
     } else if (strcmp(w->text, "first second ") == 0) {
         supervise_stop(w->s);
     }
@@ -403,6 +439,12 @@ static void a_restart_behind_a_short_run_waits_while_the_application_goes_on(voi
     assert_int_equal(in_child(a_second_one_waits), 0);
 }
 
+static void a_restart_waits_no_longer_than_what_the_application_holds_lasts(void **state)
+{
+    (void)state;
+    assert_int_equal(in_child(a_wait_ends_with_what_it_holds), 0);
+}
+
 static void the_old_one_and_all_it_left_is_gone_before_the_new_one_starts(void **state)
 {
     (void)state;
@@ -458,6 +500,7 @@ int main(void)
         cmocka_unit_test(a_stop_that_overtakes_a_restart_is_told_and_ends_it),
         cmocka_unit_test(what_is_sent_on_and_an_end_of_its_own_are_told),
         cmocka_unit_test(a_restart_behind_a_short_run_waits_while_the_application_goes_on),
+        cmocka_unit_test(a_restart_waits_no_longer_than_what_the_application_holds_lasts),
         cmocka_unit_test(the_old_one_and_all_it_left_is_gone_before_the_new_one_starts),
         cmocka_unit_test(a_restart_that_can_not_start_it_ends_with_its_reason),
         cmocka_unit_test(a_descriptor_is_watched_and_the_next_start_has_the_next_environment),
