@@ -23,11 +23,35 @@ struct making {
     struct err *err;
 };
 
+/* "app_rw", "app_a", "app_b" */
+static void add_names(const struct making *m, struct buf *out)
+{
+    db_add_identifier(out, m->look.owner);
+    for (size_t i = 0; i < m->look.count; i++) {
+        buf_adds(out, ", ");
+        db_add_identifier(out, m->look.names[i]);
+    }
+}
+
+static int send_failed(struct making *m, const char *what)
+{
+    AUTO_BUF names = BUF_INIT(ERR_HINT_BYTES);
+    err_wrap(m->err, "%s", what);
+    if (!str_eq(m->err->sqlstate, "42501"))
+        return -1;
+    add_names(m, &names);
+    return err_hint(
+        m->err,
+        "The admin '%s' needs CREATEROLE, and with PostgreSQL 16 and later ADMIN OPTION "
+        "on the roles that it has not made: GRANT %s TO \"%s\" WITH ADMIN OPTION;",
+        m->look.admin, buf_text(&names), m->look.admin);
+}
+
 static int send(struct making *m, struct db_results *out, const char *what)
 {
     struct db_results results = {0};
     if (pg_ask(m->r, &m->sql, &results, m->err) != 0)
-        return err_wrap(m->err, "%s", what);
+        return send_failed(m, what);
     if (out)
         *out = results;
     else
@@ -208,6 +232,35 @@ static int check_foreign_user(struct making *m, const char *database)
 
 /* ---- all of it --------------------------------------------------------------------------------------- */
 
+/* What is missing is not for a lease's role to make: it would take with it who may change it. */
+static int check_admin(const struct making *m)
+{
+    AUTO_BUF plan = BUF_INIT(ERR_HINT_BYTES);
+    if (!m->look.admin_must_not_make)
+        return 0;
+    for (size_t i = 0; i <= m->look.count; i++) {
+        bool there = i < m->look.count ? m->look.logins[i].there : m->look.owner_there;
+        if (there)
+            continue;
+        buf_adds(&plan, "CREATE ROLE ");
+        db_add_identifier(&plan, i < m->look.count ? m->look.names[i] : m->look.owner);
+        buf_adds(&plan, " NOLOGIN; ");
+    }
+    if (plan.len == 0)
+        return 0;
+    buf_adds(&plan, "GRANT ");
+    add_names(m, &plan);
+    err_set(
+        m->err, ERR_DB_STATE,
+        "the admin '%s' is valid for a time only: with PostgreSQL 16 and later nobody behind it "
+        "could change the roles that it makes",
+        m->look.admin);
+    return err_hint(m->err,
+                    "As somebody who stays: %s TO a role that each such admin is a member of WITH "
+                    "ADMIN OPTION; then agent rotate --init %s again.",
+                    buf_text(&plan), m->r->spec->variable);
+}
+
 static int check_there(struct making *m)
 {
     for (size_t i = 0; i < m->look.count; i++)
@@ -223,8 +276,8 @@ static int check_there(struct making *m)
 static int make(struct making *m, const char *database)
 {
     AUTO_PG_OBSTACLES obstacles = PG_OBSTACLES_INIT;
-    if (look(m, NULL, false) != 0 || check_there(m) != 0 || make_roles(m) != 0 ||
-        look(m, &obstacles, true) != 0)
+    if (look(m, NULL, false) != 0 || check_there(m) != 0 || check_admin(m) != 0 ||
+        make_roles(m) != 0 || look(m, &obstacles, true) != 0)
         return -1;
     if (obstacles.plan.len > 0) {
         pg_obstacles_error(m->r, &obstacles, m->err);

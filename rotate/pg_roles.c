@@ -166,6 +166,8 @@ void pg_look_sql(const struct pg_look *look, const struct pg_proof *proof, int s
                   "pg_has_role('pg_signal_backend', 'USAGE'))), false), ");
     add_sessions("r.oid", sql);
     buf_adds(sql, "), me.rolsuper, me.rolname, ");
+    buf_adds(sql, is_16 ? "coalesce(me.rolvaliduntil < 'infinity', false) AND NOT me.rolsuper, "
+                        : "false, ");
     add_session(proof, sql);
     buf_adds(sql, "FROM ");
     add_names(look, sql);
@@ -204,6 +206,7 @@ int pg_look_read(struct pg_look *look, const struct db_rows *rows, struct err *e
         SESSIONS,
         ADMIN_SUPERUSER,
         ADMIN,
+        ADMIN_MUST_NOT_MAKE,
         SEES,
         COLUMNS
     };
@@ -227,6 +230,7 @@ int pg_look_read(struct pg_look *look, const struct db_rows *rows, struct err *e
     look->owner_superuser = is_true(rows, 0, OWNER_SUPERUSER);
     look->admin_superuser = is_true(rows, 0, ADMIN_SUPERUSER);
     (void)snprintf(look->admin, sizeof(look->admin), "%s", db_cell(rows, 0, ADMIN));
+    look->admin_must_not_make = is_true(rows, 0, ADMIN_MUST_NOT_MAKE);
     look->sees_session = is_true(rows, 0, SEES);
     return 0;
 }

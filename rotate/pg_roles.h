@@ -44,6 +44,9 @@ struct pg_look {
     struct pg_login logins[PG_LOGINS];
     bool owner_there, owner_can_login, owner_superuser;
     bool admin_superuser;
+    /* The admin is a role with an end, as a lease's is, and what it makes would hang on it: from PostgreSQL 16
+     * on nobody else may change such a role, and a grantor can't be dropped. */
+    bool admin_must_not_make;
     char admin[PG_NAME_BYTES]; /* current_user of the admin's connection */
     bool sees_session;         /* the admin's server has the session of pg_proof */
 };

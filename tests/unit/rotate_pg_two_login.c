@@ -499,6 +499,71 @@ static void init_makes_the_roles_and_the_first_value(void **state)
     end(&r);
 }
 
+static int init_once(void)
+{
+    struct rotation r;
+    begin(&r, two);
+    r.is_init = true;
+    int code = two->init(&r, &err);
+    end(&r);
+    return code;
+}
+
+/* From PostgreSQL 16 on only who has ADMIN OPTION on a role may change it. */
+static bool server_asks_for_admin_option(void)
+{
+    AUTO_DB db = NULL;
+    struct db_target target = {0};
+    struct db_info info;
+    AUTO_FREE char *url = pg_socket_url(server, "postgres", "app");
+    struct secret secret = secret_borrow(url, strlen(url));
+    must(db_target_parse(&secret, "X", &target, &err), "the URL");
+    must(db_connect(&target, clock_in_ms(WITHIN_MS), &db, &err), "connect");
+    db_target_release(&target);
+    db_info(db, &info);
+    return info.server_version >= 160000;
+}
+
+static void init_makes_no_role_that_would_hang_on_an_admin_with_an_end(void **state)
+{
+    (void)state;
+    bool refuses = server_asks_for_admin_option();
+    drop_roles();
+    document_release(&world.place);
+    sql("app", "ALTER ROLE admin VALID UNTIL '2100-01-01'");
+    assert_int_equal(init_once(), refuses ? -1 : 0);
+    if (refuses) {
+        assert_int_equal(err.kind, ERR_DB_STATE);
+        assert_text_has(err.text, "the admin 'admin' is valid for a time only");
+        assert_text_has(err.hint, "CREATE ROLE \"app_a\" NOLOGIN; CREATE ROLE \"app_b\" NOLOGIN; "
+                                  "CREATE ROLE \"app_rw\" NOLOGIN; GRANT \"app_rw\", \"app_a\", "
+                                  "\"app_b\" TO a role");
+        sql("app", "DO $$BEGIN ASSERT NOT EXISTS (SELECT FROM pg_roles WHERE rolname LIKE 'app%');"
+                   "END$$");
+        sql("app", "CREATE ROLE app_a; CREATE ROLE app_b; CREATE ROLE app_rw; CREATE ROLE reader; "
+                   "GRANT app_rw, app_a, app_b TO reader WITH ADMIN OPTION; GRANT reader TO admin");
+        must(init_once(), "with roles that were made before");
+    }
+    sql("app", "ALTER ROLE admin VALID UNTIL 'infinity'");
+}
+
+static void init_with_roles_of_somebody_else_tells_the_grant(void **state)
+{
+    (void)state;
+    bool refuses = server_asks_for_admin_option();
+    drop_roles();
+    document_release(&world.place);
+    sql("app", "CREATE ROLE app_rw NOLOGIN");
+    assert_int_equal(init_once(), refuses ? -1 : 0);
+    if (refuses) {
+        assert_int_equal(err.kind, ERR_DB_REFUSED);
+        assert_text_has(err.hint, "GRANT \"app_rw\", \"app_a\", \"app_b\" TO \"admin\" WITH ADMIN "
+                                  "OPTION;");
+        sql("app", "GRANT app_rw TO admin WITH ADMIN OPTION");
+        must(init_once(), "after the grant");
+    }
+}
+
 static void init_starts_from_the_admins_url_where_there_is_none(void **state)
 {
     (void)state;
@@ -638,6 +703,8 @@ int main(void)
         ON_FRESH_ROLES(sessions_that_may_not_be_ended_are_left_with_what_it_takes),
         ON_FRESH_ROLES(sessions_of_the_idle_login_are_told),
         ON_FRESH_ROLES(init_makes_the_roles_and_the_first_value),
+        ON_FRESH_ROLES(init_makes_no_role_that_would_hang_on_an_admin_with_an_end),
+        ON_FRESH_ROLES(init_with_roles_of_somebody_else_tells_the_grant),
         ON_FRESH_ROLES(init_starts_from_the_admins_url_where_there_is_none),
         ON_FRESH_ROLES(init_is_done_in_the_order_that_keeps_the_application_going),
         ON_FRESH_ROLES(init_gives_a_superusers_tables_away_one_by_one),
