@@ -99,7 +99,8 @@ static void check_field(struct job *job, const struct contract_variable *variabl
             return;
         buf_addf(&message, "the field '%s' of '%s' is an %s, not a value", ref->field, ref->path,
                  outline->names[i].text);
-        add(job, variable, FINDING_ERROR, "required", buf_text(&message), NULL);
+        add(job, variable, FINDING_ERROR, "required", buf_text(&message),
+            "Name a field that has a text, or write it as one.");
         return;
     }
     buf_addf(&message, "Vault has no field '%s' at '%s'", ref->field, ref->path);
@@ -122,7 +123,8 @@ static void check_presence(struct job *job, const struct contract_variable *vari
         return;
     case VAULT_OUTLINE_MISSING:
         buf_addf(&message, "Vault has nothing at '%s'", ref->path);
-        add_missing(job, variable, &message, NULL);
+        add_missing(job, variable, &message,
+                    "Write the secret there, or mend the path in the variable's 'source'.");
         return;
     case VAULT_OUTLINE_DELETED:
     case VAULT_OUTLINE_DESTROYED:
@@ -140,6 +142,19 @@ static void check_presence(struct job *job, const struct contract_variable *vari
     }
 }
 
+/* Whether a rotation writes PART of VARIABLE: of a composed value the login, not the host beside it,
+ * which may be as young or as old as it likes. */
+static bool is_replaced(const struct contract_variable *variable, size_t part)
+{
+    bool has_login = false;
+
+    for (size_t i = 0; i < variable->part_count; i++)
+        has_login = has_login || str_eq(variable->parts[i].name, "user") ||
+                    str_eq(variable->parts[i].name, "password");
+    return !has_login || str_eq(variable->parts[part].name, "user") ||
+           str_eq(variable->parts[part].name, "password");
+}
+
 /* When the newest of VARIABLE's parts was written: Unix seconds, 0 where it is not known. What
  * agent noted of its own rotation counts before a version's age. */
 static int64_t written_at(const struct contract_variable *variable, const struct outlines *outlines)
@@ -151,7 +166,7 @@ static int64_t written_at(const struct contract_variable *variable, const struct
         const struct vault_outline *outline = ref->kind == REF_VAULT
                                                   ? find_outline(outlines, ref->path)
                                                   : NULL;
-        if (!outline || outline->state != VAULT_OUTLINE_THERE)
+        if (!outline || outline->state != VAULT_OUTLINE_THERE || !is_replaced(variable, i))
             continue;
         int64_t at = vault_outline_rotated_at(outline, variable->name);
         at = at > 0 ? at : outline->written_at;

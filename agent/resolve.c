@@ -51,7 +51,9 @@ static int want_by_name(struct resolution *r, const char *name, struct err *err)
     if (!variable) {
         err_set(err, ERR_USAGE, "there is no variable '%s' in '%s'", name, contract->path);
         const char *nearest = contract_nearest_name(contract, name);
-        return nearest ? err_hint(err, "Did you mean '%s'?", nearest) : -1;
+        return nearest ? err_hint(err, "Did you mean '%s'?", nearest)
+                       : err_hint(err, "Its variables are in 'vars', and in the files that it "
+                                       "includes.");
     }
     size_t index = (size_t)(variable - contract->variables);
     for (size_t i = 0; i < r->wanted_count; i++)

@@ -165,9 +165,19 @@ def names_by_ast(text: bytes) -> Set[str]:
         if isinstance(node, ast.ImportFrom) and node.module == "os":
             for alias in node.names:
                 called.get(alias.name, set()).add(alias.asname or alias.name)
-        if isinstance(node, ast.Assign) and isinstance(node.value, ast.Attribute) and \
-                ast.unparse(node.value) == "os.environ":
-            called["environ"] |= {ast.unparse(target) for target in node.targets}
+        given: List[Tuple[ast.AST, ast.AST]] = []
+        if isinstance(node, ast.Assign):
+            given = [(target, node.value) for target in node.targets]
+        elif isinstance(node, ast.AnnAssign) and node.value:
+            given = [(node.target, node.value)]
+        elif isinstance(node, ast.arguments):
+            given = list(zip((node.posonlyargs + node.args)[::-1], node.defaults[::-1]))
+            given += [(name, value) for name, value in zip(node.kwonlyargs, node.kw_defaults) if value]
+        for name, value in given:
+            means_what = {"os.environ": "environ", "os.environ.get": "getenv", "os.getenv": "getenv"}
+            if ast.unparse(value) in means_what:
+                called[means_what[ast.unparse(value)]].add(
+                    name.arg if isinstance(name, ast.arg) else ast.unparse(name))
 
     def means(node: ast.AST, what: str) -> bool:
         if isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name):
@@ -289,6 +299,7 @@ def test_vault_is_asked_for_names_and_never_for_a_value(case: Case) -> None:
     assert of_vault.count(("OPTIONAL", "drift", "warning")) == 2  # not in Vault, and used nowhere
     assert lacks(problem(found, "FIELD", "required")["hint"], ["'deep'", "'other'", "'there'"]) == []
     assert "is an object" in problem(found, "OBJECT", "required")["message"]
+    assert all(p["hint"] for p in found.json()["problems"] if p["rule"] == "required"), found
     assert "deleted" in problem(found, "GONE", "required")["message"]
     assert "destroyed" in problem(found, "BURNT", "required")["message"]
     paths = asked(server)
@@ -308,14 +319,23 @@ def test_an_age_beyond_the_period_is_expired(case: Case) -> None:
                  for name in ("A", "B")}
     variables["NEVER"] = {**SECRET, "source": f"vault:{kv}/app#a",
                           "rotate": {"strategy": "none", "why": "a test"}}
+    # a host that was written since makes its login no younger
+    bao.put(f"{kv}/login", {"password": case.canaries.new("login")})
+    bao.write(f"{kv}/metadata/login", {"custom_metadata": {
+        "agent.URL": f'{{"at": "{LONG_AGO}", "id": "x", "by": "y"}}'}})
+    bao.put(f"{kv}/host", {"host": "db.internal"})
+    variables["URL"] = {**SECRET, "source": {"password": f"vault:{kv}/login#password",
+                                             "host": f"vault:{kv}/host#host"},
+                        "compose": "{host}/{password}", "rotate": MONTHLY}
     Project(case).contract(variables)
     env = through(case, forwarding(case))
     found = drift(case, env=env).expect(1)
-    assert [p for p in problems(found) if p[1] == "expired"] == [("A", "expired", "error")]
+    assert [p for p in problems(found) if p[1] == "expired"] == [
+        ("A", "expired", "error"), ("URL", "expired", "error")]
     assert lacks(problem(found, "A", "expired")["message"], [LONG_AGO, "30d"]) == []
     old = forwarding(case, (r'"created_time":"[^"]*"', f'"created_time":"{LONG_AGO}"'))
     found = drift(case, env=through(case, old)).expect(1)
-    assert [p[0] for p in problems(found) if p[1] == "expired"] == ["A", "B"]
+    assert [p[0] for p in problems(found) if p[1] == "expired"] == ["A", "B", "URL"]
 
 
 def test_what_a_policy_or_an_old_engine_hides_is_a_warning(case: Case) -> None:
