@@ -20,6 +20,7 @@ enum { REQUEST_BYTES = 256 * 1024, BACKLOG = 128, URL_BYTES = 64, WAIT_NS = 1000
 
 struct script_server {
     pid_t pid;
+    unsigned port;
     char url[URL_BYTES];
     struct script_counts *counts;
 };
@@ -149,11 +150,29 @@ static void listen_for_ever(const struct service *service, int listener)
             (void)prctl(PR_SET_PDEATHSIG, SIGKILL);
             (void)close(listener);
             serve(service, fd);
+            atomic_fetch_add(&service->counts->ended, 1);
             (void)shutdown(fd, SHUT_WR);
             _exit(0);
         }
         (void)close(fd);
     }
+}
+
+/* Connections are accepted in turn: when ours has ended, all that came before it are counted. */
+void script_settle(const struct script_server *server)
+{
+    const struct timespec pause = {.tv_nsec = WAIT_NS};
+    struct sockaddr_in address = {.sin_family = AF_INET,
+                                  .sin_port = htons((in_port_t)server->port)};
+    int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    char end;
+
+    address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+    must(fd >= 0 && connect(fd, (struct sockaddr *)&address, sizeof address) == 0, "connect");
+    must(shutdown(fd, SHUT_WR) == 0 && recv(fd, &end, 1, 0) == 0, "settle");
+    (void)close(fd);
+    while (atomic_load(&server->counts->ended) < atomic_load(&server->counts->connections))
+        (void)nanosleep(&pause, NULL);
 }
 
 static int listen_somewhere(unsigned *port)
@@ -173,14 +192,13 @@ static int listen_somewhere(unsigned *port)
 struct script_server *script_start(script_handler *handler, void *context, const char *canary)
 {
     struct script_server *server = calloc(1, sizeof *server);
-    unsigned port;
-    int listener = listen_somewhere(&port);
 
     must(server != NULL, "memory");
+    int listener = listen_somewhere(&server->port);
     server->counts = mmap(NULL, sizeof *server->counts, PROT_READ | PROT_WRITE,
                           MAP_SHARED | MAP_ANONYMOUS, -1, 0);
     must(server->counts != MAP_FAILED, "mmap");
-    (void)snprintf(server->url, sizeof server->url, "http://127.0.0.1:%u", port);
+    (void)snprintf(server->url, sizeof server->url, "http://127.0.0.1:%u", server->port);
     const struct service service = {handler, context, canary, server->counts};
     server->pid = fork();
     must(server->pid >= 0, "fork");

@@ -14,6 +14,7 @@ enum { SCRIPT_PATH_BYTES = 1024, SCRIPT_KEYS = 8 };
 
 struct script_counts {
     atomic_int connections, requests;
+    atomic_int ended;               /* connections */
     atomic_int canaries;            /* requests with the canary anywhere in them */
     atomic_int by_key[SCRIPT_KEYS]; /* the test's own */
     atomic_int waiting;             /* in script_wait_for */
@@ -39,6 +40,10 @@ struct script_server *script_start(script_handler *handler, void *context, const
 void script_stop(struct script_server *server);
 const char *script_url(const struct script_server *server); /* "http://127.0.0.1:PORT" */
 struct script_counts *script_counts_of(struct script_server *server);
+
+/* Wait until every connection that was made has ended (the client has closed its own): what was
+ * sent over them is counted then. */
+void script_settle(const struct script_server *server);
 
 /* STATUS with HEADERS ("Name: value\r\n...", or "") and BODY, whose length is sent along. */
 bool script_answer(struct script_turn *turn, int status, const char *headers, const char *body);

@@ -254,6 +254,8 @@ static bool write_with_a_failing_heap(struct script_server *script, long k, bool
     int result = vault_kv_put(v, "secret/a", &doc, 2, soon(), &outcome, &version, &err);
     bool failed = heap_successes < (from_there_on ? 1 : 0);
     heap_fail_after(-1);
+    vault_free(v);
+    script_settle(script); /* what was sent may not have been read yet */
     int seen = atomic_load(writes) - before;
     if (result != 0 || outcome == VAULT_IN_DOUBT) {
         assert_true(err.kind == ERR_RESOURCE || err.kind == ERR_SOURCE_DOWN ||
@@ -263,7 +265,6 @@ static bool write_with_a_failing_heap(struct script_server *script, long k, bool
     if ((result != 0 && seen > 0) || seen > 1 || (outcome == VAULT_WRITTEN && seen != 1))
         fail_msg("allocation %ld: %d, outcome %d, %d writes: %s", k, result, (int)outcome, seen,
                  err.text);
-    vault_free(v);
     return result == 0 && outcome == VAULT_WRITTEN && !failed;
 }
 
