@@ -217,15 +217,16 @@ int docs_list(struct contract *contract, struct arena *arena, const struct docs_
 {
     struct contract_document *d = contract->document;
     const struct node *section = node_member(d->files[0].root, "docs");
-    bool has = section && section->kind == NODE_OBJECT;
-    struct docs_file *list = arena_new(arena, has ? section->count + 1 : 1, sizeof *list);
+    if (section && section->kind != NODE_OBJECT)
+        section = NULL;
+    struct docs_file *list = arena_new(arena, section ? section->count + 1 : 1, sizeof *list);
     AUTO_FINDINGS findings = FINDINGS_INIT;
     size_t listed = 0;
 
     if (!list)
         return err_nomem(err);
     d->findings = &findings;
-    for (const struct node *entry = has ? section->first : NULL; entry; entry = entry->next)
+    for (const struct node *entry = section ? section->first : NULL; entry; entry = entry->next)
         listed += read_entry(d, entry, &list[listed]) ? 1 : 0;
     if (finish(d, &findings, err) != 0)
         return -1;
