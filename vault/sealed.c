@@ -181,7 +181,8 @@ int sealed_check_name(const char *name, struct err *err)
                     SEALED_NAME_BYTES);
 }
 
-static int no_such_name(const struct sealed *store, const char *name, struct err *err)
+static int no_such_name(const struct sealed *store, const char *name, bool is_wanted,
+                        struct err *err)
 {
     AUTO_FREE const char **names = mem_new(store->entry_count + 1, sizeof *names);
 
@@ -191,8 +192,10 @@ static int no_such_name(const struct sealed *store, const char *name, struct err
         names[i] = store->entries[i].name;
     err_set(err, ERR_SOURCE_MISSING, "'%s' has no '%s'", store->path, name);
     const char *nearest = str_nearest(name, names);
-    return nearest ? err_hint(err, "Did you mean '%s'?", nearest)
-                   : err_hint(err, "Run 'agent seal set %s' to put it there.", name);
+    if (nearest)
+        return err_hint(err, "Did you mean '%s'?", nearest);
+    return is_wanted ? err_hint(err, "Run 'agent seal set %s' to put it there.", name)
+                     : err_hint(err, "'agent seal list' shows the names that it has.");
 }
 
 /* ---- values ---------------------------------------------------------------------------------- */
@@ -234,7 +237,7 @@ int sealed_get(const struct sealed *store, const char *name, struct secret *out,
     size_t place = place_of(store, name, &there);
 
     return there ? open_entry(store, &store->entries[place], out, err)
-                 : no_such_name(store, name, err);
+                 : no_such_name(store, name, true, err);
 }
 
 /* ENTRY's text from VALUE, sealed with KEY. */
@@ -321,7 +324,7 @@ int sealed_remove(struct sealed *store, const char *name, struct err *err)
     size_t place = place_of(store, name, &there);
 
     if (!there)
-        return no_such_name(store, name, err);
+        return no_such_name(store, name, false, err);
     memmove(&store->entries[place], &store->entries[place + 1],
             (--store->entry_count - place) * sizeof *store->entries);
     return 0;

@@ -226,6 +226,9 @@ static void a_name_that_is_not_there_has_its_nearest(void **state)
     assert_false(sealed_has(store, "BETA"));
     assert_int_equal(sealed_count(store), 2);
     assert_int_equal(sealed_remove(store, "BETA", &err), -1);
+    assert_text_has(err.hint, "'agent seal list'"); /* nobody wants to put it there */
+    assert_int_equal(sealed_get(store, "NOTHING_LIKE_IT", &value, &err), -1);
+    assert_text_has(err.hint, "'agent seal set NOTHING_LIKE_IT'");
     sealed_free(store);
 }
 
