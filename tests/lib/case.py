@@ -10,15 +10,12 @@ from pathlib import Path
 from typing import Any, Callable, Dict, List, Mapping, Optional, Sequence, TypeVar
 
 from tests.lib.agent import Agent, Canaries, Result, run_tool
+from tests.lib.processes import Skip
 from tests.lib.servers import ROOT, Database, Folder, OpenBao, Postgres, Proxy, ScriptedHttp
 from tests.lib.scripted import Script
 
 ACME = ROOT / "examples" / "acme"
 Test = TypeVar("Test", bound=Callable[..., Any])
-
-
-class Skip(Exception):
-    """Raised by Case.skip."""
 
 
 def alone(test: Test) -> Test:

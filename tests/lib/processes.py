@@ -188,6 +188,10 @@ def listening(port: int) -> bool:
         return probe.connect_ex(("127.0.0.1", port)) == 0
 
 
+class Skip(Exception):
+    """A test can't be run here; the text says why."""
+
+
 def other_postgres() -> Optional[Path]:
     """The folder of a PostgreSQL that is tested with in place of the machine's, or None."""
     named = os.environ.get("AGENT_TEST_POSTGRES", "")
