@@ -9,7 +9,9 @@ tests/integration/*.py.
     tests/run.py --list              the names
     tests/run.py --binaries debug    the unit test binaries of that build that it would run
 
-The last line counts each test: `N passed, N failed`. Exit 1 when one failed, or when none ran.
+More of them run at once than there are cores, since many wait for a server or a clock. A whole run ends
+with the slowest and the processor time of it all. The last line counts each test: `N passed, N failed`.
+Exit 1 when one failed, or when none ran.
 """
 from __future__ import annotations
 
@@ -20,6 +22,7 @@ import importlib
 import inspect
 import os
 import re
+import resource
 import signal
 import subprocess
 import sys
@@ -29,7 +32,7 @@ import traceback
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from pathlib import Path
-from typing import Callable, List, Optional
+from typing import Callable, List, Optional, Tuple
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
@@ -39,7 +42,8 @@ from tests.lib.processes import (ROOT, plain_environment, register, stop_everyth
 
 UNIT_VARIANTS = ["debug", "asan"]
 FUZZ_VARIANT = "asan"
-WORKERS = 2
+WORKERS = (os.cpu_count() or 2) + 2
+SLOWEST = 20  # are listed
 UNIT_SECONDS = 300
 CASE_SECONDS = 6 * 3600 if os.environ.get("AGENT_LONG") else 600
 OUTPUT_MAX_CHARACTERS = 20000
@@ -215,6 +219,7 @@ class Run:
     def __init__(self) -> None:
         self.total = Outcome()
         self.failures: List[str] = []
+        self.seconds: List[Tuple[float, str]] = []
         self._lock = threading.Lock()
 
     def one(self, item: Item) -> None:
@@ -241,13 +246,14 @@ class Run:
             self.total.passed += outcome.passed
             self.total.failed += outcome.failed
             self.total.skipped += outcome.skipped
+            self.seconds.append((seconds, item.name))
             print(f"{word:4} {item.name}  {', '.join(parts + [f'{seconds:.1f} s'])}", flush=True)
             if outcome.failed:
                 self.failures.append(item.name)
                 print(indent(outcome.output), flush=True)
 
     def all(self, items: List[Item]) -> None:
-        """Two at a time; then those that must be alone."""
+        """WORKERS at a time; then those that must be alone."""
         pool = ThreadPoolExecutor(WORKERS)
         try:
             list(pool.map(self.one, [item for item in items if not item.alone]))
@@ -259,6 +265,15 @@ class Run:
         for item in items:
             if item.alone:
                 self.one(item)
+
+    def print_slowest(self, began: float) -> None:
+        """Where the time went; what ran beside others took longer for it."""
+        print("slowest:")
+        for seconds, name in sorted(self.seconds, reverse=True)[:SLOWEST]:
+            print(f"{seconds:7.1f} s  {name}")
+        used = [resource.getrusage(who) for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)]
+        processor = sum(one.ru_utime + one.ru_stime for one in used)
+        print(f"{time.monotonic() - began:.0f} s, {processor:.0f} s of processor time")
 
 
 def give_up(name: str) -> None:
@@ -296,7 +311,7 @@ def main() -> int:
         return 0
 
     stop_on_signals()
-    shared, run = Shared(), Run()
+    began, shared, run = time.monotonic(), Shared(), Run()
     items = unit_items([options.variant] if options.variant else UNIT_VARIANTS, everything)
     items += fuzz_items(options.variant or FUZZ_VARIANT)
     items += integration_items(shared, options.variant)
@@ -308,6 +323,8 @@ def main() -> int:
         run.all(items)
     finally:
         shared.stop()
+    if len(items) > SLOWEST:
+        run.print_slowest(began)
     if run.failures:
         print("failed: " + ", ".join(run.failures))
     skipped = f", {run.total.skipped} skipped" if run.total.skipped else ""

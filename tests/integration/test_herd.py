@@ -38,7 +38,6 @@ def test_a_hundred_bootstraps_on_thirty_connections_make_one_database(case: Case
     assert database.value("SELECT count(*) FROM orgs") == "1"
 
 
-@alone
 def test_a_killed_holder_frees_its_lock_and_a_waiter_makes_the_database(case: Case) -> None:
     database, project = case.database(), Project(case)
     project.folder.write("schema.sql", "SELECT pg_sleep(2);\n" + SCHEMA)
@@ -101,7 +100,6 @@ def test_fifty_starts_at_once_all_start(case: Case) -> None:
     assert_made(database)
 
 
-@alone
 def test_those_who_wait_say_for_whom(case: Case) -> None:
     database, project = case.database(), Project(case)
     project.folder.write("schema.sql", "SELECT pg_sleep(6);\n" + SCHEMA)
@@ -120,7 +118,6 @@ def test_those_who_wait_say_for_whom(case: Case) -> None:
     assert any(pid in json.dumps(line) for line in lines), second
 
 
-@alone
 def test_who_waits_too_long_says_for_whom(case: Case) -> None:
     database, project = case.database(), Project(case)
     project.folder.write("schema.sql", "SELECT pg_sleep(4);\n" + SCHEMA)
