@@ -3,22 +3,27 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <grp.h>
 #include <poll.h>
+#include <pwd.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/random.h>
 #include <sys/stat.h>
+#include <sys/xattr.h>
 #include <unistd.h>
 
 #include "base/mem.h"
+
+#define ACCESS_LIST "system.posix_acl_access"
 
 enum {
     READ_CHUNK_BYTES = 64 * 1024,
     TEMPORARY_BYTES = 32, /* of the temporary name */
     TEMPORARY_ATTEMPTS = 16,
     TEMPORARY_MODE = 0600, /* until it has the mode that was asked for */
-    OTHERS_MAY_WRITE = S_IWGRP | S_IWOTH,
+    NAMES_BYTES = 4096,    /* of a user or a group with its members; longer: not known */
     OTHERS_MAY_READ = S_IRGRP | S_IROTH,
 };
 
@@ -276,6 +281,33 @@ int file_replace_as(const char *path, const void *bytes, size_t length,
     return sync_folder(folder, path, err);
 }
 
+/* Debian and Ubuntu give each user a group of its own and, with it, an umask of 002. */
+static bool group_is_the_owner_alone(const struct stat *st)
+{
+    char user_bytes[NAMES_BYTES], group_bytes[NAMES_BYTES];
+    struct passwd user, *owner = NULL;
+    struct group made, *group = NULL;
+
+    if (getpwuid_r(st->st_uid, &user, user_bytes, sizeof user_bytes, &owner) != 0 || !owner ||
+        getgrgid_r(st->st_gid, &made, group_bytes, sizeof group_bytes, &group) != 0 || !group ||
+        owner->pw_gid != st->st_gid || strcmp(group->gr_name, owner->pw_name) != 0)
+        return false;
+    for (char *const *member = group->gr_mem; *member; member++)
+        if (strcmp(*member, owner->pw_name) != 0)
+            return false;
+    return true;
+}
+
+bool file_others_may_write(int fd, const char *path, const struct stat *st)
+{
+    if (!(st->st_mode & S_IWGRP) || (st->st_mode & S_IWOTH))
+        return st->st_mode & S_IWOTH;
+    /* The group's bits are then the most that anybody in the list has. */
+    ssize_t list = fd >= 0 ? fgetxattr(fd, ACCESS_LIST, NULL, 0)
+                           : getxattr(path, ACCESS_LIST, NULL, 0);
+    return list >= 0 || (errno != ENODATA && errno != EOPNOTSUPP) || !group_is_the_owner_alone(st);
+}
+
 int file_check_mode(int fd, const char *name, bool secret, struct err *err)
 {
     struct stat st;
@@ -289,7 +321,7 @@ int file_check_mode(int fd, const char *name, bool secret, struct err *err)
         (void)err_hint(err, "Run 'chown %u %s'.", geteuid(), name);
         return err_at(err, name, 0, 0);
     }
-    if (mode & OTHERS_MAY_WRITE) {
+    if ((secret && (mode & S_IWGRP)) || file_others_may_write(fd, name, &st)) {
         (void)err_set(err, ERR_FILE, "'%s' can be written by others (mode %04o)", name, mode);
         (void)err_hint(err, "Run 'chmod go-w %s'.", name);
         return err_at(err, name, 0, 0);

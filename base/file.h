@@ -8,6 +8,8 @@
 #include "base/buf.h"
 #include "base/err.h"
 
+struct stat;
+
 /* Read PATH whole: a regular file, or by descriptor a pipe too. More than out->max bytes is an
  * error that names both. *out is replaced, and unchanged on failure. Errors: ERR_FILE, with the file
  * in err->file; ERR_RESOURCE where this machine has run out of something. */
@@ -38,8 +40,13 @@ MUST_USE int file_replace_as(const char *path, const void *bytes, size_t length,
 /* Remove PATH, a file or a folder with all that is in it; no symlink is followed. Nothing there: 0. */
 MUST_USE int file_remove_tree(const char *path, struct err *err);
 
-/* Refuse a file that somebody else could have written (group or world writable, or owned by
- * neither us nor root), or with SECRET one that others may read. Open once, then check the fd. */
+/* Whether somebody else than its owner may write the file of ST, open as FD or, with -1, at PATH: the
+ * world, or a group that is more than its owner's own. */
+bool file_others_may_write(int fd, const char *path, const struct stat *st);
+
+/* Refuse a file that somebody else could have written (file_others_may_write, or owned by neither us
+ * nor root), or with SECRET one that a group or others may read or write. Open once, then check the
+ * fd. */
 MUST_USE int file_check_mode(int fd, const char *name, bool secret, struct err *err);
 
 /* FOLDER/PATH, or PATH when it is absolute or FOLDER is "" or ".". The caller frees. NULL: memory. */

@@ -30,7 +30,6 @@ enum {
     FIRST_OTHER_FD = 3,
     FDS_SCANNED_MAX = 65536, /* where close_range is missing */
     EXIT_NOT_STARTED = 127,
-    OTHERS_MAY_WRITE = S_IWGRP | S_IWOTH,
 };
 
 /* ---- finding it -------------------------------------------------------------------------- */
@@ -298,7 +297,7 @@ static int check_writers(const struct proc_plan *plan, enum err_kind kind, struc
         return err_nomem(err);
     if (stat(path, &st) != 0)
         return refuse(err, kind, name, errno);
-    if (!(st.st_mode & OTHERS_MAY_WRITE))
+    if (!file_others_may_write(-1, path, &st))
         return 0;
     (void)err_set(err, kind, "run '%s': '%s' can be written by others (mode %04o)", name, path,
                   st.st_mode & 07777U);

@@ -4,10 +4,14 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <grp.h>
+#include <pwd.h>
+#include <stdint.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
+#include <sys/xattr.h>
 #include <unistd.h>
 
 #include "base/file.h"
@@ -333,9 +337,32 @@ static void a_folder_that_is_missing_is_named(void **state)
 
 /* ---- modes and paths ------------------------------------------------------------------------ */
 
-static void every_mode_is_judged_by_who_else_may_do_what(void **state)
+/* Whether the group of a file has a second member. */
+static bool group_is_shared;
+
+int getpwuid_r(uid_t uid, struct passwd *out, char *bytes, size_t room, struct passwd **found)
 {
-    (void)state;
+    (void)bytes;
+    (void)room;
+    static char name[] = "ada";
+    *out = (struct passwd){.pw_name = name, .pw_uid = uid, .pw_gid = getegid()};
+    *found = out;
+    return 0;
+}
+
+int getgrgid_r(gid_t gid, struct group *out, char *bytes, size_t room, struct group **found)
+{
+    (void)bytes;
+    (void)room;
+    static char name[] = "ada", other[] = "bob";
+    static char *both[] = {name, other, NULL}, *one[] = {NULL};
+    *out = (struct group){.gr_name = name, .gr_gid = gid, .gr_mem = group_is_shared ? both : one};
+    *found = out;
+    return 0;
+}
+
+static void judge_every_mode(unsigned of_others)
+{
     put("f", "x");
     AUTO_FD fd = open(in_folder("f"), O_RDONLY | O_CLOEXEC);
     assert_true(fd >= 0);
@@ -344,11 +371,48 @@ static void every_mode_is_judged_by_who_else_may_do_what(void **state)
         assert_int_equal(fchmod(fd, mode), 0);
         int plain = file_check_mode(fd, "f", false, &err);
         int secret = file_check_mode(fd, "f", true, &err);
-        assert_int_equal(plain, mode & 0022 ? -1 : 0);
+        assert_int_equal(plain, mode & of_others ? -1 : 0);
         assert_int_equal(secret, mode & 0066 ? -1 : 0);
         if (secret != 0)
             assert_text_has(err.hint, "chmod go-");
     }
+}
+
+static void every_mode_is_judged_by_who_else_may_do_what(void **state)
+{
+    (void)state;
+    group_is_shared = true;
+    judge_every_mode(0022);
+    group_is_shared = false;
+    judge_every_mode(0002);
+}
+
+/* With a list of who may what, the group's bits are the most that anybody in it has. */
+static void a_list_of_others_is_not_taken_for_the_group(void **state)
+{
+    (void)state;
+    static const struct {
+        uint32_t version;
+        struct {
+            uint16_t tag, rights;
+            uint32_t id;
+        } entries[5];
+    } list = {2,
+              {{0x01, 6, UINT32_MAX},
+               {0x02, 6, NOBODY},
+               {0x04, 4, UINT32_MAX},
+               {0x10, 6, UINT32_MAX},
+               {0x20, 0, UINT32_MAX}}};
+    struct err err = ERR_INIT;
+    group_is_shared = false;
+    put("f", "x");
+    AUTO_FD fd = open(in_folder("f"), O_RDONLY | O_CLOEXEC);
+    if (fsetxattr(fd, "system.posix_acl_access", &list, sizeof list, 0) != 0) {
+        assert_int_equal(errno, EOPNOTSUPP);
+        skip(); /* this file system has none */
+    }
+    assert_int_equal(file_check_mode(fd, "f", false, &err), -1);
+    assert_text_has(err.text, "written by others");
 }
 
 static void a_file_of_somebody_else_is_refused(void **state)
@@ -405,6 +469,7 @@ int main(void)
         IN_FOLDER(every_fault_leaves_the_old_file_whole_and_no_temporary_one),
         IN_FOLDER(a_folder_that_is_missing_is_named),
         IN_FOLDER(every_mode_is_judged_by_who_else_may_do_what),
+        IN_FOLDER(a_list_of_others_is_not_taken_for_the_group),
         IN_FOLDER(a_file_of_somebody_else_is_refused),
         cmocka_unit_test(paths_are_joined_and_parted),
     };

@@ -4,6 +4,9 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <grp.h>
+#include <pwd.h>
+#include <stdint.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -47,6 +50,30 @@ int close_range(unsigned first, unsigned last, int flags)
     (void)flags;
     errno = ENOSYS;
     return -1;
+}
+
+/* Who the group of a file is. */
+static const char *members[3];
+static gid_t group_of_owner;
+
+int getpwuid_r(uid_t uid, struct passwd *out, char *bytes, size_t room, struct passwd **found)
+{
+    (void)bytes;
+    (void)room;
+    static char name[] = "ada";
+    *out = (struct passwd){.pw_name = name, .pw_uid = uid, .pw_gid = group_of_owner};
+    *found = out;
+    return 0;
+}
+
+int getgrgid_r(gid_t gid, struct group *out, char *bytes, size_t room, struct group **found)
+{
+    (void)bytes;
+    (void)room;
+    static char name[] = "ada";
+    *out = (struct group){.gr_name = name, .gr_gid = gid, .gr_mem = (char **)(uintptr_t)members};
+    *found = out;
+    return 0;
 }
 
 static int begin(void **state)
@@ -165,11 +192,36 @@ static void a_file_that_others_can_write_is_refused(void **state)
 {
     (void)state;
     static const mode_t modes[] = {0775, 0757, 0777};
+    members[0] = "ada";
+    members[1] = "bob";
+    group_of_owner = getegid();
     for (size_t i = 0; i < ARRAY_LEN(modes); i++) {
         put_tool("#!/bin/sh\n", modes[i]);
         assert_fails("tool", NULL, EACCES, "can be written by others");
         assert_fails("./tool", folder, EACCES, "chmod go-w");
     }
+}
+
+/* The umask of Debian and Ubuntu for those who have a group of their own. */
+static void a_file_that_only_its_owners_own_group_can_write_is_run(void **state)
+{
+    (void)state;
+    struct err err = ERR_INIT;
+    members[0] = members[1] = NULL;
+    group_of_owner = getegid();
+    put_tool("#!/bin/sh\n", 0775);
+    if (run("tool", NULL, NULL, &err) != 0)
+        fail_msg("%s", err.text);
+    members[0] = "ada";
+    assert_int_equal(run("tool", NULL, NULL, &err), 0);
+    put_tool("#!/bin/sh\n", 0777);
+    assert_fails("tool", NULL, EACCES, "can be written by others");
+    put_tool("#!/bin/sh\n", 0775);
+    group_of_owner = getegid() + 1; /* it is in this one, too, which has its name by chance */
+    assert_fails("tool", NULL, EACCES, "can be written by others");
+    group_of_owner = getegid();
+    members[1] = "bob";
+    assert_fails("tool", NULL, EACCES, "can be written by others");
 }
 
 static void a_missing_interpreter_is_told_from_a_missing_program(void **state)
@@ -266,6 +318,7 @@ int main(void)
         IN_FOLDER(without_a_path_the_system_s_folders_are_used),
         IN_FOLDER(a_file_without_execute_permission_is_denied_not_missing),
         IN_FOLDER(a_file_that_others_can_write_is_refused),
+        IN_FOLDER(a_file_that_only_its_owners_own_group_can_write_is_run),
         IN_FOLDER(a_missing_interpreter_is_told_from_a_missing_program),
         IN_FOLDER(what_is_no_program_is_named_so),
         IN_FOLDER(a_missing_folder_is_named),
