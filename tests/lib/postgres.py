@@ -151,7 +151,9 @@ class Postgres:
             return self.sql("SELECT 1") == [["1"]]
         except PostgresError as problem:
             if any(words in str(problem) for words in (
-                    "starting up", "could not connect", "not yet accepting", "recovery mode")):
+                    "starting up", "could not connect", "not yet accepting", "recovery mode",
+                    # it listens at its addresses one after the other
+                    "Connection refused", "No such file or directory")):
                 return False
             raise
 
