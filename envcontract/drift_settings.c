@@ -26,6 +26,7 @@ struct settings {
     struct drift *d;
     size_t body, end; /* tokens of the class: from the first line of its body on */
     unsigned indent;  /* of that line */
+    const struct drift_classes *known;
     struct drift_class config;
 };
 
@@ -184,6 +185,28 @@ static bool add_parts(struct settings *s, const char *name, size_t length, size_
     return any;
 }
 
+/* Whether the annotation from token I to END names a class of settings: one of this file, or one that
+ * is called so. It reads names of its own; that pydantic would take all of it from one variable, as
+ * JSON, is meant only where that is declared. */
+static bool is_of_settings(const struct settings *s, size_t i, size_t end)
+{
+    static const char word[] = "Settings";
+    const struct drift *d = s->d;
+    bool is_base;
+
+    for (; i < end && !token_is(d, i, '='); i++) {
+        const struct drift_token *token = &d->tokens[i];
+        size_t length = sizeof word - 1;
+        if (token->kind != TOKEN_NAME)
+            continue;
+        if (known_class(d, i, s->known, &is_base) ||
+            (token->length > length &&
+             memcmp(d->text + token->start + token->length - length, word, length) == 0))
+            return true;
+    }
+    return false;
+}
+
 /* The field whose name is token I; END is behind its last token. */
 static void read_field(struct settings *s, size_t i, size_t end)
 {
@@ -213,7 +236,8 @@ static void read_field(struct settings *s, size_t i, size_t end)
     if (prefix > 0)
         memcpy(name, s->config.prefix, prefix);
     memcpy(name + prefix, d->text + field->start, field->length);
-    if (!add_parts(s, name, length, field->start))
+    if (!add_parts(s, name, length, field->start) &&
+        (is_declared(s, name, length) || !is_of_settings(s, i + 2, end)))
         add_name(s, name, length, field->start);
 }
 
@@ -292,7 +316,7 @@ void drift_rename_settings(const struct drift *d, size_t i, struct drift_classes
 
 void drift_read_settings(struct drift *d, size_t i, struct drift_classes *known)
 {
-    struct settings s = {.d = d};
+    struct settings s = {.d = d, .known = known};
     unsigned indent = i > 0 && d->tokens[i - 1].kind == TOKEN_LINE ? d->tokens[i - 1].length : 0;
     bool is_settings = false;
 

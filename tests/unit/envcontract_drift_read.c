@@ -164,6 +164,9 @@ static void settings_classes_name_their_fields(void **state)
         {"class S(BaseSettings):\n  a: str = Field(validation_alias=AliasPath('LIST', 0))\n"
          "  Db_Name: str\n",
          "LIST db_name"},
+        {"class Part(BaseSettings):\n  x: int\nclass S(BaseSettings):\n  part: Part = Part()\n"
+         "  mail: Optional[config.MailSettings] = None\n  app_port: Part\n  settings: str\n",
+         "APP_PORT SETTINGS X"},
         {"def f():\n    class S(BaseSettings):\n        x: Dict[\n  str, int]\n    y: int\n", "X"},
     };
 
