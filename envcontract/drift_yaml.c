@@ -213,6 +213,24 @@ static void add_secret(struct yaml *y, const struct line *line)
     y->use = use;
 }
 
+/* Whether the line's flow has WORD as a key of another one: {a: {WORD: [...]}}. A label is none. */
+static bool has_flow_below(const struct drift *d, const struct line *line, const char *word)
+{
+    const char *at = d->text + line->value, *end = d->text + line->end;
+    size_t length = strlen(word);
+
+    if (at == end || !strchr("{[", *at))
+        return false;
+    while ((at = memmem(at, (size_t)(end - at), word, length))) {
+        bool begins = strchr("{[, \"'", at[-1]);
+        for (at += length; begins && at < end && strchr("\"': ", *at) && *at; at++)
+            ;
+        if (begins && at < end && *at && strchr("{[", *at))
+            return true;
+    }
+    return false;
+}
+
 /* A key that has an environment below it, or beside it. */
 static void read_key(struct yaml *y, const struct line *line)
 {
@@ -220,9 +238,13 @@ static void read_key(struct yaml *y, const struct line *line)
 
     if (y->kind == YAML_KUBERNETES && has_key(y, line, "envFrom"))
         drift_add_unseen(d, "envFrom", line->key);
-    if (!has_key(y, line, y->kind == YAML_COMPOSE ? "environment" : "env"))
-        return;
+    const char *word = y->kind == YAML_COMPOSE ? "environment" : "env";
     char first = line->value < line->end ? d->text[line->value] : '\0';
+    if (!has_key(y, line, word)) {
+        if (has_flow_below(d, line, word))
+            drift_add_unseen(d, "an environment within a flow", line->value);
+        return;
+    }
     if (first == '{' || first == '[')
         read_flow(y, line->value, line->end, y->kind == YAML_KUBERNETES ? 2 : 1);
     else if (first == '*')

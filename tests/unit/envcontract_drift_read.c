@@ -295,6 +295,7 @@ static void compose_gives_and_interpolates(void **state)
         {"services:\n  a:\n    secrets: [s]\nsecrets:\n  s:\n    environment: A\nconfigs:\n  c:\n"
          "    environment: \"B\"\n  d:\n    environment: ${C}\n",
          "A B C ?1"},
+        {"services:\n  a: {image: x, environment: {A: 1}}\n", "!an environment within a flow"},
         {"name: x\nenvironment:\n  A: 1\n", ""},
     };
 
@@ -314,6 +315,11 @@ static void kubernetes_gives_by_name(void **state)
          "A=given B=given C=given D=given !envFrom"},
         {"kind: Pod\napiVersion: v1\nspec:\n  env: [{name: A, value: 1}, {value: 2, name: B}]\n",
          "A=given B=given"},
+        {"apiVersion: v1\nkind: Pod\nmetadata:\n  labels: {env: prod, 'environment': x, myenv: "
+         "{}}\n",
+         ""},
+        {"apiVersion: v1\nkind: Pod\nspec: {containers: [{env: [{name: A, value: x}]}]}\n",
+         "!an environment within a flow"},
         {"apiVersion: v1\nkind: Pod\nspec:\n  env:\n    - name: {{ .Values.x }}\n", "?1"},
         {"{{- if .Values.on }}\napiVersion: v1\nkind: Pod\nspec:\n  env:\n    {{- if .a }}\n    - "
          "name: A\n"
