@@ -24,19 +24,7 @@ static void watch(struct check *c, const struct buf *text)
 
 bool check_spend(struct check *c, uint64_t steps)
 {
-    if (c->steps_left >= steps) {
-        c->steps_left -= steps;
-        return true;
-    }
-    c->steps_left = 0;
-    if (!c->exceeded)
-        findings_addf(c->findings, FINDING_ERROR, NULL, "contract", NULL,
-                      "Give fences fewer globs, and rules shorter values.",
-                      "fences and rules take more than %llu steps on these values: what is beyond "
-                      "them was not looked at",
-                      CHECK_MAX_STEPS);
-    c->exceeded = true;
-    return false;
+    return steps_take(&c->steps_left, steps);
 }
 
 bool check_may_show(struct check *c, enum finding_severity severity)
@@ -239,7 +227,7 @@ static void check_expiry(struct check *c, const struct contract_variable *variab
 static void check_life(struct check *c, const struct contract_variable *variable,
                        const struct contract_value *value)
 {
-    const struct contract_life *life = variable->rules->life;
+    const struct contract_life *life = variable->life;
     if (!life || value_is_there(variable, value) != TRUTH_YES)
         return;
     if (life->deprecated && value->origin != VALUE_DEFAULT)
@@ -270,6 +258,7 @@ static void check_value(struct check *c, const struct contract_variable *variabl
         .subject = "",
         .findings = c->findings,
         .patterns = &c->patterns,
+        .steps_left = &c->steps_left,
     };
     types_validate(&validation, variable->rules, bytes, length);
 }
@@ -279,8 +268,16 @@ static void check_release(struct check *c)
     pattern_cache_release(&c->patterns);
 }
 
-static void check_conditions_ended(struct check *c)
+/* What was not looked at must not pass for right. */
+static void check_steps(struct check *c)
 {
+    if (c->steps_left == 0)
+        findings_addf(
+            c->findings, FINDING_ERROR, NULL, "contract", NULL,
+            "Give it shorter lists, values and patterns, and fences fewer globs.",
+            "constraints, fences and rules take more than %llu steps on these values: what "
+            "is beyond them was not looked at",
+            CHECK_MAX_STEPS);
     if (c->contract->document && c->contract->document->condition_steps_left == 0)
         findings_addf(c->findings, FINDING_ERROR, NULL, "contract", NULL,
                       "Give conditions fewer globs with '*', or shorter values.",
@@ -298,9 +295,10 @@ int contract_check(const struct contract *contract, const struct contract_value 
                       .findings = findings,
                       .today = date_today(),
                       .steps_left = CHECK_MAX_STEPS};
+    c.patterns.steps_left = &c.steps_left;
     if (contract->document)
         contract->document->condition_steps_left = CONDITION_MAX_STEPS;
-    for (size_t i = 0; i < contract->variable_count; i++)
+    for (size_t i = 0; i < contract->variable_count && !findings_are_full(findings); i++)
         check_value(&c, &contract->variables[i], &values[i]);
     check_distinct(&c);
     if (contract->relations) {
@@ -309,7 +307,7 @@ int contract_check(const struct contract *contract, const struct contract_value 
         check_fences(&c);
         check_authority(&c);
     }
-    check_conditions_ended(&c);
+    check_steps(&c);
     say_more(&c);
     findings_sort(findings);
     return findings_check(findings, err);

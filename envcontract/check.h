@@ -7,14 +7,14 @@
 #include "envcontract/internal.h"
 
 enum {
-    CHECK_MESSAGE_BYTES = 64 * 1024, /* a ceiling: conditions are the contract's */
-    CHECK_NAMES_SHOWN = 8,           /* of a list of variables in a message */
-    CHECK_SHOWN = 1000,              /* findings of what is said of several variables */
+    CHECK_MESSAGE_BYTES = 2 * FINDING_MESSAGE_BYTES, /* a ceiling: conditions are the contract's */
+    CHECK_NAMES_SHOWN = 8,                           /* of a list of variables in a message */
+    CHECK_SHOWN = 1000, /* findings of what is said of several variables */
 };
 
-/* Steps of fences' globs and rules' parts over values, half a second of them: honest ones take some
- * hundred for each variable. What is beyond them was not looked at, and is an error. */
-#define CHECK_MAX_STEPS (100ULL * 1000 * 1000)
+/* Steps of constraints, fences and rules over values, a quarter of a second of them: honest ones take
+ * some hundred for each variable. What is beyond them was not looked at, and is an error. */
+#define CHECK_MAX_STEPS (50ULL * 1000 * 1000)
 
 struct check {
     const struct contract *contract;
@@ -23,7 +23,6 @@ struct check {
     struct pattern_cache patterns;
     int64_t today;
     uint64_t steps_left;
-    bool exceeded; /* said */
     size_t shown, more;
     enum finding_severity severity_of_more; /* the worst of them */
 };

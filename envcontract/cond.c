@@ -5,6 +5,12 @@
 
 #include "base/str.h"
 
+/* What looking costs, in steps; a match of globs takes its own. */
+enum {
+    CONDITION_STEPS = 4,       /* each */
+    CONDITION_VALUE_STEPS = 80 /* of finding a variable */
+};
+
 enum condition_kind {
     CONDITION_ALL, /* of its children */
     CONDITION_ANY,
@@ -186,11 +192,21 @@ static enum truth truth_of(bool holds)
     return holds ? TRUTH_YES : TRUTH_NO;
 }
 
+/* NULL: there is no end, in a model that was put together by hand. */
+static uint64_t *steps_of(const struct contract *contract)
+{
+    return contract->document ? &contract->document->condition_steps_left : NULL;
+}
+
+static bool is_exhausted(const struct contract *contract)
+{
+    return contract->document && contract->document->condition_steps_left == 0;
+}
+
 static enum truth matches(const struct contract *contract, const char *const *globs,
                           const char *text, size_t length)
 {
-    uint64_t enough = UINT64_MAX; /* of a model that was put together by hand */
-    uint64_t *steps_left = contract->document ? &contract->document->condition_steps_left : &enough;
+    uint64_t enough = UINT64_MAX, *left = steps_of(contract), *steps_left = left ? left : &enough;
 
     for (; *globs; globs++) {
         if (str_glob_within(*globs, text, length, steps_left))
@@ -220,6 +236,8 @@ enum truth when_holds(const struct contract_when *when, const struct contract *c
 static enum truth test_value(const struct contract_condition *condition,
                              const struct contract *contract, const struct contract_value *values)
 {
+    if (!steps_take(steps_of(contract), CONDITION_VALUE_STEPS))
+        return TRUTH_UNKNOWN;
     const struct contract_variable *variable = contract_find(contract, condition->name);
     if (!variable)
         return TRUTH_UNKNOWN;
@@ -249,6 +267,8 @@ static enum truth fold(const struct contract_condition *condition, enum truth de
             return decides;
         if (one == TRUTH_UNKNOWN)
             result = TRUTH_UNKNOWN;
+        if (is_exhausted(contract))
+            return TRUTH_UNKNOWN; /* the others cannot be looked at */
     }
     return result;
 }
@@ -258,6 +278,8 @@ enum truth condition_holds(const struct contract_condition *condition,
 {
     enum truth inner;
 
+    if (!steps_take(steps_of(contract), CONDITION_STEPS))
+        return TRUTH_UNKNOWN;
     switch (condition->kind) {
     case CONDITION_ALL:
         return fold(condition, TRUTH_NO, contract, values);
@@ -289,7 +311,8 @@ static void describe_children(const struct contract_condition *condition, const 
 
     if (several)
         buf_addc(out, '(');
-    for (const struct contract_condition *child = condition->first; child; child = child->next) {
+    for (const struct contract_condition *child = condition->first; child && !out->too_long;
+         child = child->next) {
         if (child != condition->first)
             buf_addf(out, " %s ", word);
         condition_describe(child, out);
@@ -300,7 +323,7 @@ static void describe_children(const struct contract_condition *condition, const 
 
 static void describe_globs(const struct contract_condition *condition, struct buf *out)
 {
-    for (const char *const *glob = condition->globs; *glob; glob++)
+    for (const char *const *glob = condition->globs; *glob && !out->too_long; glob++)
         buf_addf(out, "%s'%.*s'", glob == condition->globs ? "" : " or ", SHOWN(*glob));
 }
 

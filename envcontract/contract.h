@@ -46,9 +46,16 @@ struct finding {
 struct findings {
     struct arena arena;
     struct finding *list;
-    size_t count, capacity, errors;
+    size_t count, capacity;
+    size_t errors, warnings; /* added, those beyond FINDINGS_SHOWN too, which are not in the list */
+    size_t text_bytes;
+    bool errors_ended, warnings_ended; /* said */
     bool no_memory;
 };
+
+/* Of a severity, and bytes of all texts: a contract may have a hundred thousand, and nobody reads
+ * those. One more says that there are more. */
+enum { FINDINGS_SHOWN = 5 * 1000, FINDINGS_TEXT_BYTES = 4 * 1024 * 1024 };
 
 #define FINDINGS_INIT ((struct findings){0})
 #define AUTO_FINDINGS CLEANUP(findings_release) struct findings
@@ -75,10 +82,11 @@ struct contract_variable {
     bool overridable;    /* "override": true, and the profile is not strict */
     struct contract_part *parts;
     size_t part_count;
-    const char *doc;              /* or NULL */
-    int64_t stale_ok_ms;          /* how old a last known value may be; 0: none is used */
-    const char *const *aliases;   /* other names in the environment, NULL-terminated; or NULL */
-    struct contract_rules *rules; /* opaque: envcontract/internal.h */
+    const char *doc;                  /* or NULL */
+    int64_t stale_ok_ms;              /* how old a last known value may be; 0: none is used */
+    const char *const *aliases;       /* other names in the environment, NULL-terminated; or NULL */
+    struct contract_rules *rules;     /* opaque: envcontract/internal.h */
+    const struct contract_life *life; /* opaque: aliases, deprecation, expiry; NULL: none is said */
 };
 
 struct contract_vault {
@@ -277,9 +285,9 @@ enum value_origin { VALUE_NONE, VALUE_SOURCE, VALUE_ENVIRONMENT, VALUE_DEFAULT }
 struct contract_value {
     struct secret bytes; /* not set: the variable has no value */
     enum value_origin origin;
-    bool stale; /* the last known value, its source could not be reached: fetched before */
-    int64_t stale_age_s;
     bool resolved; /* false: nobody asked (agent variables, names not wanted): not checked */
+    bool stale;    /* the last known value, its source could not be reached: fetched before */
+    int64_t stale_age_s;
     const char *absent_because; /* for `required`: what the source said, or NULL; borrowed */
     const char *looked_in;      /* the one place that was looked into instead of the sources ("the
                               environment"), or NULL; borrowed */

@@ -135,18 +135,19 @@ static void read_sections(struct contract_document *d, const struct node *entry,
     if (list->count == 0)
         problem(d, list, AT_VALUE, "Without 'sections' a document has all.",
                 "a document of no sections");
+    bool seen[DOCS_MAX_SECTIONS] = {false};
     for (const struct node *item = list->first; item; item = item->next) {
-        bool known = false, twice = false;
+        size_t i = 0;
         if (!node_text(item))
             continue; /* said */
-        for (size_t i = 0; i < sections->count; i++)
-            known = known || str_eq(sections->list[i].name, item->text);
-        for (const struct node *other = list->first; other != item; other = other->next)
-            twice = twice || str_eq(node_text(other), item->text);
-        if (!known)
+        while (i < sections->count && !str_eq(sections->list[i].name, item->text))
+            i++;
+        if (i == sections->count)
             unknown_section(d, item, sections);
-        else if (twice)
+        else if (seen[i])
             problem(d, item, AT_VALUE, NULL, "the section '%s' is named twice", item->text);
+        else
+            seen[i] = true;
     }
     out->sections = node_list(list);
 }

@@ -25,10 +25,12 @@ enum {
     CONTRACT_MAX_LIST = 1000, /* entries of a list or map that each variable may be held against */
     CONTRACT_MAX_PARTS = 16,  /* of one composed value */
     CONTRACT_MAX_PIECES = 64, /* of one `compose` */
-    CONTRACT_MAX_PATTERNS = 4000,    /* compiling one may take 0.1 ms */
-    CONTRACT_MAX_LOOKS = 320 * 1000, /* variables times the profiles in which they differ */
+    CONTRACT_MAX_ALL_PIECES = 200 * 1000, /* of all of them and of files' templates */
+    CONTRACT_MAX_PATTERNS = 4000,         /* compiling one may take 0.1 ms */
+    CONTRACT_MAX_LOOKS = 320 * 1000,      /* variables times the profiles in which they differ */
     CONTRACT_MAX_SOURCE_BYTES = 16 * 1024 * 1024, /* of all variables, base's counted each time */
     CONTRACT_NEAREST_BUDGET = 200 * 1000, /* names compared for proposals, in one document */
+    CONTRACT_MADE_RULES = 64,             /* a power of two */
     SHOWN_BYTES = 64,                     /* of a name in a message */
 };
 
@@ -82,7 +84,8 @@ struct contract_document {
     bool has_profiles;  /* the contract has a `profile` */
     struct document_file files[1 + CONTRACT_MAX_INCLUDES];
     size_t file_count;
-    size_t bytes_left, values_left, nearest_left, patterns_left, looks_left, source_bytes_left;
+    size_t bytes_left, values_left, nearest_left, patterns_left, pieces_left, looks_left,
+        source_bytes_left;
     uint64_t condition_steps_left; /* of holding values against conditions' globs, in one pass */
     size_t problems, warnings;
     struct findings *findings; /* the caller's, while a call runs */
@@ -97,6 +100,8 @@ struct contract_document {
     const char *const *profiles, *const *strict_profiles; /* NULL-terminated; may be NULL */
     size_t profile_count;
     struct contract_rules plain_rules; /* of a required string without constraints */
+    struct contract_rules
+        *made[CONTRACT_MADE_RULES]; /* in `selected`, by their hash: to be shared */
 };
 
 /* ---- problems ------------------------------------------------------------------------------- */

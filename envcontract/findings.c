@@ -16,6 +16,7 @@ static const char *keep(struct findings *f, const char *text)
     const char *copy = arena_dup(&f->arena, text);
     if (!copy)
         f->no_memory = true;
+    f->text_bytes += strlen(text) + 1;
     return copy;
 }
 
@@ -34,10 +35,8 @@ static const char *keep_file(struct findings *f, const char *file)
     return keep(f, file);
 }
 
-void findings_add(struct findings *f, const struct finding *finding)
+static void append(struct findings *f, const struct finding *finding)
 {
-    if (finding->severity == FINDING_ERROR)
-        f->errors++; /* also when there is no memory to say which: it must not pass for none */
     if (mem_grow(&f->list, f->count, &f->capacity, sizeof *f->list) != 0) {
         f->no_memory = true;
         return;
@@ -54,6 +53,41 @@ void findings_add(struct findings *f, const struct finding *finding)
         .column = finding->column,
     };
     f->count++;
+}
+
+static bool is_beyond(const struct findings *f, size_t count)
+{
+    return count > FINDINGS_SHOWN || f->text_bytes > FINDINGS_TEXT_BYTES;
+}
+
+bool findings_are_full(const struct findings *f)
+{
+    return is_beyond(f, f->errors);
+}
+
+void findings_add(struct findings *f, const struct finding *finding)
+{
+    bool error = finding->severity == FINDING_ERROR;
+    size_t *count = error ? &f->errors : &f->warnings;
+
+    ++*count; /* also when there is no memory to say which: it must not pass for none */
+    if (!is_beyond(f, *count)) {
+        append(f, finding);
+        return;
+    }
+    bool *said = error ? &f->errors_ended : &f->warnings_ended;
+    if (*said)
+        return;
+    *said = true;
+    append(f,
+           &(struct finding){
+               .severity = finding->severity,
+               .rule = "contract",
+               .message = error ? "there are too many errors: what is beyond these is not shown"
+                                : "there are too many warnings: what is beyond these is not shown",
+               .hint = "Mend these first.",
+               .file = finding->file,
+           });
 }
 
 void findings_addv(struct findings *findings, enum finding_severity severity, const char *variable,

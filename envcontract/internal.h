@@ -113,15 +113,14 @@ struct contract_condition;
 
 struct contract_rules {
     enum contract_type type;
-    bool placeholder_ok;
-    bool empty_ok;   /* "empty": "ok"; else an empty value counts as missing */
-    bool required;   /* false: optional; true with a condition: only where that holds */
-    bool has_length; /* in characters (code points), both ends included */
+    bool placeholder_ok : 1;
+    bool empty_ok : 1;   /* "empty": "ok"; else an empty value counts as missing */
+    bool required : 1;   /* false: optional; true with a condition: only where that holds */
+    bool has_length : 1; /* in characters (code points), both ends included */
+    bool forbidden : 1;  /* as required; where it holds, it wins */
+    bool distinct : 1;   /* no other variable has the same value */
     const struct contract_condition *required_when;  /* NULL: always */
-    bool forbidden;                                  /* as required; where it holds, it wins */
-    bool distinct;                                   /* no other variable has the same value */
     const struct contract_condition *forbidden_when; /* NULL: always */
-    const struct contract_life *life;                /* NULL: none of its keys is said */
     const char *const *values;                       /* NULL-terminated; NULL: any value */
     struct contract_bound min, max;
     size_t length_min, length_max; /* length_max is SIZE_MAX where there is no upper end */
@@ -143,9 +142,9 @@ unsigned contract_type_constraints(enum contract_type type); /* contract_constra
 
 enum truth { TRUTH_NO, TRUTH_YES, TRUTH_UNKNOWN };
 
-/* Steps of conditions' globs over values in one pass (contract_check), half a second of them: honest
- * ones take some ten for each condition. What is beyond them is unknown, and an error. */
-#define CONDITION_MAX_STEPS (100ULL * 1000 * 1000)
+/* Steps of conditions held against values in one pass (contract_check), a quarter of a second of
+ * them: honest ones take some fifty for each condition. What is beyond them is unknown, and an error. */
+#define CONDITION_MAX_STEPS (50ULL * 1000 * 1000)
 
 /* VALUES are parallel to contract->variables. Unknown where it hangs on a variable that was not
  * resolved. The profile is contract->profile. */
@@ -215,6 +214,13 @@ void shape_add_length(struct message *out, const char *bytes, size_t length);
 void shape_add_oddities(struct message *out, const char *bytes, size_t length);
 size_t shape_characters(const char *bytes, size_t length);
 
+/* ---- steps ----------------------------------------------------------------------------------- */
+
+/* What a pass over values may cost is counted in steps of some five nanoseconds, so that a contract
+ * of any content comes to an end, and to the same one on every machine. Take STEPS off *LEFT (NULL:
+ * there is no end). False: there are not so many, and from here on none. */
+bool steps_take(uint64_t *left, uint64_t steps);
+
 /* ---- validators (types.c) ------------------------------------------------------------------- */
 
 struct validation {
@@ -223,10 +229,12 @@ struct validation {
     const char *subject; /* "the default: " before each message, or "" for the value */
     struct findings *findings;
     struct pattern_cache *patterns; /* NULL: a pattern is compiled for this call alone */
+    uint64_t *steps_left;           /* NULL: as many as it takes */
 };
 
 /* Hold BYTES (NUL behind them) against the type and the constraints: each violation is a finding
- * with its rule's name. Value-free. Not here: required, empty, placeholder, unresolved. */
+ * with its rule's name. Value-free. Not here: required, empty, placeholder, unresolved. Where the
+ * steps run out (there are 0 then) nothing more is looked at or said: the caller says that. */
 void types_validate(const struct validation *v, const struct contract_rules *rules,
                     const char *bytes, size_t length);
 
@@ -240,11 +248,6 @@ MUST_USE int types_parse_bound(enum contract_type type, const char *text,
 /* Below, at or above 0. Both are of TYPE. */
 int types_compare_bounds(enum contract_type type, const struct contract_bound *a,
                          const struct contract_bound *b);
-
-/* What validating BYTES may cost at most beyond a walk over them, in steps of a pattern (some 20 ns
- * each); counted until there are more than ENOUGH. */
-size_t types_most_steps(const struct contract_rules *rules, const char *bytes, size_t length,
-                        size_t enough);
 
 /* types.c's way to say a violation, also for the other files. HINT may be NULL. */
 void validation_add(const struct validation *v, const char *rule, const char *hint,
@@ -285,6 +288,7 @@ struct pattern_cache {
     } slots[PATTERN_CACHE_SLOTS];
     void *context, *match; /* pcre2_match_context, pcre2_match_data */
     uint32_t match_limit;  /* 0: PATTERN_MATCH_LIMIT */
+    uint64_t *steps_left;  /* what compiling and matching are taken off; NULL: there is no end */
 };
 
 #define AUTO_PATTERN_CACHE CLEANUP(pattern_cache_release) struct pattern_cache
@@ -295,6 +299,7 @@ enum pattern_verdict {
     PATTERN_DIFFERS,
     PATTERN_GAVE_UP, /* a limit was reached; err has "after 1000000 steps" or the like */
     PATTERN_BROKEN,  /* it does not compile, or memory is gone: see err */
+    PATTERN_UNTRIED, /* steps_left has run out */
 };
 
 /* Whether PATTERN (UTF-8, which outlives the cache) matches the whole of BYTES. What is not UTF-8
@@ -305,7 +310,7 @@ enum pattern_verdict pattern_match(struct pattern_cache *cache, const char *patt
 /* ---- for documents (life.c) ------------------------------------------------------------------ */
 
 /* What the contract tells people of a variable, in the selected profile; each may be NULL. Groups,
- * rules, fences: contract->relations; aliases, deprecation, expiry: variable->rules->life. */
+ * rules, fences: contract->relations; aliases, deprecation, expiry: variable->life. */
 struct contract_about {
     const char *owner, *link, *example;
 };
@@ -328,6 +333,9 @@ void findings_addf(struct findings *findings, enum finding_severity severity, co
 void findings_addv(struct findings *findings, enum finding_severity severity, const char *variable,
                    const char *rule, const struct contract_position *position, const char *hint,
                    const char *format, va_list args) PRINTF(7, 0);
+
+/* Whether no more errors are shown: looking for them is work. */
+bool findings_are_full(const struct findings *findings);
 
 /* In the order of the file: by file (the contract first), line, column; what has no line comes
  * last; equal ones keep the order in which they were added. */

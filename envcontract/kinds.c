@@ -301,7 +301,7 @@ static void check_template(struct contract_document *d, const struct key *key, s
     struct err err = ERR_INIT;
 
     check_text(d, key, value);
-    if (!node_text(value) || value->count == 0)
+    if (!node_text(value) || value->count == 0 || d->pieces_left == 0)
         return;
     parsed = arena_new(&d->arena, 1, sizeof *parsed);
     if (!parsed) {
@@ -312,7 +312,13 @@ static void check_template(struct contract_document *d, const struct key *key, s
     } else if (parsed->count > CONTRACT_MAX_PIECES) {
         problem(d, value, AT_VALUE, NULL, "'%s' has more than %d pieces", key->name,
                 CONTRACT_MAX_PIECES);
+    } else if (parsed->count >= d->pieces_left) {
+        problem(d, value, AT_VALUE, "Split the contract.",
+                "a contract has at most %d pieces of 'compose' and 'template'",
+                CONTRACT_MAX_ALL_PIECES - 1);
+        d->pieces_left = 0;
     } else {
+        d->pieces_left -= parsed->count;
         value->built = parsed;
     }
 }

@@ -10,15 +10,18 @@
 #include "base/str.h"
 
 enum {
-    MAX_DEFAULT_STEPS = 32 * PATTERN_MATCH_LIMIT, /* of holding defaults to their rules: 0.6 s */
-    MAX_DEFAULT_BYTES = 16 * 1024 * 1024,         /* of all defaults, base's counted each time */
+    MAX_DEFAULT_STEPS = 50 * 1000 *
+                        1000, /* of holding defaults to their rules: a quarter of a second */
+    MAX_DEFAULT_BYTES = 16 * 1024 * 1024, /* of all defaults, base's counted each time */
     SUBJECT_BYTES = 128,
 };
 
 /* What is left for the whole document. */
 struct budget {
-    size_t default_steps, default_bytes;
-    bool exceeded; /* said */
+    uint64_t default_steps;
+    size_t default_bytes;
+    bool steps_said, bytes_said;
+    struct pattern_cache patterns; /* base's is every variable's */
 };
 
 bool lint_said_before(struct said *said, const void *what, const char *text)
@@ -209,27 +212,39 @@ static void look_at_compose(const struct look *look, struct said *said)
 
 /* ---- defaults ------------------------------------------------------------------------------- */
 
-/* Whether looking at this default is within the document's budgets. */
-static bool may_validate(const struct look *look, struct budget *budget, size_t length)
+/* Whether all defaults up to this one are few enough to be kept: base's is one of every variable. */
+static bool may_have(const struct look *look, struct budget *budget, const struct node *node,
+                     size_t length)
 {
-    const struct contract_rules *rules = look->variable.rules;
-    bool may = budget->default_bytes > length;
-    size_t left = budget->default_steps;
-    size_t steps = may ? types_most_steps(rules, rules->default_value, length, left) : 0;
-
-    if (may && steps <= left) {
+    if (length > SECRET_MAX_BYTES) {
+        problem(look->d, node, AT_VALUE, "Put it into a file.", "a value has at most %d bytes",
+                SECRET_MAX_BYTES);
+        return false;
+    }
+    if (budget->default_bytes > length) {
         budget->default_bytes -= length + 1;
-        budget->default_steps -= steps;
         return true;
     }
-    budget->default_steps = 0; /* what costs none is still looked at */
-    if (!budget->exceeded)
-        problem_warning(look->d, look->layers.at[VARIABLE_DEFAULT], AT_VALUE, NULL,
-                        "too many defaults with a pattern, or more than %d bytes of defaults: from "
-                        "here on they are checked when they are used",
-                        MAX_DEFAULT_BYTES);
-    budget->exceeded = true;
+    if (!budget->bytes_said)
+        problem(look->d, node, AT_VALUE, "Split the contract.",
+                "the defaults of all variables have more than %d bytes together",
+                MAX_DEFAULT_BYTES);
+    budget->bytes_said = true;
+    budget->default_bytes = 0;
     return false;
+}
+
+/* A contract in which they cost more is still used: what a value must be is looked at then, too. */
+static void say_exceeded(const struct look *look, struct budget *budget, const struct node *node)
+{
+    if (budget->default_steps > 0 || budget->steps_said)
+        return;
+    budget->steps_said = true;
+    problem_warning(
+        look->d, node, AT_VALUE, "Give them shorter lists and simpler patterns.",
+        "holding the defaults to their types takes more than %d steps: from here on they "
+        "are checked when they are used",
+        MAX_DEFAULT_STEPS);
 }
 
 static void look_at_default(const struct look *look, struct said *said)
@@ -247,7 +262,7 @@ static void look_at_default(const struct look *look, struct said *said)
                      "an empty default counts as missing");
         return;
     }
-    if (problems_full(look->d) || !may_validate(look, said->budget, length))
+    if (problems_full(look->d) || !may_have(look, said->budget, node, length))
         return;
     if (look->one_profile)
         (void)snprintf(subject, sizeof subject,
@@ -260,8 +275,11 @@ static void look_at_default(const struct look *look, struct said *said)
         .position = &position,
         .subject = subject,
         .findings = look->d->findings,
+        .patterns = &said->budget->patterns,
+        .steps_left = &said->budget->default_steps,
     };
     types_validate(&validation, rules, rules->default_value, length);
+    say_exceeded(look, said->budget, node);
     look->d->problems += look->d->findings->count - before;
 }
 
@@ -286,8 +304,8 @@ static void look_at_variable(struct look *look, struct said *said)
 
     layers_merge(d, look->index, look->profile, &look->layers);
     rules_build(d, &d->scratch, look->index, &look->layers, look->profile, &look->variable);
-    if (d->no_memory)
-        return;
+    if (d->no_memory || d->source_bytes_left == 0)
+        return; /* of what was not built nothing can be said */
     look_at_constraints(look, said);
     look_at_bounds(look, said);
     look_at_secret(look, said);
@@ -370,10 +388,17 @@ static void check_all_objects(struct contract_document *d, const struct node *ob
         check_object(d, profile, profile->key);
 }
 
+static void budget_release(struct budget *budget)
+{
+    pattern_cache_release(&budget->patterns);
+}
+
 void lint_variables(struct contract_document *d)
 {
+    CLEANUP(budget_release)
     struct budget budget = {.default_steps = MAX_DEFAULT_STEPS, .default_bytes = MAX_DEFAULT_BYTES};
 
+    budget.patterns.steps_left = &budget.default_steps;
     d->looks_left = CONTRACT_MAX_LOOKS;
     d->source_bytes_left = CONTRACT_MAX_SOURCE_BYTES;
     check_all_objects(d, d->base);

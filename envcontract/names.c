@@ -8,9 +8,13 @@
 #include "envcontract/check.h"
 
 enum {
-    UNKNOWN_SHOWN = 1000,               /* more are counted */
-    UNKNOWN_NEAREST_BUDGET = 200 * 1000 /* names compared for proposals */
+    UNKNOWN_SHOWN = 1000,                /* more are counted */
+    UNKNOWN_NEAREST_BUDGET = 200 * 1000, /* names compared for proposals */
+    GLOB_STEPS = 4,                      /* each, beside a match's own */
 };
+
+/* Steps of names over globs, a quarter of a second of them. */
+#define UNKNOWN_MAX_STEPS (50ULL * 1000 * 1000)
 
 /* A name that the contract knows beside those of its variables. */
 struct known {
@@ -29,6 +33,7 @@ struct names {
     size_t known_count;
     const char **own; /* each variable's value under its own name or its source's; NULL: none */
     size_t nearest_left, unknown_left, unknown_more;
+    uint64_t steps_left;
 };
 
 static void names_release(struct names *n)
@@ -52,7 +57,7 @@ static size_t collect_known(const struct contract *contract, struct known *list)
 
     for (size_t i = 0; i < contract->variable_count; i++) {
         const struct contract_variable *variable = &contract->variables[i];
-        const struct contract_life *life = variable->rules->life;
+        const struct contract_life *life = variable->life;
         for (size_t k = 0; life && k < life->alias_count; k++, count++)
             if (list)
                 list[count] = (struct known){life->aliases[k].name, i, &life->aliases[k]};
@@ -100,29 +105,30 @@ static int prepare(struct names *n, struct err *err)
 
 /* ---- unknown names -------------------------------------------------------------------------- */
 
-static bool matches_any(const char *const *globs, const char *name)
+static bool matches_any(struct names *n, const char *const *globs, const char *name)
 {
     size_t length = strlen(name);
 
-    for (; globs && *globs; globs++)
-        if (str_glob(*globs, name, length))
+    for (; globs && *globs && steps_take(&n->steps_left, GLOB_STEPS); globs++)
+        if (str_glob_within(*globs, name, length, &n->steps_left))
             return true;
     return false;
 }
 
-static bool is_listed(const char *const *list, const char *name)
+static bool is_listed(struct names *n, const char *const *list, const char *name)
 {
-    for (; list && *list; list++)
+    for (; list && *list && steps_take(&n->steps_left, 1); list++)
         if (str_eq(*list, name))
             return true;
     return false;
 }
 
 /* Whether another part of the contract names it: it is handed to a command, or held back. */
-static bool is_named_elsewhere(const struct contract *contract, const char *name)
+static bool is_named_elsewhere(struct names *n, const char *name)
 {
-    return is_listed(contract->run_unset, name) || is_listed(contract->database.env, name) ||
-           is_listed(contract->guard.env, name);
+    return is_listed(n, n->contract->run_unset, name) ||
+           is_listed(n, n->contract->database.env, name) ||
+           is_listed(n, n->contract->guard.env, name);
 }
 
 /* Where `unknown` stands, for each finding of it. */
@@ -164,6 +170,18 @@ static void say_more_unknown(struct names *n)
         return;
     message_addf(&message, "%zu more names that the contract does not know", n->unknown_more);
     add_finding(n, NULL, NULL, message.text);
+}
+
+/* Names that were not looked at must not pass for known ones. */
+static void say_exhausted(struct names *n)
+{
+    if (n->steps_left == 0)
+        findings_addf(
+            n->findings, FINDING_ERROR, NULL, "contract", NULL,
+            "Give 'unknown' fewer and shorter globs.",
+            "holding names to 'unknown' takes more than %llu steps: what is beyond them was "
+            "not looked at",
+            UNKNOWN_MAX_STEPS);
 }
 
 /* ---- aliases -------------------------------------------------------------------------------- */
@@ -252,10 +270,12 @@ static void look_at(struct names *n, const char *name, const char *text)
 
     if (known && known->alias)
         check_alias(n, known, text);
-    if (known || !matches_any(unknown->prefixes, name) || matches_any(unknown->ignore, name) ||
-        contract_find(n->contract, name) || is_named_elsewhere(n->contract, name))
+    if (known || !matches_any(n, unknown->prefixes, name) ||
+        matches_any(n, unknown->ignore, name) || contract_find(n->contract, name) ||
+        is_named_elsewhere(n, name))
         return;
-    add_unknown(n, name);
+    if (n->steps_left > 0) /* else it may be one of those to ignore */
+        add_unknown(n, name);
 }
 
 int contract_check_environment(const struct contract *contract, const struct contract_value *values,
@@ -269,7 +289,8 @@ int contract_check_environment(const struct contract *contract, const struct con
                       .entries = entries,
                       .entry_count = count,
                       .nearest_left = UNKNOWN_NEAREST_BUDGET,
-                      .unknown_left = UNKNOWN_SHOWN};
+                      .unknown_left = UNKNOWN_SHOWN,
+                      .steps_left = UNKNOWN_MAX_STEPS};
 
     if (!contract->relations || prepare(&n, err) != 0)
         return contract->relations ? -1 : 0;
@@ -278,6 +299,7 @@ int contract_check_environment(const struct contract *contract, const struct con
     if (each_entry(&n, note_own, err) != 0 || each_entry(&n, look_at, err) != 0)
         return -1;
     say_more_unknown(&n);
+    say_exhausted(&n);
     findings_sort(findings);
     return findings_check(findings, err);
 }

@@ -255,6 +255,7 @@ static struct contract *new_contract(const char *path)
     d->values_left = CONTRACT_MAX_VALUES;
     d->nearest_left = CONTRACT_NEAREST_BUDGET;
     d->patterns_left = CONTRACT_MAX_PATTERNS;
+    d->pieces_left = CONTRACT_MAX_ALL_PIECES;
     d->plain_rules = (struct contract_rules){
         .type = TYPE_STRING, .required = true, .length_max = SIZE_MAX};
     return contract;

@@ -9,7 +9,12 @@
 
 #include "envcontract/internal.h"
 
-enum { MESSAGE_BYTES = 256 };
+enum {
+    MESSAGE_BYTES = 256,
+    MATCH_STEPS = 4,     /* of ours for one of PCRE2's */
+    COMPILE_STEPS = 200, /* and for each byte of the pattern: */
+    COMPILE_BYTE_STEPS = 10,
+};
 
 /* A whole match is asked for here and not by wrapping the text in ^(?:...)$: positions in errors
  * stay the contract's, and a '$' in it never matches before a last line break. MATCH_INVALID_UTF
@@ -86,12 +91,15 @@ static uint32_t hash(const char *text)
     return sum;
 }
 
+/* NULL: see ERR, or there are no steps left for it. */
 static const pcre2_code *find(struct pattern_cache *cache, const char *pattern, struct err *err)
 {
     size_t slot = hash(pattern) & (PATTERN_CACHE_SLOTS - 1);
     const char *text = cache->slots[slot].text;
     if (text && strcmp(text, pattern) == 0)
         return cache->slots[slot].code;
+    if (!steps_take(cache->steps_left, COMPILE_STEPS + COMPILE_BYTE_STEPS * strlen(pattern)))
+        return NULL;
 
     pcre2_code *compiled = compile(pattern, err);
     if (!compiled)
@@ -102,6 +110,26 @@ static const pcre2_code *find(struct pattern_cache *cache, const char *pattern, 
     return compiled;
 }
 
+/* PCRE2 tells how many steps were too many, and not how many there were. So it is tried with few,
+ * and again with more where they were not enough: what is taken off is near to what it cost. */
+static int match_within(struct pattern_cache *cache, const pcre2_code *code, const char *bytes,
+                        size_t length, uint32_t most)
+{
+    static const uint32_t tries[] = {64, 2048, 65536, UINT32_MAX};
+    int result = PCRE2_ERROR_MATCHLIMIT;
+
+    for (size_t i = 0; result == PCRE2_ERROR_MATCHLIMIT && i < ARRAY_LEN(tries); i++) {
+        uint32_t limit = tries[i] < most ? tries[i] : most;
+        if (i > 0 && tries[i - 1] >= most)
+            break; /* it was tried with all that it may have */
+        if (!steps_take(cache->steps_left, (uint64_t)limit * MATCH_STEPS))
+            return PCRE2_ERROR_CALLOUT; /* no callout is set: nothing else answers it */
+        (void)pcre2_set_match_limit(cache->context, limit); /* cannot fail */
+        result = pcre2_match(code, (PCRE2_SPTR)bytes, length, 0, 0, cache->match, cache->context);
+    }
+    return result;
+}
+
 enum pattern_verdict pattern_match(struct pattern_cache *cache, const char *pattern,
                                    const char *bytes, size_t length, struct err *err)
 {
@@ -109,18 +137,19 @@ enum pattern_verdict pattern_match(struct pattern_cache *cache, const char *patt
         return PATTERN_BROKEN;
     const pcre2_code *code = find(cache, pattern, err);
     if (!code)
-        return PATTERN_BROKEN;
+        return err->kind == ERR_NONE ? PATTERN_UNTRIED : PATTERN_BROKEN;
 
-    uint32_t steps = cache->match_limit ? cache->match_limit : PATTERN_MATCH_LIMIT;
-    (void)pcre2_set_match_limit(cache->context, steps); /* cannot fail */
-    int count = pcre2_match(code, (PCRE2_SPTR)bytes, length, 0, 0, cache->match, cache->context);
+    uint32_t most = cache->match_limit ? cache->match_limit : PATTERN_MATCH_LIMIT;
+    int count = match_within(cache, code, bytes, length, most);
     if (count >= 0)
         return PATTERN_MATCHES;
     switch (count) {
     case PCRE2_ERROR_NOMATCH:
         return PATTERN_DIFFERS;
+    case PCRE2_ERROR_CALLOUT:
+        return PATTERN_UNTRIED;
     case PCRE2_ERROR_MATCHLIMIT:
-        (void)err_set(err, ERR_VIOLATION, "after %u steps", (unsigned)steps);
+        (void)err_set(err, ERR_VIOLATION, "after %u steps", (unsigned)most);
         return PATTERN_GAVE_UP;
     case PCRE2_ERROR_DEPTHLIMIT:
         (void)err_set(err, ERR_VIOLATION, "at %d choices inside of one another",

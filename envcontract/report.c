@@ -147,12 +147,9 @@ void findings_write_text(const struct findings *f, bool color, struct buf *out)
         buf_adds(out, "no problems\n");
         return;
     }
-    size_t warnings = 0;
-    for (size_t i = 0; i < f->count; i++)
-        warnings += f->list[i].severity == FINDING_WARNING;
     add_count(out, f->errors, "error");
     buf_adds(out, ", ");
-    add_count(out, warnings, "warning");
+    add_count(out, f->warnings, "warning");
     buf_addc(out, '\n');
 }
 

@@ -128,12 +128,11 @@ void layers_merge(const struct contract_document *d, size_t index, const char *p
 
 /* Keys that make a difference to struct contract_rules. */
 static const enum variable_key rule_keys[] = {
-    VARIABLE_TYPE,     VARIABLE_VALUES,         VARIABLE_MIN,        VARIABLE_MAX,
-    VARIABLE_LENGTH,   VARIABLE_MIN_BYTES,      VARIABLE_PATTERN,    VARIABLE_PREFIX,
-    VARIABLE_URL,      VARIABLE_PATH,           VARIABLE_REQUIRED,   VARIABLE_EMPTY,
-    VARIABLE_DEFAULT,  VARIABLE_PLACEHOLDER_OK, VARIABLE_COMPOSE,    VARIABLE_FORBIDDEN,
-    VARIABLE_DISTINCT, VARIABLE_ALIASES,        VARIABLE_DEPRECATED, VARIABLE_EXPIRES,
-    VARIABLE_ITEM,     VARIABLE_SEPARATOR,
+    VARIABLE_TYPE,     VARIABLE_VALUES,         VARIABLE_MIN,      VARIABLE_MAX,
+    VARIABLE_LENGTH,   VARIABLE_MIN_BYTES,      VARIABLE_PATTERN,  VARIABLE_PREFIX,
+    VARIABLE_URL,      VARIABLE_PATH,           VARIABLE_REQUIRED, VARIABLE_EMPTY,
+    VARIABLE_DEFAULT,  VARIABLE_PLACEHOLDER_OK, VARIABLE_COMPOSE,  VARIABLE_FORBIDDEN,
+    VARIABLE_DISTINCT, VARIABLE_DEPRECATED,     VARIABLE_ITEM,     VARIABLE_SEPARATOR,
 };
 
 static bool is_plain(const struct layers *layers)
@@ -212,8 +211,7 @@ static void build_forbidden(const struct node *forbidden, struct contract_rules 
     }
 }
 
-static void build_rules(struct contract_document *d, struct arena *a, const struct layers *layers,
-                        struct contract_rules *rules)
+static void build_rules(const struct layers *layers, struct contract_rules *rules)
 {
     const struct node *const *at = layers->at;
     const struct node *required = at[VARIABLE_REQUIRED];
@@ -228,22 +226,56 @@ static void build_rules(struct contract_document *d, struct arena *a, const stru
     }
     build_forbidden(at[VARIABLE_FORBIDDEN], rules);
     rules->distinct = node_truth(at[VARIABLE_DISTINCT], false);
-    rules->life = life_build(d, a, at);
-    if (rules->life && rules->life->deprecated)
+    if (at[VARIABLE_DEPRECATED])
         rules->required = false; /* nobody has to set what is going away */
     if (node_text(at[VARIABLE_COMPOSE]))
         rules->compose = at[VARIABLE_COMPOSE]->built;
     rules_build_constraints(at, rules);
 }
 
+/* FNV-1a, a word at a time. */
+static size_t hash(const struct contract_rules *rules)
+{
+    uint64_t words[sizeof *rules / sizeof(uint64_t)], sum = 14695981039346656037ULL;
+
+    memcpy(words, rules, sizeof words);
+    for (size_t i = 0; i < ARRAY_LEN(words); i++)
+        sum = (sum ^ words[i]) * 1099511628211ULL;
+    return (size_t)(sum >> 32);
+}
+
+/* Most of a large contract's variables are of a few kinds: what is equal to its bytes is kept once.
+ * Two that are equal and differ in padding are kept twice, and that is all. */
+static struct contract_rules *keep_rules(struct contract_document *d, struct arena *a,
+                                         const struct contract_rules *rules)
+{
+    struct contract_rules **made = NULL, *kept;
+
+    if (a == &d->selected) {
+        made = &d->made[hash(rules) & (CONTRACT_MADE_RULES - 1)];
+        if (*made && memcmp(*made, rules, sizeof *rules) == 0)
+            return *made;
+    }
+    if (!(kept = new_in(d, a, 1, sizeof *kept)))
+        return NULL;
+    memcpy(kept, rules, sizeof *kept);
+    if (made)
+        *made = kept;
+    return kept;
+}
+
 void rules_build(struct contract_document *d, struct arena *a, size_t index,
                  const struct layers *layers, const char *profile, struct contract_variable *out)
 {
     const struct node *const *at = layers->at;
-    struct contract_rules *rules = &d->plain_rules;
+    struct contract_rules *rules = &d->plain_rules, made;
 
-    if (!is_plain(layers) && !(rules = new_in(d, a, 1, sizeof *rules)))
-        return;
+    if (!is_plain(layers)) {
+        memset(&made, 0, sizeof made); /* its padding, too */
+        build_rules(layers, &made);
+        if (!(rules = keep_rules(d, a, &made)))
+            return;
+    }
     *out = (struct contract_variable){
         .name = d->variables[index]->key,
         .position = node_position(d, a, d->variables[index], AT_KEY),
@@ -253,9 +285,8 @@ void rules_build(struct contract_document *d, struct arena *a, size_t index,
         .doc = node_text(at[VARIABLE_DOC]),
         .stale_ok_ms = node_duration_ms(at[VARIABLE_STALE_OK], 0),
         .rules = rules,
+        .life = life_build(d, a, at),
     };
-    if (rules != &d->plain_rules)
-        build_rules(d, a, layers, rules);
-    out->aliases = life_alias_names(d, a, rules->life);
+    out->aliases = life_alias_names(d, a, out->life);
     source_build(d, a, at[VARIABLE_SOURCE], profile, out);
 }

@@ -107,6 +107,7 @@ int contract_select(struct contract *contract, const char *wanted, const char *f
     contract->variables = NULL; /* what was selected before goes away with its arena */
     contract->variable_count = 0;
     arena_release(&d->selected);
+    memset(d->made, 0, sizeof d->made);
     d->findings = findings;
     d->source_bytes_left = CONTRACT_MAX_SOURCE_BYTES;
     d->condition_steps_left = CONDITION_MAX_STEPS;

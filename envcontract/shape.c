@@ -9,6 +9,8 @@ void message_addv(struct message *m, const char *format, va_list args)
 {
     static const char dots[] = "...";
     size_t room = sizeof m->text - m->length;
+    if (room == 1)
+        return; /* full: a list may have a thousand more */
     int length = vsnprintf(m->text + m->length, room, format, args);
     if (length < 0) { /* no memory for a wide character: there are none */
         m->text[m->length] = '\0';

@@ -242,14 +242,12 @@ const char *source_substitute(struct contract_document *d, struct arena *a, cons
     return copy;
 }
 
-/* A long source in `base` is multiplied by the variables that have it. */
-static bool may_build(struct contract_document *d, const struct node *source, const char *text)
+/* What `base` says of a source is multiplied by the variables that have it. */
+static bool may_take(struct contract_document *d, const struct node *source, size_t bytes)
 {
-    size_t length = text ? strlen(text) + 1 : 0;
-
-    if (d->source_bytes_left >= length) {
-        d->source_bytes_left -= length;
-        return text != NULL;
+    if (d->source_bytes_left >= bytes) {
+        d->source_bytes_left -= bytes;
+        return true;
     }
     if (d->source_bytes_left > 0)
         problem(d, source, AT_VALUE, "Split the contract.",
@@ -257,6 +255,11 @@ static bool may_build(struct contract_document *d, const struct node *source, co
                 CONTRACT_MAX_SOURCE_BYTES);
     d->source_bytes_left = 0;
     return false;
+}
+
+static bool may_build(struct contract_document *d, const struct node *source, const char *text)
+{
+    return text && may_take(d, source, strlen(text) + 1);
 }
 
 static void build_command(struct contract_document *d, struct arena *a, const struct node *argv,
@@ -269,6 +272,8 @@ static void build_command(struct contract_document *d, struct arena *a, const st
     ref->folder = d->folder;
     while (written && written[count])
         count++;
+    if (!may_take(d, argv, (count + 1) * sizeof(char *)))
+        return;
     const char **words = arena_new(a, count + 1, sizeof *words);
     if (!words) {
         d->no_memory = true;
@@ -316,6 +321,9 @@ void source_build(struct contract_document *d, struct arena *a, const struct nod
 {
     bool several = source && source->kind == NODE_OBJECT && !command_of(source);
     size_t count = several ? source->count : 1;
+
+    if (several && !may_take(d, source, count * sizeof(struct contract_part)))
+        return;
     struct contract_part *parts = arena_new(a, count, sizeof *parts);
 
     if (!parts) {

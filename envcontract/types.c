@@ -11,7 +11,14 @@
 
 #include "base/str.h"
 
-enum { VALUES_SHOWN = 8 }; /* of `values`; more are counted */
+enum {
+    VALUES_SHOWN = 8, /* of `values`; more are counted */
+    /* What a value costs, in steps. */
+    VALUE_STEPS = 10,  /* each, and one for so many bytes of it: */
+    BYTES_OF_STEP = 4, /* of a walk over them */
+    WORD_OF_STEP = 16, /* of a comparison */
+    PATH_STEPS = 800,  /* two system calls */
+};
 
 void validation_add(const struct validation *v, const char *rule, const char *hint,
                     const char *format, ...)
@@ -24,6 +31,15 @@ void validation_add(const struct validation *v, const char *rule, const char *hi
     va_end(args);
     findings_addf(v->findings, FINDING_ERROR, v->variable->name, rule, v->position, hint, "%s",
                   message.text);
+}
+
+bool steps_take(uint64_t *left, uint64_t steps)
+{
+    if (!left)
+        return true;
+    bool enough = *left > steps;
+    *left = enough ? *left - steps : 0;
+    return enough;
 }
 
 /* "41 characters, expected WHAT, white space at the end". */
@@ -186,9 +202,11 @@ static void check_values(const struct validation *v, const struct contract_rules
                          const char *bytes, size_t length)
 {
     size_t count = 0;
-    for (const char *const *value = rules->values; *value; value++, count++)
-        if (strncmp(*value, bytes, length) == 0 && (*value)[length] == '\0')
+    for (const char *const *value = rules->values; *value; value++, count++) {
+        if (!steps_take(v->steps_left, 1 + length / WORD_OF_STEP) ||
+            (strncmp(*value, bytes, length) == 0 && (*value)[length] == '\0'))
             return;
+    }
 
     struct message what = {0}, hint = {0};
     if (v->variable->secret) {
@@ -199,7 +217,9 @@ static void check_values(const struct validation *v, const struct contract_rules
             message_addf(&what, "%s`%s`", i ? ", " : "", rules->values[i]);
         if (count > VALUES_SHOWN)
             message_addf(&what, " and %zu more", count - VALUES_SHOWN);
-        const char *nearest = str_nearest(bytes, rules->values);
+        size_t width = length < STR_NEAREST_BYTES ? length : STR_NEAREST_BYTES;
+        bool may_look = steps_take(v->steps_left, count * width * width); /* it is a table */
+        const char *nearest = may_look ? str_nearest(bytes, rules->values) : NULL;
         if (nearest)
             message_addf(&hint, "Did you mean `%s`?", nearest);
     }
@@ -249,11 +269,12 @@ static void check_prefix(const struct validation *v, const char *prefix, const c
 static void check_pattern(const struct validation *v, const char *pattern, const char *bytes,
                           size_t length)
 {
-    AUTO_PATTERN_CACHE own = {0};
+    AUTO_PATTERN_CACHE own = {.steps_left = v->steps_left};
     struct message what = {0};
     struct err err = ERR_INIT;
     switch (pattern_match(v->patterns ? v->patterns : &own, pattern, bytes, length, &err)) {
     case PATTERN_MATCHES:
+    case PATTERN_UNTRIED:
         return;
     case PATTERN_DIFFERS:
         message_addf(&what, "to match `%s`", pattern);
@@ -277,6 +298,8 @@ static void check_path(const struct validation *v, const struct contract_path_ru
                        const char *bytes)
 {
     struct stat status;
+    if (!steps_take(v->steps_left, PATH_STEPS))
+        return;
     if (stat(bytes, &status) != 0) {
         int cause = errno;
         if (path->must_exist || path->readable || cause != ENOENT)
@@ -300,6 +323,8 @@ void types_validate(const struct validation *v, const struct contract_rules *rul
         validation_add(v, "type", NULL, "a NUL byte at byte %zu", (size_t)(nul - bytes) + 1);
         return;
     }
+    if (!steps_take(v->steps_left, VALUE_STEPS + length / BYTES_OF_STEP))
+        return;
     if (check_type(v, rules->type, bytes, length))
         check_bounds(v, rules, bytes);
     if (rules->type == TYPE_JWT)

@@ -10,10 +10,7 @@
 enum {
     BAD_ITEMS = 8, /* described; what follows is not looked at */
     SUBJECT_BYTES = 192,
-    /* What an item may cost, in steps of a pattern (some 20 ns). */
-    ITEM_STEPS = 20,
-    ITEM_URL_STEPS = 2000,
-    ITEM_PATH_STEPS = 500,
+    ITEM_STEPS = 40, /* of finding one and of its subject; its rules take their own */
 };
 
 static const char comma[] = ",";
@@ -60,7 +57,7 @@ static void check_item(const struct validation *v, const struct contract_rules *
 void types_validate_list(const struct validation *v, const struct contract_rules *rules,
                          const char *bytes, size_t length)
 {
-    AUTO_PATTERN_CACHE own = {0};
+    AUTO_PATTERN_CACHE own = {.steps_left = v->steps_left};
     AUTO_BUF room = BUF_INIT(length + 1);
     char *copy = buf_reserve(&room, length + 1); /* once: wiping it for each item is quadratic */
     char subject[SUBJECT_BYTES];
@@ -79,6 +76,8 @@ void types_validate_list(const struct validation *v, const struct contract_rules
     for (size_t index = 1; types_next_item(rules, bytes, length, &at, &item, &item_length);
          index++) {
         size_t before = v->findings->count;
+        if (!steps_take(v->steps_left, ITEM_STEPS))
+            break;
         memcpy(copy, item, item_length);
         copy[item_length] = '\0';
         (void)snprintf(subject, sizeof subject, "%sitem %zu: ", v->subject, index);
@@ -91,31 +90,4 @@ void types_validate_list(const struct validation *v, const struct contract_rules
         break;
     }
     inner.patterns->match_limit = steps;
-}
-
-static size_t steps_of_item(const struct contract_rules *rules)
-{
-    size_t steps = ITEM_STEPS;
-    if (!rules)
-        return steps;
-    for (const char *const *value = rules->values; value && *value; value++)
-        steps++;
-    if (rules->url)
-        steps += ITEM_URL_STEPS;
-    if (rules->path)
-        steps += ITEM_PATH_STEPS;
-    return steps + (rules->pattern ? PATTERN_ITEM_MATCH_LIMIT : 0);
-}
-
-size_t types_most_steps(const struct contract_rules *rules, const char *bytes, size_t length,
-                        size_t enough)
-{
-    size_t steps = rules->pattern ? PATTERN_MATCH_LIMIT : 0, at = 0, item_length;
-    const char *item;
-    if (rules->type != TYPE_LIST)
-        return steps;
-    size_t of_item = steps_of_item(rules->item);
-    while (steps <= enough && types_next_item(rules, bytes, length, &at, &item, &item_length))
-        steps += of_item;
-    return steps;
 }

@@ -11,6 +11,11 @@
 
 enum {
     HOST_BYTES = 256, /* a DNS name has 253 at most, an address fewer */
+    /* What the parts cost, in steps. */
+    HOST_STEPS = 20,      /* each, beside the globs */
+    GLOB_STEPS = 4,       /* each, beside its bytes and a match's own steps */
+    PORTS_OF_STEP = 4,    /* compared */
+    PARAMETER_STEPS = 10, /* each rule, and one for each byte of the query */
 };
 
 /* One value on its way through the rules. */
@@ -35,12 +40,28 @@ static void add_unlisted(const struct validation *v, const char *rule, const cha
     validation_add(v, rule, NULL, "%s, expected %s", what, text.text);
 }
 
-static bool matches_any(const char *const *globs, const char *text, size_t length)
+/* Whether GLOB matches TEXT, where there are steps for it. */
+static bool glob_matches(const struct validation *v, const char *glob, const char *text,
+                         size_t length)
 {
-    for (; *globs; globs++)
-        if (str_glob(*globs, text, length))
+    return steps_take(v->steps_left, GLOB_STEPS + strlen(glob)) &&
+           (v->steps_left ? str_glob_within(glob, text, length, v->steps_left)
+                          : str_glob(glob, text, length));
+}
+
+/* Whether there is nothing left to look with: then nothing is known, and nothing is said. */
+static bool is_exhausted(const struct validation *v)
+{
+    return v->steps_left && *v->steps_left == 0;
+}
+
+static bool matches_any(const struct validation *v, const char *const *globs, const char *text,
+                        size_t length)
+{
+    for (; *globs && !is_exhausted(v); globs++)
+        if (glob_matches(v, *globs, text, length))
             return true;
-    return false;
+    return is_exhausted(v);
 }
 
 /* ---- the scheme ----------------------------------------------------------------------------- */
@@ -87,33 +108,40 @@ static bool fold(char *out, const char *text, size_t length)
 
 /* HOST is folded. A last dot makes a name absolute and not another one. A glob that is longer than
  * any host is IN_DOUBT's. */
-static bool host_matches(const char *const *globs, const char *host, size_t length, bool in_doubt)
+static bool host_matches(const struct validation *v, const char *const *globs, const char *host,
+                         size_t length, bool in_doubt)
 {
     if (length > 1 && host[length - 1] == '.')
         length--;
-    for (; *globs; globs++) {
+    for (; *globs && !is_exhausted(v); globs++) {
         char glob[HOST_BYTES];
         bool folded = fold(glob, *globs, strlen(*globs));
-        if (folded ? str_glob(glob, host, length) : in_doubt)
+        if (folded ? glob_matches(v, glob, host, length) : in_doubt)
             return true;
     }
     return false;
 }
 
-/* One host against both lists; true: nothing is wrong with it. */
+/* One host against both lists; true: go on with the next one. */
 static bool check_one_host(const struct subject *s, const struct contract_url_rules *rules,
                            const char *bytes, size_t length)
 {
     char host[HOST_BYTES];
+    if (!steps_take(s->v->steps_left, HOST_STEPS))
+        return false;
     if (!fold(host, bytes, length)) {
         validation_add(s->v, "host", NULL, "the host has %d bytes or more", HOST_BYTES);
         return false;
     }
-    if (rules->host && !host_matches(rules->host, host, length, false)) {
+    bool listed = !rules->host || host_matches(s->v, rules->host, host, length, false);
+    bool denied = rules->deny_host && host_matches(s->v, rules->deny_host, host, length, true);
+    if (is_exhausted(s->v))
+        return false;
+    if (!listed) {
         add_unlisted(s->v, "host", length > 0 ? "another host" : "no host", rules->host);
         return false;
     }
-    if (rules->deny_host && host_matches(rules->deny_host, host, length, true)) {
+    if (denied) {
         struct message text = {0};
         add_list(&text, rules->deny_host);
         validation_add(s->v, "host", NULL, "a host that is denied: %s", text.text);
@@ -212,6 +240,8 @@ static void check_ports(const struct subject *s, const struct contract_url_rules
     struct url_span named = s->postgres ? url_query(&s->url, "port") : (struct url_span){0};
     for (size_t at = 0; url_next_host(&s->url, &at, &host, &port);) {
         int64_t number = types_default_port(&s->url);
+        if (!steps_take(s->v->steps_left, HOST_STEPS + rules->port_count / PORTS_OF_STEP))
+            return;
         const struct url_span *written = named.length > 0 ? &named : &port;
         if (written->length > 0 && str_to_int64(written->start, written->length, &number) != 0)
             number = -1; /* a list, or no number: none of those that are expected */
@@ -246,19 +276,20 @@ static bool check_demand(const struct subject *s, enum contract_demand demand, c
     return true;
 }
 
-/* Whether the span, decoded, matches one of the globs. */
-static bool span_matches(const struct url_span *span, const char *const *globs)
+/* Whether the span, decoded, matches one of the globs; true also where that is not known. */
+static bool span_matches(const struct subject *s, const struct url_span *span,
+                         const char *const *globs)
 {
     AUTO_BUF text = BUF_INIT(span->length);
     return url_decode(span, &text) == 0 && !text.no_memory &&
-           matches_any(globs, buf_text(&text), text.len);
+           matches_any(s->v, globs, buf_text(&text), text.len);
 }
 
 static void check_user(const struct subject *s, const struct contract_url_rules *rules)
 {
     struct url_span user = credential(s, &s->url.user, "user");
     if (check_demand(s, rules->user, "user", &user) && rules->user_patterns && user.length > 0 &&
-        !span_matches(&user, rules->user_patterns))
+        !span_matches(s, &user, rules->user_patterns))
         add_unlisted(s->v, "user", "another user", rules->user_patterns);
 }
 
@@ -273,6 +304,8 @@ static size_t count_query(const struct url *url, const char *name)
 
 static void check_query(const struct subject *s, const struct contract_query_rule *rule)
 {
+    if (!steps_take(s->v->steps_left, PARAMETER_STEPS + s->url.query.length))
+        return;
     struct url_span value = url_query(&s->url, rule->name);
     if (!value.start) {
         if (rule->demand != DEMAND_PRESENT)
@@ -289,7 +322,7 @@ static void check_query(const struct subject *s, const struct contract_query_rul
     else if (count_query(&s->url, rule->name) >
              1) /* one reader takes the first, another the last */
         validation_add(s->v, "query", NULL, "`%s` more than once in the query", rule->name);
-    else if (rule->values && !span_matches(&value, rule->values)) {
+    else if (rule->values && !span_matches(s, &value, rule->values)) {
         struct message what = {0};
         message_addf(&what, "another `%s` in the query", rule->name);
         add_unlisted(s->v, "query", what.text, rule->values);

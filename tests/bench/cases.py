@@ -9,6 +9,7 @@ from typing import Callable, Dict, List, Mapping, Optional, Sequence
 from tests.bench import inputs
 from tests.bench.harness import Sample, Side, Stopwatch
 from tests.bench.report import Report, Row
+from tests.lib import hostile
 from tests.lib.openbao import find_binary
 from tests.lib.servers import ROOT, Database, Folder, OpenBao, Postgres, Proxy, Role
 
@@ -292,6 +293,25 @@ def check(bench: Bench) -> None:
     count = samples[str(sizes[0])].count
     bench.report.add(Row("linear", "parsing, each variable up to 100,000", per_variable[1],
                          "each up to 1,000", per_variable[0], 1.5, unit="µs", runs=str(count)))
+    _hostile(bench, folder)
+
+
+def _hostile(bench: Bench, folder: Path) -> None:
+    """The slowest and the largest of all contracts that are full of one thing."""
+    ends = 'code=0; "$@" || code=$?; [ "$code" -le 2 ]'  # right, wrong, or no contract: it has ended
+    costs = {}
+    for name, text in hostile.shapes().items():
+        contract = inputs.write(folder / f"hostile-{name.replace(' ', '-')}.json", text)
+        costs[name] = bench.watch.run(Side(name, ["sh", "-c", ends, "sh", bench.agent, "check", "-q", "--env-only",
+                                                  "--contract", str(contract)], hostile.ENVIRONMENT))
+    slowest = max(costs, key=lambda name: costs[name].cpu_ms)
+    largest = max(costs, key=lambda name: costs[name].peak_kib)
+    what = f"{len(costs)} contracts of up to 4 MiB"
+    bench.report.add(Row("hostile-time", f"{what}: {slowest}", costs[slowest].cpu_ms, "a second (CPU)", 1000, 1000,
+                         absolute=True, runs=str(len(costs))))
+    bench.report.add(Row("hostile-memory", f"{what}: {largest}", costs[largest].peak_kib * 1024 / MEGABYTE,
+                         "64 MiB", 64 * hostile.MIB / MEGABYTE, 64 * hostile.MIB / MEGABYTE, unit="MB", absolute=True,
+                         runs=str(len(costs))))
 
 
 # ---- output without secrets -----------------------------------------------------------------------

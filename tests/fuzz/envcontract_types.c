@@ -52,7 +52,9 @@ static void validate(const struct contract_rules *rules, const char *value, size
     if (findings.no_memory)
         return;
     check_findings(&findings);
-    PROMISE(types_most_steps(rules, value, length, SIZE_MAX / 2) < SIZE_MAX / 2);
+    uint64_t few = 100;
+    v.steps_left = &few;
+    types_validate(&v, rules, value, length); /* runs out of them somewhere */
 
     struct contract_bound bound;
     bool whole = strlen(value) == length;

@@ -386,7 +386,7 @@ static void no_finding_shows_a_piece_of_a_value(void **state)
 static void a_hundred_thousand_variables_are_checked(void **state)
 {
     (void)state;
-    enum { MANY = 100000 };
+    enum { MANY = 100000, EACH = 50 };
     struct contract_variable *variables = calloc(MANY, sizeof *variables);
     struct contract_value *values = calloc(MANY, sizeof *values);
     struct contract_rules rules = {.type = TYPE_INT, .required = true, .pattern = "[0-9]+"};
@@ -395,14 +395,14 @@ static void a_hundred_thousand_variables_are_checked(void **state)
     for (unsigned i = 0; i < MANY; i++) {
         variables[i] = (struct contract_variable){
             .name = "N", .position = {.file = "contract.json", .line = i + 1}, .rules = &rules};
-        values[i] = (struct contract_value){.bytes = secret_borrow(i % 2 ? "1" : "x", 1),
+        values[i] = (struct contract_value){.bytes = secret_borrow(i % EACH ? "1" : "x", 1),
                                             .resolved = true};
     }
     struct contract contract = {.variables = variables, .variable_count = MANY};
     AUTO_FINDINGS findings = FINDINGS_INIT;
     struct err err = ERR_INIT;
     assert_int_equal(contract_check(&contract, values, &findings, &err), 0);
-    assert_int_equal(findings.errors, MANY); /* type and pattern for each second one */
+    assert_int_equal(findings.errors, 2 * MANY / EACH); /* type and pattern */
     free(values);
     free(variables);
 }

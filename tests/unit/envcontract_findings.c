@@ -106,6 +106,56 @@ static void a_finding_that_memory_ran_out_for_can_still_be_shown(void **state)
     }
 }
 
+/* SEVERITY as often as COUNT says, with a message of so many BYTES. */
+static void add_many(struct findings *f, enum finding_severity severity, size_t count, size_t bytes)
+{
+    char message[1024];
+
+    memset(message, 'm', bytes);
+    message[bytes] = '\0';
+    for (size_t i = 0; i < count; i++)
+        findings_add(
+            f,
+            &(struct finding){
+                .severity = severity, .rule = "type", .message = message, .file = "f", .line = 1});
+}
+
+static void beyond_some_thousands_they_are_counted_and_not_kept(void **state)
+{
+    enum { MORE = FINDINGS_SHOWN + 100 };
+    AUTO_FINDINGS f = FINDINGS_INIT;
+    AUTO_BUF text = BUF_INIT(8 * 1024 * 1024);
+
+    (void)state;
+    add_many(&f, FINDING_WARNING, FINDINGS_SHOWN, 1);
+    assert_int_equal(f.count, FINDINGS_SHOWN);
+    add_many(&f, FINDING_WARNING, 100, 1);
+    assert_false(findings_are_full(&f)); /* of errors there is not one */
+    add_many(&f, FINDING_ERROR, MORE, 1);
+    assert_true(findings_are_full(&f));
+    assert_int_equal(f.count, 2 * (FINDINGS_SHOWN + 1));
+    assert_int_equal(f.errors, MORE);
+    findings_sort(&f);
+    const struct finding *last = &f.list[f.count - 1];
+    assert_string_equal(last->message,
+                        "there are too many errors: what is beyond these is not shown");
+    assert_int_equal(last->severity, FINDING_ERROR);
+    assert_text_has(last[-1].message, "too many warnings");
+    findings_write_text(&f, false, &text);
+    assert_text_has(buf_text(&text), "5100 errors, 5100 warnings\n");
+}
+
+static void long_texts_end_the_list_sooner(void **state)
+{
+    AUTO_FINDINGS f = FINDINGS_INIT;
+
+    (void)state;
+    add_many(&f, FINDING_ERROR, FINDINGS_SHOWN, 1000);
+    assert_true(findings_are_full(&f));
+    assert_in_range(f.count, FINDINGS_TEXT_BYTES / 1100, FINDINGS_TEXT_BYTES / 1000 + 2);
+    assert_int_equal(f.errors, FINDINGS_SHOWN);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -114,6 +164,8 @@ int main(void)
         cmocka_unit_test(a_long_message_is_cut_and_a_blank_hint_is_none),
         cmocka_unit_test(no_memory_is_an_error_and_not_no_problem),
         cmocka_unit_test(a_finding_that_memory_ran_out_for_can_still_be_shown),
+        cmocka_unit_test(beyond_some_thousands_they_are_counted_and_not_kept),
+        cmocka_unit_test(long_texts_end_the_list_sooner),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

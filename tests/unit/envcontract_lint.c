@@ -206,26 +206,84 @@ static void profiles_do_not_lie_in_profiles(void **state)
     assert_wrong(&w);
 }
 
-/* A hostile contract: each default takes its pattern a million steps. */
-static void only_so_many_defaults_are_held_against_patterns(void **state)
+/* How often it is said of a contract of VARIABLES, each with KEYS, that not all its defaults were held
+ * against their types; no errors. */
+static size_t warnings_of(int variables, const char *keys)
 {
     AUTO_BUF text = BUF_INIT(1024 * 1024);
     struct loaded l;
     size_t warnings = 0;
 
-    (void)state;
     buf_adds(&text, "{\"contract\": 1, \"vars\": {\"V\": {}");
-    for (int i = 0; i < 3000; i++)
-        buf_addf(&text, ", \"V%d\": {\"pattern\": \"a+%d\", \"default\": \"a%d\"}", i, i, i);
+    for (int i = 0; i < variables; i++)
+        buf_addf(&text, ", \"V%d\": {%s}", i, keys);
     buf_adds(&text, "}}");
     new_folder(&l);
     write_file(l.folder, "contract.json", text.data, text.len);
     load(&l);
     for (size_t i = 0; i < l.findings.count; i++)
         warnings += strstr(l.findings.list[i].message, "checked when they are used") != NULL;
-    assert_int_equal(warnings, 1);
-    assert_int_equal(l.findings.errors, 0);
+    assert_int_equal(l.findings.count, warnings);
     unload(&l);
+    return warnings;
+}
+
+static void only_so_much_is_spent_on_holding_defaults_against_patterns(void **state)
+{
+    static const char slow[] = "\"pattern\": \"(a+)+b|a+\", \"default\": \"aaaaaaaaaaaaaaaaaa\"";
+
+    (void)state;
+    assert_int_equal(warnings_of(3000, "\"pattern\": \"a+\", \"default\": \"aaa\""), 0);
+    assert_int_equal(warnings_of(30, slow), 1); /* each takes a quarter of a million steps */
+}
+
+static void a_default_is_no_longer_than_a_value_may_be(void **state)
+{
+    enum { BYTES = SECRET_MAX_BYTES + 1 };
+    AUTO_BUF text = BUF_INIT(2 * BYTES);
+    struct loaded l;
+
+    (void)state;
+    buf_adds(&text, "{\"contract\": 1, \"vars\": {\"A\": {\"default\": \"");
+    for (int i = 0; i < BYTES; i++)
+        buf_addc(&text, 'a');
+    buf_adds(&text, "\"}}}");
+    new_folder(&l);
+    write_file(l.folder, "contract.json", text.data, text.len);
+    load(&l);
+    assert_int_equal(l.findings.count, 1);
+    assert_text_has(l.findings.list[0].message, "a value has at most 1048576 bytes");
+    unload(&l);
+}
+
+/* What `base` has counts once for each variable, before it is kept so often. */
+static void what_all_variables_have_together_has_an_end(void **state)
+{
+    static const struct {
+        const char *base_head, *base_piece, *base_tail, *message;
+        int pieces;
+    } list[] = {
+        {"'default': '", "0123456789", "'", "the defaults of all variables have more than", 1000},
+        {"'source': {'command': ['a'", ", 'a'", "]}", "the sources of all variables have more",
+         900},
+    };
+
+    (void)state;
+    for (size_t i = 0; i < ARRAY_LEN(list); i++) {
+        AUTO_BUF text = BUF_INIT(1024 * 1024);
+        buf_addf(&text, "{'contract': 1, 'base': {%s", list[i].base_head);
+        for (int k = 0; k < list[i].pieces; k++)
+            buf_adds(&text, list[i].base_piece);
+        buf_addf(&text, "%s}, 'vars': {'V': {}", list[i].base_tail);
+        for (int k = 0; k < 3000; k++)
+            buf_addf(&text, ", 'V%d': {}", k);
+        buf_adds(&text, "}}");
+        struct loaded l = load_text(buf_text(&text));
+        assert_int_equal(l.findings.count, 1);
+        assert_text_has(l.findings.list[0].message, list[i].message);
+        assert_non_null(l.findings.list[0].hint);
+        unload(&l);
+    }
 }
 
 int main(void)
@@ -243,7 +301,9 @@ int main(void)
         cmocka_unit_test(a_problem_of_one_profile_names_it_and_one_of_all_is_said_once),
         cmocka_unit_test(a_source_in_each_profile_is_enough_for_a_secret),
         cmocka_unit_test(profiles_do_not_lie_in_profiles),
-        cmocka_unit_test(only_so_many_defaults_are_held_against_patterns),
+        cmocka_unit_test(only_so_much_is_spent_on_holding_defaults_against_patterns),
+        cmocka_unit_test(a_default_is_no_longer_than_a_value_may_be),
+        cmocka_unit_test(what_all_variables_have_together_has_an_end),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -165,18 +165,73 @@ static void a_pattern_has_less_time_for_an_item(void **state)
     assert_text_has(findings.list[1].message, "expected to match");
 }
 
+/* The findings of VALUE against RULES with so many steps; how many are left. */
+static uint64_t within(const struct contract_rules *rules, const char *value, uint64_t steps,
+                       struct findings *findings)
+{
+    struct contract_variable variable = {.name = "NAME"};
+    struct validation v = {.variable = &variable,
+                           .position = &nowhere,
+                           .subject = "",
+                           .findings = findings,
+                           .steps_left = &steps};
+    types_validate(&v, rules, value, strlen(value));
+    return steps;
+}
+
 static void what_a_list_may_cost_grows_with_its_items(void **state)
 {
+    enum { STEPS = 1000 * 1000 };
     (void)state;
+    AUTO_FINDINGS findings = FINDINGS_INIT;
     struct contract_rules item = {.type = TYPE_STRING, .pattern = "a"};
     struct contract_rules rules = {.type = TYPE_LIST, .item = &item};
-    struct contract_rules plain = {.type = TYPE_STRING};
-    assert_int_equal(types_most_steps(&plain, "a,b", 3, SIZE_MAX), 0);
-    assert_int_equal(types_most_steps(&item, "a,b", 3, SIZE_MAX), PATTERN_MATCH_LIMIT);
-    size_t two = types_most_steps(&rules, "a,b", 3, SIZE_MAX);
-    assert_in_range(two, 2 * PATTERN_ITEM_MATCH_LIMIT, 2 * PATTERN_ITEM_MATCH_LIMIT + 1000);
-    assert_int_equal(types_most_steps(&rules, "a,b,c,d", 7, SIZE_MAX), 2 * two);
-    assert_int_equal(types_most_steps(&rules, "a,b,c,d", 7, two), two + two / 2); /* enough */
+    uint64_t one = STEPS - within(&rules, "a", STEPS, &findings);
+    uint64_t two = STEPS - within(&rules, "a,a", STEPS, &findings);
+    uint64_t four = STEPS - within(&rules, "a,a,a,a", STEPS, &findings);
+    assert_in_range(two, one + 256, one + 1000); /* the pattern's first try, and the item */
+    assert_in_range(four - two, 2 * (two - one) - 4, 2 * (two - one) + 4); /* bytes count a bit */
+    assert_int_equal(findings.count, 0);
+}
+
+/* Too few steps are no verdict: what was not looked at is neither right nor wrong. */
+static void without_steps_nothing_is_said(void **state)
+{
+    static const char *const hosts[] = {"a", NULL}, *const words[] = {"x", "y", NULL};
+    static const uint16_t port = 1;
+    static const struct contract_query_rule query = {.name = "q", .demand = DEMAND_PRESENT};
+    static const struct contract_url_rules url = {.host = hosts,
+                                                  .deny_host = hosts,
+                                                  .ports = &port,
+                                                  .port_count = 1,
+                                                  .user = DEMAND_PRESENT,
+                                                  .user_patterns = hosts,
+                                                  .query = &query,
+                                                  .query_count = 1};
+    static const struct contract_path_rules path = {.must_exist = true};
+    static const struct contract_rules item = {.type = TYPE_PORT};
+    const struct contract_rules rules[] = {
+        {.type = TYPE_LIST, .item = &item},         {.type = TYPE_STRING, .values = words},
+        {.type = TYPE_STRING, .pattern = "[0-9]+"}, {.type = TYPE_POSTGRES_URL, .url = &url},
+        {.type = TYPE_PATH, .path = &path},         {.type = TYPE_PORT},
+    };
+    static const char value[] = "postgres://u@b,c/d?host=e,f&p=1";
+    (void)state;
+
+    for (size_t i = 0; i < ARRAY_LEN(rules); i++) {
+        AUTO_FINDINGS all = FINDINGS_INIT;
+        uint64_t steps = 100 * 1000, cost = steps - within(&rules[i], value, steps, &all);
+        assert_true(all.count > 0);
+        for (uint64_t few = 0; few <= cost; few++) {
+            AUTO_FINDINGS some = FINDINGS_INIT;
+            uint64_t left = within(&rules[i], value, few, &some);
+            if (left > 0) /* what was taken off is what was looked at */
+                fail_msg("rules %zu: %llu steps are enough, and it took %llu", i,
+                         (unsigned long long)few, (unsigned long long)cost);
+            for (size_t k = 0; k < some.count; k++)
+                assert_string_equal(some.list[k].message, all.list[k].message);
+        }
+    }
 }
 
 static void a_million_items_are_looked_at_in_one_pass(void **state)
@@ -210,6 +265,7 @@ int main(void)
         cmocka_unit_test(a_subject_stands_before_the_item),
         cmocka_unit_test(a_pattern_has_less_time_for_an_item),
         cmocka_unit_test(what_a_list_may_cost_grows_with_its_items),
+        cmocka_unit_test(without_steps_nothing_is_said),
         cmocka_unit_test(a_million_items_are_looked_at_in_one_pass),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
