@@ -18,8 +18,10 @@ for group in "$@"; do
     test)
         # curl and jq are what a hook in shell wants (examples/hooks); debootstrap makes what stands in for an image.
         packages+=(libcmocka-dev pgbouncer strace curl jq debootstrap)
-        # Elsewhere Chromium is no package of apt's: the tests take what browser there is, or are skipped.
+        # Ubuntu has Chromium as a snap alone, and its engine in a package of Qt's. Elsewhere the tests take what
+        # browser there is, or are skipped.
         grep -qs '^ID=debian$' /etc/os-release && packages+=(chromium fonts-dejavu-core)
+        grep -qs '^ID=ubuntu$' /etc/os-release && packages+=(python3-pyqt6.qtwebengine fonts-dejavu-core)
         python_test_packages+=('jsonschema==4.*' 'pyyaml==6.*' 'python-dotenv==1.*'
             'prometheus-client==0.*')
         # Of this one only a file of its source is wanted: SARIF's JSON Schema.
