@@ -152,6 +152,8 @@ static void add_list_sample(struct buf *out, const struct node *item)
 
     if (values && values->kind == NODE_ARRAY && values->first)
         first = node_scalar(values->first);
+    if (!first && node_member(item, "min"))
+        first = node_scalar(node_member(item, "min"));
     if (first) {
         buf_adds(out, first);
         return;

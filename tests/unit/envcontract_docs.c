@@ -465,6 +465,8 @@ static void an_example_has_a_value_for_what_is_needed(void **state)
     assert_example("'A': {'type': 'int', 'source': 'env', 'min': 7}", "A=7");
     assert_example("'A': {'type': 'int', 'source': 'env', 'max': -3}", "A=-3");
     assert_example("'A': {'type': 'enum', 'values': ['q', 'r'], 'source': 'env'}", "A=q");
+    assert_example("'A': {'type': 'list', 'item': {'type': 'int', 'min': 3}, 'source': 'env'}",
+                   "A=3");
     assert_example("'A': {'source': 'env', 'prefix': 'pk_', 'length': [12, 14]}", "A=pk_examplexx");
     assert_example("'A': {'type': 'url', 'source': 'env', 'url': {'scheme': ['http'], 'host': "
                    "['*.x.io'], 'port': 81, 'query': {'m': ['v*']}}}",
