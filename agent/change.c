@@ -4,7 +4,6 @@
 #include <unistd.h>
 
 #include "agent/files.h"
-#include "agent/mask.h"
 #include "agent/start.h"
 #include "base/clock.h"
 #include "base/log.h"
@@ -55,19 +54,11 @@ static void lay_over(const struct change *c, const struct contract_value *fresh,
         values[i] = differs(&fresh[i], &c->job->values[i]) ? fresh[i] : c->job->values[i];
 }
 
-/* Where output passes through us they are hidden from now on, for as long as we live. Else nothing that
- * is said here has a value in it: who fetched them has made its errors harmless. */
-static int hide(struct change *c, const struct contract_value *fresh, struct err *err)
+/* Where output passes through us what was registered is hidden from now on. Else nothing that is said here has
+ * a value in it: who fetched them has made its errors harmless. */
+static int hide(struct change *c, struct err *err)
 {
-    const struct contract *contract = c->job->contract;
-
-    if (!c->beside->redaction)
-        return 0;
-    for (size_t i = 0; i < contract->variable_count; i++)
-        if (contract->variables[i].secret && differs(&fresh[i], &c->job->values[i]) &&
-            secret_is_set(&fresh[i].bytes) && mask_value(&fresh[i].bytes, NULL, 0, err) != 0)
-            return -1;
-    return redaction_renew(c->beside->redaction, err);
+    return c->beside->redaction ? redaction_renew(c->beside->redaction, c->is_whole, err) : 0;
 }
 
 /* ---- to the application ------------------------------------------------------------------------- */
@@ -192,6 +183,7 @@ static void deliver(void *owner)
     }
     c->retry = (struct backoff){.base_ms = CHANGE_RETRY_MS, .cap_ms = CHANGE_RETRY_MAX_MS};
     c->undelivered_ms = 0;
+    redaction_delivered(c->beside->redaction);
     c->beside->facts.changes++;
     log_line(LOG_INFO, "a value has changed", NULL);
     act(c);
@@ -215,8 +207,9 @@ static void deliver_soon(struct change *c)
         supervise_timer(c->supervisor, &c->timer, due);
 }
 
-void change_by(struct change *c, int64_t by_ms)
+void change_begin(struct change *c, int64_t by_ms, bool is_whole)
 {
+    c->is_whole = is_whole;
     c->by_ms = change_is_pending(c) ? clock_earlier(c->by_ms, by_ms) : by_ms;
 }
 
@@ -225,16 +218,13 @@ bool change_is_pending(const struct change *c)
     return c->timer.is_set;
 }
 
-/* Former values that are hidden in output stay, since the application may hold them: what hides them points
- * there. */
 static void adopt(struct change *c, struct contract_value *values, struct contract_value *fresh)
 {
     for (size_t i = 0; i < c->job->contract->variable_count; i++) {
         if (!differs(&fresh[i], &c->job->values[i]))
             continue;
         fresh[i].bytes = SECRET_INIT; /* it is in VALUES */
-        if (!c->beside->redaction)
-            secret_release(&c->job->values[i].bytes);
+        secret_release(&c->job->values[i].bytes);
     }
     free(c->job->values);
     c->job->values = values;
@@ -257,12 +247,18 @@ static int take(struct change *c, struct contract_value *fresh, struct err *err)
     if (!values)
         return err_nomem(err);
     lay_over(c, fresh, values);
-    if (check(c, values, err) != 0 || hide(c, fresh, err) != 0) {
+    if (check(c, values, err) != 0 || hide(c, err) != 0) {
         free(values);
         return -1;
     }
     adopt(c, values, fresh);
     return 0;
+}
+
+static void say_not_taken(const struct err *err)
+{
+    log_line(LOG_ERROR, "a change could not be taken", "reason", err->text, "hint",
+             *err->hint ? err->hint : NULL, NULL);
 }
 
 void change_take(struct change *c, struct contract_value *fresh)
@@ -272,11 +268,8 @@ void change_take(struct change *c, struct contract_value *fresh)
     bool refused = has_changed(c, fresh) && take(c, fresh, &err) != 0;
     if (!refused)
         c->refused_ms = 0;
-    /* What was hidden in vain stays where it is, as what hides it points there. */
-    if (refused && err.kind != ERR_VIOLATION) {
-        log_line(LOG_ERROR, "a change could not be taken", "reason", err.text, NULL);
-        return;
-    }
+    else if (err.kind != ERR_VIOLATION)
+        say_not_taken(&err);
     for (size_t i = 0; i < c->job->contract->variable_count; i++)
         secret_release(&fresh[i].bytes);
 }
@@ -302,13 +295,17 @@ static bool is_set_so(const struct change *c, const struct change_entry *entry)
 void change_take_environment(struct change *c, struct change_entry *entries, size_t count)
 {
     struct change_entry *own = mem_new(count, sizeof *own);
+    struct err err = ERR_INIT;
     bool same = true;
 
     for (size_t i = 0; i < count; i++)
         same = same && entries[i].name && is_set_so(c, &entries[i]);
-    if (same || !own) {
-        if (!own)
-            log_line(LOG_ERROR, "a change could not be taken", "reason", "no memory", NULL);
+    int result = own ? 0 : err_nomem(&err);
+    if (result == 0 && !same)
+        result = hide(c, &err);
+    if (result != 0)
+        say_not_taken(&err);
+    if (same || result != 0) {
         release_entries(entries, count);
         free(own);
         return;

@@ -35,6 +35,7 @@ struct change {
     int64_t refused_ms;       /* when that was said last; 0: not since a look that found no fault */
     int64_t
         by_ms; /* what it has ends soon behind that: no splay and no wait goes beyond; CLOCK_NEVER */
+    bool is_whole; /* of what is taken next: see redaction_renew */
     bool hook_runs, hook_again;
     struct change_entry *entries; /* without a contract: of the next start */
     size_t entry_count;
@@ -47,8 +48,9 @@ void change_init(struct change *c, struct job *job, struct supervisor *s, struct
 void change_take(struct change *c, struct contract_value *fresh);
 
 /* What is taken next has to be with the application by then, whatever run.splay says and however soon that is
- * behind the last restart: what it has ends. CLOCK_NEVER: there is no hurry. */
-void change_by(struct change *c, int64_t by_ms);
+ * behind the last restart: what it has ends. CLOCK_NEVER: there is no hurry. IS_WHOLE: with it all that is
+ * secret was registered anew (agent/redaction.h). */
+void change_begin(struct change *c, int64_t by_ms, bool is_whole);
 
 /* Whether something was taken that has not been brought to the application yet. */
 bool change_is_pending(const struct change *c);

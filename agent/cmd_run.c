@@ -230,8 +230,10 @@ static void on_end(void *owner, bool for_a_restart)
 {
     const struct start *start = owner;
 
-    if (for_a_restart)
-        renew_application_restarts(start->renew);
+    if (!for_a_restart)
+        return;
+    redaction_application_restarts(start->beside->redaction);
+    renew_application_restarts(start->renew);
 }
 
 static int stay(struct start *start)

@@ -3,28 +3,26 @@
 #include "base/redact.h"
 #include "base/url.h"
 
-typedef int mask_step(const struct secret *value, struct err *err);
-
-static int on_bytes(mask_step *step, const char *bytes, size_t length, struct err *err)
+static int mask_bytes(const char *bytes, size_t length, struct err *err)
 {
     struct secret view = secret_borrow(bytes, length);
 
-    return length < REDACT_MIN_BYTES ? 0 : step(&view, err);
+    return length < REDACT_MIN_BYTES ? 0 : redact_register(&view, err);
 }
 
-static int on_password(mask_step *step, const struct url *url, struct err *err)
+static int mask_password(const struct url *url, struct err *err)
 {
     AUTO_BUF decoded = BUF_INIT(SECRET_MAX_BYTES);
 
     if (!url->password.start)
         return 0;
-    if (on_bytes(step, url->password.start, url->password.length, err) != 0)
+    if (mask_bytes(url->password.start, url->password.length, err) != 0)
         return -1;
     if (url_decode(&url->password, &decoded) != 0 ||
         (decoded.len == url->password.length &&
          memcmp(buf_text(&decoded), url->password.start, decoded.len) == 0))
         return 0;
-    return on_bytes(step, buf_text(&decoded), decoded.len, err);
+    return mask_bytes(buf_text(&decoded), decoded.len, err);
 }
 
 int mask_value(const struct secret *value, const struct secret *const *parts, size_t part_count,
@@ -36,22 +34,9 @@ int mask_value(const struct secret *value, const struct secret *const *parts, si
     if (redact_register(value, err) != 0)
         return -1;
     if (url_parse(secret_reveal(value), secret_length(value), &url, ERR_VIOLATION, &no_url) == 0)
-        return on_password(redact_register, &url, err);
+        return mask_password(&url, err);
     for (size_t i = 0; part_count > 1 && i < part_count; i++)
-        if (parts[i] &&
-            on_bytes(redact_register, secret_reveal(parts[i]), secret_length(parts[i]), err) != 0)
+        if (parts[i] && mask_bytes(secret_reveal(parts[i]), secret_length(parts[i]), err) != 0)
             return -1;
     return 0;
-}
-
-int mask_forget(const struct secret *value, struct err *err)
-{
-    struct err no_url = ERR_INIT;
-    struct url url;
-
-    if (!secret_is_set(value) || redact_forget(value, err) != 0)
-        return secret_is_set(value) ? -1 : 0;
-    if (url_parse(secret_reveal(value), secret_length(value), &url, ERR_VIOLATION, &no_url) != 0)
-        return 0;
-    return on_password(redact_forget, &url, err);
 }

@@ -13,8 +13,4 @@
 MUST_USE int mask_value(const struct secret *value, const struct secret *const *parts,
                         size_t part_count, struct err *err);
 
-/* VALUE is no secret any more, nor is what of it was one by itself; parts of a composed one stay hidden. As often
- * as it was masked. -1: no memory, and it is hidden still. */
-MUST_USE int mask_forget(const struct secret *value, struct err *err);
-
 #endif

@@ -6,6 +6,7 @@
 #include <poll.h>
 #include <stdio.h>
 #include <sys/epoll.h>
+#include <sys/ioctl.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -19,6 +20,7 @@ enum {
     STREAMS = 2,
     READ_BYTES = 64 * 1024, /* a pipe's default capacity */
     PENDING_BYTES_MAX = READ_BYTES + 2 * REDACT_PATTERN_BYTES,
+    KEEP_LESS = 4,
 };
 
 /* One of the two: from the application's pipe to our descriptor. */
@@ -36,6 +38,7 @@ struct channel {
     bool waits;         /* for our reader */
     uint64_t read;      /* bytes so far */
     uint64_t held_from; /* the first byte that the timer is set for */
+    uint64_t ended_at;  /* the first byte that is not of who may have had what is to be forgotten */
     struct supervise_timer hold;
 };
 
@@ -44,6 +47,11 @@ struct redaction {
     struct redact_set *set;
     struct channel channels[STREAMS];
     bool ends; /* nobody but us looks at the descriptors any more */
+    /* ages of base/redact.h's */
+    uint64_t current;       /* whatever is older is former */
+    uint64_t delivered;     /* the same when the next start's values were made */
+    uint64_t forget_before; /* when all that was written by then has been read; 0: nothing */
+    bool said_too_many;
 };
 
 /* ---- out ---------------------------------------------------------------------------------------- */
@@ -149,6 +157,8 @@ static void set_hold(struct channel *c, uint64_t read_before)
         supervise_timer(s, &c->hold, clock_in_ms(REDACTION_HOLD_MS));
 }
 
+static void forget_former(struct redaction *r);
+
 /* Read once. False: there is nothing now, or never will be. */
 static bool take(struct channel *c)
 {
@@ -171,6 +181,7 @@ static bool take(struct channel *c)
     c->held_from = c->read - c->stream.held;
     set_hold(c, before);
     pass_on(c);
+    forget_former(c->redaction);
     return c->from >= 0;
 }
 
@@ -270,7 +281,9 @@ void redaction_fds(const struct redaction *r, int fds[static 3])
         fds[STDOUT_FILENO + (int)i] = r->channels[i].pipe_end;
 }
 
-int redaction_renew(struct redaction *r, struct err *err)
+/* ---- what is hidden, over years --------------------------------------------------------------- */
+
+static int use_known(struct redaction *r, struct err *err)
 {
     struct redact_set *set = known_set(err);
 
@@ -285,6 +298,76 @@ int redaction_renew(struct redaction *r, struct err *err)
     redact_set_free(r->set);
     r->set = set;
     return 0;
+}
+
+/* Of what was replaced behind the back of an application that runs on: all but the KEEP youngest. */
+static int forget_oldest(struct redaction *r, size_t keep, struct err *err)
+{
+    size_t forgotten;
+
+    if (redact_forget(r->delivered, keep, &forgotten, err) != 0)
+        return -1;
+    if (forgotten > 0 && !r->said_too_many)
+        log_msg(LOG_WARN,
+                "more than %zu values were replaced while the application runs: those that were "
+                "replaced first are not hidden in its output any more",
+                keep);
+    r->said_too_many = r->said_too_many || forgotten > 0;
+    return 0;
+}
+
+int redaction_renew(struct redaction *r, bool is_whole, struct err *err)
+{
+    /* Where the shapes of all together are too long, former ones make room. */
+    for (size_t keep = REDACTION_FORMER_MAX;; keep /= KEEP_LESS) {
+        if (forget_oldest(r, keep, err) != 0)
+            return -1;
+        if (use_known(r, err) == 0)
+            break;
+        if (keep == 0)
+            return -1;
+        err_clear(err);
+    }
+    if (is_whole)
+        r->current = redact_age();
+    return 0;
+}
+
+void redaction_delivered(struct redaction *r)
+{
+    if (r)
+        r->delivered = r->current;
+}
+
+/* Where that fails it is hidden still, and tried behind the next restart. */
+static void forget_former(struct redaction *r)
+{
+    uint64_t before = r->forget_before;
+    struct err err = ERR_INIT;
+    size_t forgotten;
+
+    for (size_t i = 0; i < STREAMS; i++)
+        if (r->channels[i].from >= 0 && r->channels[i].read < r->channels[i].ended_at)
+            return;
+    r->forget_before = 0;
+    if (before > 0 && (redact_forget(before, 0, &forgotten, &err) != 0 ||
+                       (forgotten > 0 && use_known(r, &err) != 0)))
+        log_line(LOG_DEBUG, "former values stay hidden", "reason", err.text, NULL);
+}
+
+void redaction_application_restarts(struct redaction *r)
+{
+    for (size_t i = 0; r && i < STREAMS; i++) {
+        struct channel *c = &r->channels[i];
+        int unread = 0;
+        if (c->from >= 0 && ioctl(c->from, FIONREAD, &unread) == 0)
+            c->ended_at = c->read + (uint64_t)unread;
+    }
+    if (!r)
+        return;
+    r->forget_before = r->delivered;
+    r->said_too_many = false;
+    forget_former(r);
 }
 
 /* Wait until there is something to do for C, at most until the deadline. */

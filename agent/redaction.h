@@ -15,6 +15,9 @@
 enum {
     REDACTION_HOLD_MS = 100,
     REDACTION_END_MS = 2000, /* for the rest, where somebody keeps the pipe or does not read */
+    /* Values that were replaced while the application runs on, which may put them out still: the oldest of
+     * more are not hidden any more, which is said. With 30 bytes each they take 1.3 MB. */
+    REDACTION_FORMER_MAX = 256,
 };
 
 struct redaction;
@@ -26,8 +29,16 @@ MUST_USE int redaction_open(struct supervisor *s, struct redaction **out, struct
 /* What the application gets as its 1 and 2 (struct supervise_settings). */
 void redaction_fds(const struct redaction *r, int fds[static 3]);
 
-/* Hide what base/redact.h knows now. On failure what was hidden before is hidden still. */
-MUST_USE int redaction_renew(struct redaction *r, struct err *err);
+/* Hide what base/redact.h knows now. IS_WHOLE: all that is current was registered in its present age, so that
+ * what is older is former (and hidden still). On failure what was hidden before is hidden still. */
+MUST_USE int redaction_renew(struct redaction *r, bool is_whole, struct err *err);
+
+/* What was current at the last of these calls is what the next start gets. NULL: nothing. */
+void redaction_delivered(struct redaction *r);
+
+/* The application has ended, with all that it left behind, and is started anew: what only it can have had is
+ * forgotten as soon as the last that it wrote has been read. NULL: nothing. */
+void redaction_application_restarts(struct redaction *r);
 
 /* The application has ended for good: pass on the rest, for REDACTION_END_MS at most. What is lost is
  * said. NULL: nothing. */

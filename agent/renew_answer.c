@@ -388,9 +388,12 @@ static int take_change(struct renew *r, struct wire *answer, struct err *err)
 {
     AUTO_RENEW_HAND hand = {0};
 
-    if (renew_hand_take(r->job, answer, &hand, err) != 0 || hide(&hand, err) != 0)
+    if (renew_hand_take(r->job, answer, &hand, err) != 0)
         return -1;
-    change_by(r->change, deliver_by_ms(r));
+    redact_next_age();
+    if (hide(&hand, err) != 0)
+        return -1;
+    change_begin(r->change, deliver_by_ms(r), renew_hands_over_all(r));
     hold_changed(r, &hand);
     if (r->job->contract) {
         change_take(r->change, hand.values);

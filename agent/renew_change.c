@@ -47,6 +47,19 @@ static bool keeps_value(const struct renew *r, const struct contract_variable *v
     return true;
 }
 
+/* What is kept was registered by whoever made it: without run.refresh that was the start (age 0). */
+bool renew_hands_over_all(const struct renew *r)
+{
+    const struct contract *contract = r->job->contract;
+
+    if (!contract || contract->run.refresh_ms == 0)
+        return true;
+    for (size_t i = 0; i < contract->variable_count; i++)
+        if (contract->variables[i].secret && keeps_value(r, &contract->variables[i]))
+            return false;
+    return true;
+}
+
 /* Empty the values that are made anew; what they were goes into BEFORE. */
 static void clear_values(struct renew *r, struct contract_value *before)
 {

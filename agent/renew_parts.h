@@ -126,6 +126,10 @@ MUST_USE int renew_open_vault(struct renew *r, struct vault **out, struct err *e
 /* The child's job, as it was at the start, with a deadline of its own and only errors in the log. */
 void renew_begin_work(struct renew *r);
 
+/* In the parent: whether the change that was planned registers every secret that is current anew, but for those
+ * that are as they were at the start. */
+bool renew_hands_over_all(const struct renew *r);
+
 /* What renew_work_change begins its answer with, whether or not it worked. */
 struct renew_change_head {
     bool made;    /* there may be leases that were not there before */

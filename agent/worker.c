@@ -127,6 +127,7 @@ NORETURN static void work(const struct worker_task *task, int input, int output,
     (void)sigprocmask(SIG_SETMASK, &none, NULL);
     log_hurry(false);
     be_the_first_to_go();
+    redact_inherit_nothing();
     int result = take_secrets(task, input, &err);
     if (result == 0)
         result = task->work(task->context, &body, &err);

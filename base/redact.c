@@ -2,6 +2,7 @@
 #include "base/redact.h"
 
 #include <stdint.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "base/mem.h"
@@ -18,7 +19,7 @@ enum {
 
 struct known_value {
     struct secret bytes; /* ours */
-    unsigned uses;       /* how often it was registered, and not forgotten */
+    uint64_t age;        /* in which it was registered last */
 };
 
 /* What is replaced. Longest first, so that the first that fits at a place is the longest there. */
@@ -29,6 +30,7 @@ static struct {
     struct known_value *values; /* what the forms are of */
     size_t value_count, value_capacity;
     size_t short_count;
+    uint64_t age;
 } known;
 
 static bool is_known(const struct secret *form)
@@ -138,7 +140,7 @@ int redact_register(const struct secret *value, struct err *err)
     }
     struct known_value *present = find_value(value);
     if (present) {
-        present->uses++;
+        present->age = known.age;
         return 0;
     }
     if (mem_grow(&known.values, known.value_count, &known.value_capacity, sizeof(*known.values)) !=
@@ -147,7 +149,7 @@ int redact_register(const struct secret *value, struct err *err)
     if (secret_set(&copy, secret_reveal(value), secret_length(value), err) != 0)
         return -1;
     struct secret view = secret_borrow(secret_reveal(&copy), secret_length(&copy));
-    known.values[known.value_count++] = (struct known_value){copy, 1};
+    known.values[known.value_count++] = (struct known_value){copy, known.age};
     copy = SECRET_INIT; /* the table has it from here on, also when a form fails */
     return insert_value(view, err);
 }
@@ -161,47 +163,74 @@ static void release_forms(struct secret *forms, size_t count)
     free(forms);
 }
 
-/* The forms of all values but SKIPPED, anew: two values may share one. On failure they are as before. */
-static int insert_all_but(const struct known_value *skipped, struct err *err)
+/* The forms of the first COUNT values anew: a form may be that of two. On failure they are as before. */
+static int insert_first(size_t count, struct err *err)
 {
     struct secret *forms = known.forms;
-    size_t count = known.count, capacity = known.capacity;
+    size_t form_count = known.count, capacity = known.capacity;
     int result = 0;
 
     known.forms = NULL;
     known.count = known.capacity = 0;
-    for (size_t i = 0; i < known.value_count && result == 0; i++) {
+    for (size_t i = 0; i < count && result == 0; i++) {
         const struct secret *bytes = &known.values[i].bytes;
-        if (&known.values[i] != skipped)
-            result = insert_value(secret_borrow(secret_reveal(bytes), secret_length(bytes)), err);
+        result = insert_value(secret_borrow(secret_reveal(bytes), secret_length(bytes)), err);
     }
     if (result == 0) {
-        release_forms(forms, count);
+        release_forms(forms, form_count);
         return 0;
     }
     release_forms(known.forms, known.count);
     known.forms = forms;
-    known.count = count;
+    known.count = form_count;
     known.capacity = capacity;
     return -1;
 }
 
-int redact_forget(const struct secret *value, struct err *err)
+uint64_t redact_age(void)
 {
-    struct known_value *present = secret_is_set(value) ? find_value(value) : NULL;
+    return known.age;
+}
 
-    if (!present)
+void redact_next_age(void)
+{
+    known.age++;
+}
+
+/* Those that stay for good first, then the youngest. */
+static int by_age(const void *a, const void *b)
+{
+    uint64_t one = ((const struct known_value *)a)->age - 1; /* 0 is the largest then */
+    uint64_t other = ((const struct known_value *)b)->age - 1;
+
+    return one < other ? 1 : one > other ? -1 : 0;
+}
+
+int redact_forget(uint64_t before, size_t keep, size_t *forgotten, struct err *err)
+{
+    size_t former = 0;
+
+    for (size_t i = 0; i < known.value_count; i++)
+        former += known.values[i].age > 0 && known.values[i].age < before;
+    *forgotten = former > keep ? former - keep : 0;
+    if (*forgotten == 0)
         return 0;
-    if (present->uses > 1) {
-        present->uses--;
-        return 0;
-    }
-    if (insert_all_but(present, err) != 0)
+    qsort(known.values, known.value_count, sizeof(*known.values), by_age);
+    if (insert_first(known.value_count - *forgotten, err) != 0)
         return -1;
-    secret_release(&present->bytes);
-    *present = known.values[--known.value_count];
-    known.values[known.value_count] = (struct known_value){0};
+    for (size_t i = 0; i < *forgotten; i++) {
+        struct known_value *last = &known.values[--known.value_count];
+        secret_release(&last->bytes);
+        *last = (struct known_value){0};
+    }
     return 0;
+}
+
+void redact_inherit_nothing(void)
+{
+    release_forms(known.forms, known.count); /* what is the parent's is left alone */
+    free(known.values);
+    memset(&known, 0, sizeof known);
 }
 
 /* ---- in a stream, and in a text ------------------------------------------------------------------ */

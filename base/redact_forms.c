@@ -125,6 +125,42 @@ static void encode(struct forms *f, size_t before, const char *value, size_t len
     f->text->too_long |= whole.too_long;
 }
 
+static const struct {
+    size_t letters;
+    const char *end;
+} line_styles[] = {{76, "\n"}, {76, "\r\n"}, {64, "\n"}};
+
+/* The LENGTH letters at LETTERS as lines, where they are more than one. */
+static int put_lines(struct forms *f, const char *letters, size_t length, struct err *err)
+{
+    for (size_t i = 0; i < ARRAY_LEN(line_styles); i++) {
+        size_t line = line_styles[i].letters;
+        if (length <= line)
+            continue;
+        buf_clear(f->text);
+        for (size_t at = 0; at < length; at += line) {
+            if (at > 0)
+                buf_adds(f->text, line_styles[i].end);
+            buf_add(f->text, letters + at, length - at < line ? length - at : line);
+        }
+        if (put(f, 0, 0, err) != 0)
+            return -1;
+    }
+    return 0;
+}
+
+/* By itself: with its padding, and what is there of it before a line's end or more. */
+static int put_all_lines(struct forms *f, const char *value, size_t length, struct err *err)
+{
+    AUTO_BUF letters = BUF_INIT(FORM_BYTES_MAX);
+
+    str_add_base64(&letters, value, length);
+    if (buf_check(&letters, ERR_RESOURCE, "an encoded secret", err) != 0 ||
+        put_lines(f, buf_text(&letters), letters.len, err) != 0)
+        return -1;
+    return put_lines(f, buf_text(&letters), length * BITS_OF_BYTE / BITS_OF_LETTER, err);
+}
+
 static int put_all_base64(struct forms *f, const char *value, size_t length, struct err *err)
 {
     encode(f, 0, value, length); /* alone: with its padding, and without */
@@ -142,7 +178,7 @@ static int put_all_base64(struct forms *f, const char *value, size_t length, str
         if (f->text->len >= end && put_alphabets(f, first, f->text->len - end, err) != 0)
             return -1;
     }
-    return 0;
+    return put_all_lines(f, value, length, err);
 }
 
 /* ---- JSON ----------------------------------------------------------------------------------- */

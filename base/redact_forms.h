@@ -15,7 +15,9 @@ typedef int (*redact_form_sink)(void *owner, const char *form, size_t length, st
  *   percent-encoded, by encoders that leave only RFC 3986's unreserved bytes, or the slash, or what
  *   JavaScript leaves; upper and lower case; a blank as %20 and as +
  *   base64 in both alphabets, with padding and without, and what base64 of a longer text has of it at
- *   each of the three places at which it can begin there
+ *   each of the three places at which it can begin there; of the value by itself also in lines of 76 letters
+ *   (base64 of coreutils, MIME; LF or CR LF) and of 64 (openssl). Where a longer text is cut into lines the
+ *   cut can be at any letter: that is not among them.
  *   a JSON string's inside as it is written by those who escape the least, all that is not ASCII, the
  *   slash, or what HTML would read
  * -1: what SINK said, or memory is gone. */

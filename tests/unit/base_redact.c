@@ -1,6 +1,7 @@
 /* tests/unit/base_redact.c: secrets taken out of texts, in the shapes in which they turn up. */
 #include "tests/lib/unit.h"
 
+#include <stdio.h>
 #include <string.h>
 
 #include "base/redact.h"
@@ -149,47 +150,85 @@ static void what_is_registered_can_be_hidden_in_a_stream(void **state)
     redact_set_free(set);
 }
 
-static void forget(const char *value)
+static int count_one(void *context, const struct secret *value)
 {
-    struct secret s = secret_borrow(value, strlen(value));
+    (void)value;
+    ++*(size_t *)context;
+    return 0;
+}
+
+static size_t forget(uint64_t before, size_t keep)
+{
     struct err err = ERR_INIT;
-    if (redact_forget(&s, &err) != 0)
+    size_t count = 0;
+    if (redact_forget(before, keep, &count, &err) != 0)
         fail_msg("%s", err.text);
+    return count;
 }
 
-static void what_is_forgotten_is_shown_again(void **state)
+static void what_was_not_learnt_again_is_forgotten_and_shown_again(void **state)
 {
     (void)state;
-    learn("canary-forgotten");
-    assert_redacted("a canary-forgotten", "a ***");
-    forget("canary-forgotten");
-    assert_redacted("a canary-forgotten Y2FuYXJ5LWZvcmdvdHRlbg==",
-                    "a canary-forgotten Y2FuYXJ5LWZvcmdvdHRlbg==");
-    forget("canary-forgotten");
-    forget("canary-that-was-never-there");
+    learn("canary-of-the-start");
+    redact_next_age();
+    learn("canary-former");
+    learn("canary-that-stays");
+    redact_next_age();
+    learn("canary-that-stays");
+    learn("canary-new");
+    assert_redacted("canary-former Y2FuYXJ5LWZvcm1lcg==", "*** ***==");
+    assert_int_equal(forget(redact_age(), 0), 1);
+    assert_redacted("canary-former Y2FuYXJ5LWZvcm1lcg==", "canary-former Y2FuYXJ5LWZvcm1lcg==");
+    assert_redacted("canary-of-the-start canary-that-stays canary-new", "*** *** ***");
+    assert_int_equal(forget(redact_age(), 0), 0);
 }
 
-static void what_was_learnt_twice_is_forgotten_twice(void **state)
+static void the_youngest_can_be_kept(void **state)
 {
     (void)state;
-    learn("canary-twice");
-    learn("canary-twice");
-    forget("canary-twice");
-    assert_redacted("canary-twice", "***");
-    forget("canary-twice");
-    assert_redacted("canary-twice", "canary-twice");
+    for (int i = 0; i < 6; i++) {
+        char value[] = "canary-number-0";
+        value[sizeof value - 2] = (char)('0' + i);
+        redact_next_age();
+        learn(value);
+    }
+    redact_next_age();
+    learn("canary-now");
+    forget(redact_age(), 2);
+    assert_redacted("canary-number-0 canary-number-3", "canary-number-0 canary-number-3");
+    assert_redacted("canary-number-4 canary-number-5 canary-now", "*** *** ***");
+    forget(redact_age(), 0);
 }
 
 /* A value that is another's encoded form too stays hidden when that one goes. */
 static void others_keep_the_forms_that_they_share(void **state)
 {
     (void)state;
+    redact_next_age();
     learn("canary/shared");
+    redact_next_age();
     learn("canary%2Fshared");
-    forget("canary/shared");
+    assert_true(forget(redact_age(), 0) > 0);
     assert_redacted("canary/shared canary%2Fshared", "canary/shared ***");
-    forget("canary%2Fshared");
-    assert_redacted("canary%2Fshared", "canary%2Fshared");
+}
+
+/* As many changes as there are in years, and no more memory than one takes. */
+static void a_thousand_changes_take_no_more_room_than_one(void **state)
+{
+    (void)state;
+    size_t most = 0;
+    for (int i = 0; i < 1000; i++) {
+        char value[32];
+        (void)snprintf(value, sizeof value, "canary-change-%d", i);
+        redact_next_age();
+        learn(value);
+        (void)forget(redact_age(), 0);
+        size_t count = 0;
+        (void)redact_each(count_one, &count);
+        most = i == 0 ? count : most;
+        assert_true(count <= most);
+        assert_redacted(value, "***");
+    }
 }
 
 int main(void)
@@ -205,9 +244,10 @@ int main(void)
         cmocka_unit_test(bytes_behind_a_nul_are_looked_at),
         cmocka_unit_test(a_value_that_ends_is_replaced_for_good),
         cmocka_unit_test(what_is_registered_can_be_hidden_in_a_stream),
-        cmocka_unit_test(what_is_forgotten_is_shown_again),
-        cmocka_unit_test(what_was_learnt_twice_is_forgotten_twice),
+        cmocka_unit_test(what_was_not_learnt_again_is_forgotten_and_shown_again),
+        cmocka_unit_test(the_youngest_can_be_kept),
         cmocka_unit_test(others_keep_the_forms_that_they_share),
+        cmocka_unit_test(a_thousand_changes_take_no_more_room_than_one),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

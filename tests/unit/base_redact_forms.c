@@ -64,6 +64,25 @@ static void base64_is_known_at_each_alignment(void **state)
     assert_is_form("\xff\xfe\xfd\xfb\xff\xff", "[__79-___]");
 }
 
+/* Expected: base64, base64 with unix2dos behind it, openssl base64, of 60 bytes and of those with a newline. */
+static void base64_in_lines_is_known(void **state)
+{
+    (void)state;
+    static const char value[] = "canary-that-is-long-enough-to-be-cut-into-lines-by-encoders-";
+    assert_int_equal(strlen(value), 60);
+    assert_is_form(value,
+                   "[Y2FuYXJ5LXRoYXQtaXMtbG9uZy1lbm91Z2gtdG8tYmUtY3V0LWludG8tbGluZXMtYnktZW5jb2Rl\n"
+                   "cnMt]");
+    assert_is_form(value,
+                   "[Y2FuYXJ5LXRoYXQtaXMtbG9uZy1lbm91Z2gtdG8tYmUtY3V0LWludG8tbGluZXMtYnktZW5jb2Rl"
+                   "\r\ncnMt]");
+    assert_is_form(value, "[Y2FuYXJ5LXRoYXQtaXMtbG9uZy1lbm91Z2gtdG8tYmUtY3V0LWludG8tbGluZXMt\n"
+                          "YnktZW5jb2RlcnMt]");
+    assert_is_form("canary-that-is-long-enough-to-be-cut-into-lines-by-encoder",
+                   "[Y2FuYXJ5LXRoYXQtaXMtbG9uZy1lbm91Z2gtdG8tYmUtY3V0LWludG8tbGluZXMtYnktZW5jb2Rl\n"
+                   "cg==]");
+}
+
 /* Expected: Python's json.dumps with and without ensure_ascii, PHP's json_encode, Go's json.Marshal. */
 static void json_writers_are_known(void **state)
 {
@@ -107,6 +126,7 @@ int main(void)
         cmocka_unit_test(a_value_is_a_shape_of_itself),
         cmocka_unit_test(percent_encoders_are_known),
         cmocka_unit_test(base64_is_known_at_each_alignment),
+        cmocka_unit_test(base64_in_lines_is_known),
         cmocka_unit_test(json_writers_are_known),
         cmocka_unit_test(what_is_not_utf_8_has_no_shape_in_json),
         cmocka_unit_test(what_the_sink_says_ends_it),
