@@ -100,9 +100,9 @@ def test_a_sound_set_up_has_no_error_and_nothing_is_left_behind(case: Case) -> N
             ("confinement", "seccomp"), ("vault", "version"), ("clock", "agrees"),
             ("token", "logged in by 'approle'"), (f"vault:{mount}/app", "may be read (S)"),
             (f"vault:{engine}/creds/app", "may be read"), ("variables", "all are there"),
-            (f"lease of {engine}/creds/app", "1h"), ("database", "PostgreSQL 15"),
+            (f"lease of {engine}/creds/app", "1h"), ("database", "PostgreSQL " + case.postgres.value("SHOW server_version")),
             ("database state", "current"), ("psql", "works"), ("env.py", "read, not run"),
-            ("library", "libcurl 7"), ("library", "libpq 15"), ("library", "libpg_query")):
+            ("library", "libcurl "), ("library", "libpq "), ("library", "libpg_query")):
         found.find("ok", subject, words)
     wait_until(lambda: bao.leases(f"{engine}/creds/app") == [], "the end of what doctor leased")
     shown = case.agent("doctor", env=env).expect(0).stdout
