@@ -1,6 +1,7 @@
 /* envcontract/envfile.c: an env file, read as docker, systemd and dotenv agree, and with a word
  * where they don't about where a value ends. (Nothing is said of quotes and blanks around it, which
- * docker keeps, nor of a backslash without quotes, which systemd drops: whoever has them knows who is to read them.)
+ * docker keeps, nor of a backslash without quotes, which systemd drops: whoever has them knows who
+ * is to read them.)
  *
  * Quotes are python-dotenv's, so that what `fetch --format dotenv` writes is read back: \\ and \'
  * are escapes within '...', and within "..." also \" \n \r \t \a \b \f \v; a line that ends in CR LF
