@@ -17,7 +17,7 @@ SECRET = {"type": "string", "secret": True, "pattern": "[a-z0-9]+"}
 APPLICATION = """\
 say() { echo "$$ $VALUE $(cat value)" >>seen; }
 trap 'say; echo hup >>seen' HUP
-trap 'exit 0' TERM
+trap 'kill -9 $! 2>/dev/null; exit 0' TERM  # one that was just being started may have missed its own
 say
 while :; do sleep 600 & wait $!; done
 """

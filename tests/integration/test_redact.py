@@ -13,6 +13,7 @@ from urllib.parse import quote
 from tests.lib.case import Case
 from tests.lib.processes import plain_environment, register, unregister
 from tests.lib.project import Project
+from tests.lib.supervised import in_both_modes
 
 FLOOD_BYTES = 8 * 1024 * 1024
 SECRET = {"type": "string", "secret": True, "source": "env"}
@@ -127,6 +128,7 @@ def test_what_may_begin_a_secret_is_shown_when_nothing_follows(case: Case) -> No
     assert running.read(7) == b"*** end", "what came too late for the whole is hidden all the same"
 
 
+@in_both_modes
 def test_any_bytes_come_through_whole_and_in_order(case: Case) -> None:
     env = contract(case)
     flood = os.urandom(1024 * 1024) + b"p/w" * 1000 + bytes(range(256))

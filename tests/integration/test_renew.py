@@ -34,7 +34,7 @@ with open("seen", "a", buffering=1) as seen:
         time.sleep(0.1)
 """
 STARTS = """\
-trap 'exit 0' TERM
+trap 'kill -9 $! 2>/dev/null; exit 0' TERM  # one that was just being started may have missed its own
 echo "$$ $U" >>seen
 while :; do sleep 600 & wait $!; done
 """

@@ -13,6 +13,7 @@ from tests.lib.agent import Running
 from tests.lib.case import Case, lacks
 from tests.lib.processes import free_port, wait_until
 from tests.lib.project import Project
+from tests.lib.supervised import in_both_modes
 
 CLIENTS = 16
 REQUEST = b"GET /ready HTTP/1.1\r\nHost: agent\r\n\r\n"
@@ -123,6 +124,7 @@ def test_a_client_that_takes_its_time_is_let_go(case: Case) -> None:
     running.wait().expect(0)
 
 
+@in_both_modes
 def test_what_is_taken_is_said_before_the_start(case: Case) -> None:
     with socket.socket(socket.AF_INET, socket.SOCK_STREAM) as other:
         other.bind(("127.0.0.1", 0))

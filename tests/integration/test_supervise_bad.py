@@ -1,5 +1,6 @@
 """`agent run` in bad weather: Vault away in each phase, clocks that jump, a machine that sleeps, values that
-flap. It never dies of it, never loops hot, and always says what it waits for."""
+flap. It never dies of it, never loops hot, and always says what it waits for: as PID 1, and with AGENT_LONG=1
+as a plain parent too."""
 from __future__ import annotations
 
 import errno
@@ -23,7 +24,7 @@ from tests.lib.case import Case, lacks
 from tests.lib.processes import ROOT, plain_environment, wait_until
 from tests.lib.project import Project
 from tests.lib.servers import OpenBao
-from tests.lib.supervised import children, state
+from tests.lib.supervised import as_pid_1, children, in_both_modes, state
 
 VARIANT = "release"  # processor time is counted
 
@@ -87,6 +88,7 @@ def used_until(running: Running, happened: Callable[[], bool]) -> float:
 # ---- Vault is away: before the start, while it fetches, while it renews, at the end ----------------------
 
 
+@as_pid_1
 def test_a_vault_that_is_away_at_the_start_is_waited_for(case: Case) -> None:
     bao = case.openbao_of_its_own()
     env = one_value(case, bao, deadline="60s")
@@ -111,6 +113,7 @@ def test_a_vault_that_is_away_at_the_start_is_waited_for(case: Case) -> None:
         assert said.count("waiting for Vault") <= 2, said  # once in ten seconds
 
 
+@as_pid_1
 def test_a_vault_that_goes_away_between_two_requests_is_waited_for(case: Case) -> None:
     bao = case.openbao_of_its_own()
     site = Site(case, bao)
@@ -130,6 +133,7 @@ def test_a_vault_that_goes_away_between_two_requests_is_waited_for(case: Case) -
     wait_until(lambda: bao.leases(site.creds) == [] and site.tokens() == [], "the end of what it made")
 
 
+@as_pid_1
 def test_away_for_longer_than_all_that_was_lent_lasts(case: Case) -> None:
     bao = case.openbao_of_its_own()
     site = Site(case, bao, ttl="2s", max_ttl="4s", token_ttl="2s", token_max_ttl="4s", on_change="none")
@@ -154,6 +158,7 @@ def test_away_for_longer_than_all_that_was_lent_lasts(case: Case) -> None:
     assert 1 <= len(lines) <= 2 + AWAY_SECONDS / 60, said
 
 
+@as_pid_1
 def test_an_end_without_vault_is_the_applications_end(case: Case) -> None:
     bao = case.openbao_of_its_own()
     site = Site(case, bao, ttl="20s", max_ttl="20s", token_ttl="20s", token_max_ttl="20s")
@@ -165,6 +170,7 @@ def test_an_end_without_vault_is_the_applications_end(case: Case) -> None:
     assert "could not be revoked; it ends by itself" in result.stderr, result
 
 
+@as_pid_1
 def test_an_end_while_a_renewal_hangs_waits_for_nobody(case: Case) -> None:
     bao = case.openbao_of_its_own()
     site = Site(case, bao, ttl="6s", max_ttl="1h", token_ttl="1h", token_max_ttl="2h")
@@ -179,6 +185,7 @@ def test_an_end_while_a_renewal_hangs_waits_for_nobody(case: Case) -> None:
     assert "could not be revoked; it ends by itself" in result.stderr, result
 
 
+@as_pid_1
 def test_leases_that_the_end_leaves_are_named(case: Case) -> None:
     bao = case.openbao
     mount = bao.database_engine(case.postgres, case.database().name, ttl="20s", max_ttl="20s")
@@ -196,6 +203,7 @@ def test_leases_that_the_end_leaves_are_named(case: Case) -> None:
 # ---- values that flap, files that can't be written ------------------------------------------------------
 
 
+@as_pid_1
 def test_values_that_flap_are_few_starts_that_are_told(case: Case) -> None:
     site = Changing(case)
     running = site.start()
@@ -211,6 +219,7 @@ def test_values_that_flap_are_few_starts_that_are_told(case: Case) -> None:
     assert said.count("started anew") <= 2 * len(site.seen()), said
 
 
+@as_pid_1
 def test_no_wait_between_two_restarts_outlasts_what_the_application_holds(case: Case) -> None:
     # Each run is a short one, and the usual wait soon four seconds: a login would end in it, unused.
     site = Site(case, ttl="3s", max_ttl="3s", token_ttl="10m", token_max_ttl="1h")
@@ -222,6 +231,7 @@ def test_no_wait_between_two_restarts_outlasts_what_the_application_holds(case: 
     assert len({line.split()[1] for line in site.seen()}) == len(site.seen()), "a login is one start's"
 
 
+@as_pid_1
 def test_a_link_that_comes_in_a_files_place_is_told_and_not_followed(case: Case) -> None:
     site = Changing(case, on_change="none")
     running = site.start()
@@ -239,6 +249,7 @@ def test_a_link_that_comes_in_a_files_place_is_told_and_not_followed(case: Case)
     assert "value' is a symbolic link" in said and len(site.seen()) == 1, said
 
 
+@as_pid_1
 def test_a_disk_that_fills_up_leaves_the_former_file(case: Case) -> None:
     if os.geteuid() != 0:
         case.skip("only root may mount a small file system")
@@ -248,10 +259,11 @@ def test_a_disk_that_fills_up_leaves_the_former_file(case: Case) -> None:
     case.folder.write("contract.json", json.dumps(text))
     agent = case.make_agent()
     mounted = "mkdir small && mount -t tmpfs -o size=16k none small && exec \"$@\""
-    running = Running(["unshare", "-m", "sh", "-c", mounted, "sh", str(agent.binary), "run", "--", "sh", "app.sh"],
+    running = Running(["unshare", "-m", "sh", "-c", mounted, "sh", *agent.before, str(agent.binary), "run",
+                       "--", "sh", "app.sh"],
                       plain_environment(case.folder.path, {"VAULT_ADDR": site.bao.address,
                                                            "VAULT_TOKEN": site.bao.token}),
-                      case.folder.path, case.canaries, False, lambda result: case.say(str(result)))
+                      case.folder.path, case.canaries, False, lambda result: case.say(str(result)), case.is_first)
     wait_until(lambda: site.seen() != [] or running.ended(), "the application")
     if running.ended():
         case.skip(f"no mount namespace here: {running.wait()}")
@@ -275,6 +287,7 @@ def test_a_disk_that_fills_up_leaves_the_former_file(case: Case) -> None:
 # ---- time, and a machine that sleeps ---------------------------------------------------------------------
 
 
+@as_pid_1
 def test_a_wall_clock_that_jumps_changes_no_deadline(case: Case) -> None:
     for seconds in (HOUR, TEN_YEARS) if LONG else (TEN_YEARS,):
         site = Site(case, ttl="5s", max_ttl="1h", token_ttl="1h", token_max_ttl="2h", on_change="none")
@@ -332,6 +345,7 @@ class Freezer:
         self._folder.rmdir()
 
 
+@as_pid_1
 def test_a_sleep_for_longer_than_what_was_lent_lasts(case: Case) -> None:
     site = Site(case, ttl="4s", max_ttl="1h", token_ttl="1h", token_max_ttl="2h", on_change="none")
     running = site.start("sh", "app.sh")
@@ -373,30 +387,34 @@ def memory_group(case: Case) -> Path:
     raise AssertionError
 
 
+@as_pid_1
 def test_an_application_that_is_killed_for_memory_is_137(case: Case) -> None:
     group = memory_group(case)
     case.folder.write("app.py", GREEDY)
     join = f"echo $$ >{group}/cgroup.procs && exec \"$@\""
     for options in ([], ["--redact"]):
-        result = case.tool("sh", "-c", join, "sh", str(case.make_agent().binary), "run", "--supervise", *options,
-                           "--", sys.executable, "app.py")
+        agent = case.make_agent()
+        result = case.tool("sh", "-c", join, "sh", *agent.before, str(agent.binary), "run", "--supervise",
+                           *options, "--", sys.executable, "app.py")
         if "cgroup.procs" in result.stderr:
             case.skip(f"no process may be put there: {result.stderr}")
         result.expect(137)
         assert result.stdout == "ready\n", result
 
 
+@as_pid_1
 def test_an_application_that_ends_at_once_behind_a_change_is_not_started_again(case: Case) -> None:
     site = Changing(case)
     # The second one ends as soon as it has said that it is there.
     case.folder.write("app.sh", "echo x >>seen; [ $(wc -l <seen) = 1 ] || exit 7\n"
-                                "trap 'exit 0' TERM; while :; do sleep 600 & wait $!; done\n")
+                                "trap 'kill -9 $!; exit 0' TERM; while :; do sleep 600 & wait $!; done\n")
     running = site.start()
     site.put(site.values[1])
     running.wait().expect(7)
     assert len(site.seen()) == 2
 
 
+@in_both_modes
 def test_secrets_that_overlap_are_hidden_whole(case: Case) -> None:
     left, middle, right = (secrets.token_hex(6) for _ in range(3))
     first, second = case.canaries.add("first", left + middle), case.canaries.add("second", middle + right)
@@ -414,6 +432,7 @@ def test_secrets_that_overlap_are_hidden_whole(case: Case) -> None:
     assert result.stdout.startswith("<***>***") and result.stdout.endswith("***\n{end}"), result
 
 
+@as_pid_1
 def test_with_leases_held_and_status_given_it_sleeps(case: Case) -> None:
     if shutil.which("strace") is None:
         case.skip("strace is not here")
@@ -437,6 +456,7 @@ def test_with_leases_held_and_status_given_it_sleeps(case: Case) -> None:
 # ---- what is missing for a while --------------------------------------------------------------------------
 
 
+@as_pid_1
 def test_without_a_descriptor_it_goes_on_when_there_are_some(case: Case) -> None:
     site = Site(case, ttl="4s", max_ttl="1h", token_ttl="1h", token_max_ttl="2h", on_change="none")
     running = site.start("sh", "app.sh")
@@ -459,6 +479,7 @@ def test_without_a_descriptor_it_goes_on_when_there_are_some(case: Case) -> None
     assert not lacks(said, ["to a worker: ", "Too many open files", "Vault answers again"]), said
 
 
+@as_pid_1
 def test_a_token_that_is_revoked_behind_its_back_is_replaced_with_what_hung_on_it(case: Case) -> None:
     site = Site(case, ttl="4s", max_ttl="1h", token_ttl="1h", token_max_ttl="2h", on_change="none")
     site.start("sh", "app.sh")

@@ -112,13 +112,21 @@ class Result:
                 f"--- stdout\n{self.stdout.rstrip()}\n--- stderr\n{self.stderr.rstrip()}")
 
 
+def namespace_command() -> List[str]:
+    """What makes the command behind it PID 1 of a namespace."""
+    own = [] if os.getuid() == 0 else ["--user", "--map-root-user"]
+    return ["unshare", *own, "--pid", "--fork", "--kill-child", "--mount-proc"]
+
+
 class Running:
-    """A command that was started; `wait` gives its Result."""
+    """A command that was started; `wait` gives its Result. `below`: its first process waits for it, and it is
+    that one's child."""
 
     def __init__(self, argv: Sequence[str], env: Mapping[str, str], cwd: Path,
                  canaries: Optional[Canaries], prints_secrets: bool,
-                 note: Callable[[Result], None]) -> None:
+                 note: Callable[[Result], None], below: bool = False) -> None:
         self.argv = list(argv)
+        self._below, self._pid = below, 0
         self._canaries, self._prints_secrets, self._note = canaries, prints_secrets, note
         self._process = subprocess.Popen(
             self.argv, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
@@ -127,8 +135,12 @@ class Running:
 
     @property
     def pid(self) -> int:
-        """The process id (agent's, and of what it becomes)."""
-        return self._process.pid
+        """The process id (agent's, and of what it becomes), seen from here."""
+        while self._below and not self._pid and not self.ended():
+            children = Path(f"/proc/{self._process.pid}/task/{self._process.pid}/children").read_text()
+            self._pid = int((children.split() or ["0"])[0])
+            time.sleep(0 if self._pid else WATCH_SECONDS)
+        return self._pid or self._process.pid
 
     def ended(self) -> bool:
         """Has it ended?"""
@@ -143,7 +155,8 @@ class Running:
 
     def signal(self, number: int) -> None:
         """Send it a signal."""
-        self._process.send_signal(number)
+        if not self.ended():
+            os.kill(self.pid, number)
 
     def wait(self, seconds: float = RUN_SECONDS, text: bytes = b"") -> Result:
         """Wait for its end; a command that takes too long is killed and fails the test."""
@@ -200,22 +213,25 @@ def _watch_arguments(root: int, stop: threading.Event, seen: List[bytes]) -> Non
 
 
 class Agent:
-    """Runs the binary with an environment of its own. `home` is HOME and the working folder."""
+    """Runs the binary with an environment of its own. `home` is HOME and the working folder. `is_first`: `run`
+    is PID 1 of a namespace."""
 
     def __init__(self, home: Path, canaries: Optional[Canaries] = None,
                  variant: Optional[str] = None,
-                 note: Optional[Callable[[Result], None]] = None) -> None:
+                 note: Optional[Callable[[Result], None]] = None, is_first: bool = False) -> None:
         self.binary, self.home, self.canaries = agent_binary(variant), home, canaries
+        self.before = namespace_command() if is_first else []
         self._note = note or (lambda _result: None)
 
     def start(self, *args: str, env: Optional[Mapping[str, str]] = None,
               cwd: Optional[Path] = None, prints_secrets: bool = False,
               canaries: bool = True) -> Running:
         """Start `agent ARGS` in the background."""
-        return Running([str(self.binary), *args],
+        before = self.before if args[:1] == ("run",) and "--probe" not in args else []
+        return Running([*before, str(self.binary), *args],
                        plain_environment(self.home, {**SANITIZERS, **(env or {})}),
                        cwd or self.home, self.canaries if canaries else None, prints_secrets,
-                       self._note)
+                       self._note, bool(before))
 
     def run(self, *args: str, env: Optional[Mapping[str, str]] = None, cwd: Optional[Path] = None,
             prints_secrets: bool = False, canaries: bool = True, text: bytes = b"",

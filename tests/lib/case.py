@@ -57,6 +57,7 @@ class Case:
         self.name = name
         self.log: List[str] = []
         self.canaries = Canaries()
+        self.is_first = False
         self._shared, self._variant = shared, variant
         self._folder: Optional[Folder] = None
         self._deferred: List[Callable[[], Any]] = []
@@ -154,7 +155,8 @@ class Case:
 
     def make_agent(self, variant: Optional[str] = None) -> Agent:
         """The binary, for what `agent` does not do."""
-        return Agent(self.folder.path, self.canaries, variant or self._variant, self._remember)
+        return Agent(self.folder.path, self.canaries, variant or self._variant, self._remember,
+                     self.is_first)
 
     def tool(self, *argv: str, env: Optional[Mapping[str, str]] = None,
              cwd: Optional[Path] = None, seconds: float = 120.0, text: bytes = b"") -> Result:
@@ -162,6 +164,13 @@ class Case:
         result = run_tool(argv, env, cwd or self.folder.path, seconds, text)
         self._remember(result)
         return result
+
+    def again(self, is_first: bool) -> "Case":
+        """Tools of their own for one more run of the test; IS_FIRST: `agent run` is PID 1 in it."""
+        made = Case(self.name, self._shared, self._variant)
+        made.is_first, made.log = is_first, self.log
+        self.say("as PID 1" if is_first else "as a plain parent")
+        return made
 
     def say(self, text: str) -> None:
         """A line that is shown when the test fails."""

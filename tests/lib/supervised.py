@@ -4,6 +4,7 @@ The application is tests/lib/supervised.c, compiled once for all tests, or any o
 """
 from __future__ import annotations
 
+import functools
 import json
 import os
 import select
@@ -12,9 +13,9 @@ import signal
 import subprocess
 import time
 from pathlib import Path
-from typing import Any, Dict, List, Mapping, Optional, Sequence
+from typing import Any, Callable, Dict, List, Mapping, Optional, Sequence
 
-from tests.lib.agent import SANITIZERS, Result
+from tests.lib.agent import SANITIZERS, Result, namespace_command
 from tests.lib.case import Case
 from tests.lib.processes import ROOT, Folder, plain_environment, register, unregister, wait_until
 
@@ -27,12 +28,6 @@ FATAL = [number for number in range(1, 65)
          if number not in (32, 33) and number not in (signal.SIGCHLD, signal.SIGCONT, signal.SIGURG,
                                                       signal.SIGWINCH, signal.SIGSTOP,
                                                       signal.SIGTSTP, signal.SIGTTIN, signal.SIGTTOU)]
-
-
-def namespace_command() -> List[str]:
-    """What makes the command behind it PID 1 of a namespace."""
-    own = [] if os.getuid() == 0 else ["--user", "--map-root-user"]
-    return ["unshare", *own, "--pid", "--fork", "--kill-child", "--mount-proc"]
 
 
 def can_be_pid_1() -> bool:
@@ -60,6 +55,32 @@ def modes(case: Case) -> List[bool]:
         return list(BOTH)
     case.say("no PID namespace can be made here: PID 1 is left out")
     return [False]
+
+
+Test = Callable[[Case], None]
+
+
+def _in_turn(test: Test, wanted: Callable[[List[bool]], List[bool]]) -> Test:
+    @functools.wraps(test)
+    def run(case: Case) -> None:
+        for first in wanted(modes(case)):
+            own = case.again(first)
+            try:
+                test(own)
+            finally:
+                own.close()
+    return run
+
+
+def in_both_modes(test: Test) -> Test:
+    """The test is run twice: with `agent run` as PID 1, and as a plain parent."""
+    return _in_turn(test, list)
+
+
+def as_pid_1(test: Test) -> Test:
+    """The test is run with `agent run` as PID 1, where that is to be had; with AGENT_LONG=1 also as a plain
+    parent: for what takes seconds."""
+    return _in_turn(test, lambda there: there if os.environ.get("AGENT_LONG") else there[:1])
 
 
 class Supervised:
