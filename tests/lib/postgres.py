@@ -16,6 +16,9 @@ from pathlib import Path
 from typing import Dict, Iterator, List, Mapping, Optional
 from urllib.parse import quote, urlencode
 
+from psycopg import pq
+from psycopg.conninfo import make_conninfo
+
 from tests.lib.certificates import Certificates
 from tests.lib.processes import (ROOT, Folder, Program, Skip, as_user, free_port, listening,
                                  other_postgres, plain_environment, wait_until)
@@ -205,10 +208,34 @@ class Postgres:
 
     def sql(self, text: str, database: str = "postgres") -> List[List[str]]:
         """Run SQL as superuser; gives the rows as texts (NULL as the empty text)."""
+        if ";" in text.rstrip().rstrip(";") or "\\" in text:
+            return self._script(text, database)
+        return self._statement(text, database)
+
+    def _script(self, text: str, database: str) -> List[List[str]]:
+        """Several statements, or more than SQL: psql makes each a transaction of its own."""
         out = self._tool(["psql", "-X", "-q", "-t", "--csv", "-v", "ON_ERROR_STOP=1"]
                          + self._connection(database),
                          {"PGPASSWORD": self.password, "PGOPTIONS": UNLOGGED}, text)
         return [row or [""] for row in csv.reader(io.StringIO(out))]
+
+    def _statement(self, text: str, database: str) -> List[List[str]]:
+        """One statement, without the start of a program: most are a glance in a loop."""
+        connection = pq.PGconn.connect(make_conninfo(
+            host=str(self.socket_folder or "127.0.0.1"), port=self.port, user=SUPERUSER,
+            password=self.password, dbname=database, client_encoding="UTF8", sslmode="prefer",
+            options=f"{UNLOGGED} -c statement_timeout={STATEMENT_SECONDS}s",
+            connect_timeout=STATEMENT_SECONDS).encode())
+        try:
+            if connection.status != pq.ConnStatus.OK:
+                raise PostgresError(connection.error_message.decode(errors="replace").strip())
+            got = connection.exec_(text.encode())
+            if got.status not in (pq.ExecStatus.TUPLES_OK, pq.ExecStatus.COMMAND_OK):
+                raise PostgresError(got.error_message.decode(errors="replace").strip())
+            return [[(got.get_value(row, column) or b"").decode() for column in range(got.nfields)]
+                    for row in range(got.ntuples)]
+        finally:
+            connection.finish()
 
     def value(self, text: str, database: str = "postgres") -> str:
         """The one value that a query gives."""
