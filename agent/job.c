@@ -228,7 +228,7 @@ static int take_variable(struct job *job, const struct contract_variable *variab
         value->looked_in = arena_printf(&job->arena, "%s (as %s)", value->looked_in, name);
     if (!value->looked_in)
         return err_nomem(err);
-    value->absent_because = NULL; /* no source was asked */
+    value->absent_because = value->absent_hint = NULL; /* no source was asked */
     return 0;
 }
 

@@ -195,7 +195,7 @@ static void report_failure(struct resolution *r, const struct contract_variable 
  * said. */
 static bool look_at_parts(struct resolution *r, const struct contract_variable *variable,
                           const struct source_request *requests, const char *no_copy,
-                          const struct secret **parts, const char **absent_because)
+                          const struct secret **parts, struct contract_input *input)
 {
     struct job *job = r->job;
     bool failed = false;
@@ -206,7 +206,10 @@ static bool look_at_parts(struct resolution *r, const struct contract_variable *
             report_failure(r, variable, &requests[i], no_copy);
             failed = true;
         } else if (requests[i].state == SOURCE_ABSENT && *requests[i].err.text) {
-            *absent_because = arena_dup(&job->arena, requests[i].err.text);
+            input->absent_because = arena_dup(&job->arena, requests[i].err.text);
+            input->absent_hint = *requests[i].err.hint
+                                     ? arena_dup(&job->arena, requests[i].err.hint)
+                                     : NULL;
         }
     }
     return !failed;
@@ -255,7 +258,7 @@ static int take_answers(struct resolution *r, const struct wanted *wanted,
     r->stood_in = r->stood_in || used > 0;
     if (used != 0)
         return used > 0 ? 0 : -1;
-    return look_at_parts(r, variable, requests, no_copy, parts, &input->absent_because) ? 1 : 0;
+    return look_at_parts(r, variable, requests, no_copy, parts, input) ? 1 : 0;
 }
 
 static int assemble(struct resolution *r, const struct wanted *wanted, struct err *err)

@@ -132,7 +132,7 @@ static void check_missing(struct check *c, const struct contract_variable *varia
         message_addf(&message, ": %s", value->absent_because);
     watch(c, &because);
     watch(c, &origin);
-    add(c, variable, empty ? "empty" : "required", NULL, message.text);
+    add(c, variable, empty ? "empty" : "required", empty ? NULL : value->absent_hint, message.text);
 }
 
 /* A placeholder hides in a URL's password, too. */

@@ -289,6 +289,7 @@ struct contract_value {
     bool stale;    /* the last known value, its source could not be reached: fetched before */
     int64_t stale_age_s;
     const char *absent_because; /* for `required`: what the source said, or NULL; borrowed */
+    const char *absent_hint;    /* and what to do about it, or NULL; borrowed */
     const char *looked_in;      /* the one place that was looked into instead of the sources ("the
                               environment"), or NULL; borrowed */
 };
@@ -298,6 +299,7 @@ struct contract_input {
     const struct secret *const *parts; /* an entry is NULL: absent; NULL: none was asked */
     const char *environment;           /* the process's own value of that name, or NULL */
     const char *absent_because;        /* or NULL */
+    const char *absent_hint;           /* or NULL */
 };
 
 /* One variable's value: the source's, composed and filtered, else the default; the environment

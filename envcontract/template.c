@@ -352,6 +352,7 @@ int contract_assemble(const struct contract *contract, const struct contract_var
         return err_wrap(err, "'%s'", variable->name);
     }
     value.absent_because = absence(&a);
+    value.absent_hint = input->absent_hint;
     if (is_usable(&a, &environment) &&
         !(secret_is_set(&value.bytes) && secret_equal(&environment, &value.bytes)))
         add_shadowed(&a, &value);

@@ -451,7 +451,7 @@ def test_sealed_sources_give_their_values(case: Case) -> None:
     got = case.agent("fetch", "--format=json", "--profile=dev", prints_secrets=True).expect(0).json()
     assert got == {"STAGE": "dev", "URL": f"postgresql://app:{password}@localhost/app", "TOKEN": token}
     Project(case).contract({"GONE": {**SECRET, "source": "sealed:TOKEN_DEW"}})
-    refused(case.agent("fetch", prints_secrets=True), 4, ["GONE", "has no 'TOKEN_DEW'"])
+    refused(case.agent("fetch", prints_secrets=True), 4, ["GONE", "has no 'TOKEN_DEW'", "Did you mean 'TOKEN_DEV'?"])
     Project(case).contract({"TOKEN": {**SECRET, "source": "sealed:TOKEN_DEV"}})
     other = store.another_key("other")
     refused(case.agent("run", "--", "touch", "started", env=other), 125, ["TOKEN", "no recipient", other["PUBLIC"]])

@@ -68,6 +68,7 @@ static void a_missing_variable_says_where_it_comes_from_and_why_it_is_not_there(
     struct model m;
     model_init(&m, 1);
     m.values[0].absent_because = "vault has no field `FIRST` there";
+    m.values[0].absent_hint = "It has `SECOND`.";
     AUTO_FINDINGS findings = FINDINGS_INIT;
     check(&m, &findings);
     assert_int_equal(findings.count, 1);
@@ -75,7 +76,8 @@ static void a_missing_variable_says_where_it_comes_from_and_why_it_is_not_there(
     assert_string_equal(findings.list[0].variable, "FIRST");
     assert_int_equal(findings.list[0].line, 10);
     assert_string_equal(findings.list[0].message, "not set: vault has no field `FIRST` there");
-    m.values[0].absent_because = NULL;
+    assert_string_equal(findings.list[0].hint, "It has `SECOND`.");
+    m.values[0].absent_because = m.values[0].absent_hint = NULL;
     check(&m, &findings);
     assert_string_equal(findings.list[1].message, "not set in vault:secret/acme#FIRST");
 }
