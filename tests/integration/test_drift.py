@@ -175,7 +175,7 @@ def names_by_ast(text: bytes) -> Set[str]:
             given += [(name, value) for name, value in zip(node.kwonlyargs, node.kw_defaults) if value]
         for name, value in given:
             means_what = {"os.environ": "environ", "os.environ.get": "getenv", "os.getenv": "getenv"}
-            if ast.unparse(value) in means_what:
+            if isinstance(value, ast.Attribute) and ast.unparse(value) in means_what:
                 called[means_what[ast.unparse(value)]].add(
                     name.arg if isinstance(name, ast.arg) else ast.unparse(name))
 
