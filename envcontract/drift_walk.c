@@ -295,6 +295,7 @@ int drift_walk(struct drift *d, const char *folder, struct err *err)
 
     if (fd < 0) {
         (void)err_errno(err, ERR_FILE, "--drift: open the folder '%s'", folder);
+        (void)err_hint(err, "Name a folder: every file below it is read.");
         return err_at(err, folder, 0, 0);
     }
     size_t length = strlen(folder);

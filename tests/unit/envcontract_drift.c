@@ -160,6 +160,7 @@ static void a_folder_that_is_not_there_is_an_error_of_the_call(void **state)
     assert_int_equal(s.l.err.kind, ERR_FILE);
     assert_text_has(s.l.err.text, "'/nowhere/at/all'");
     assert_string_equal(s.l.err.file, "/nowhere/at/all");
+    assert_text_has(s.l.err.hint, "Name a folder");
     site_end(&s);
 }
 
