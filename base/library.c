@@ -2,11 +2,17 @@
 #include "base/library.h"
 
 #include <dlfcn.h>
+#include <stdint.h>
 #include <string.h>
 
 #include "base/buf.h"
+#include "base/mem.h"
 
-enum { CAUSES_BYTES = 1024, NAMES_BYTES = 256 };
+enum {
+    CAUSES_BYTES = 1024,
+    NAMES_BYTES = 256,
+    OPENSSL_START_BYTES = 256 * 1024, /* more than it takes to start */
+};
 
 /* Behind what LIST (of SIZE bytes) holds, separated; what does not fit is cut. */
 static void append(char *list, size_t size, const char *separator, const char *text)
@@ -61,4 +67,26 @@ int library_open(const char *const *sonames, const char *debian_package,
     (void)err_set(err, ERR_RESOURCE, "open the library %s: %s", names,
                   causes[0] ? causes : "no name of it is known");
     return err_hint(err, "Install the package %s.", debian_package);
+}
+
+/* Where its memory ends while OpenSSL starts, 3.5 waits for itself for ever: the lock that it could
+ * not make is an error, and the first error makes the locks. And what then makes the context that all
+ * of it shares leaves half of one, at which the first random number crashes. */
+int library_start_openssl(struct err *err)
+{
+    void *library = dlopen("libcrypto.so.3", RTLD_LAZY | RTLD_NOLOAD);
+    int (*start)(uint64_t options, const void *settings) = NULL;
+    void *(*context)(void) = NULL;
+    const struct library_symbol symbols[] = {
+        {"OPENSSL_init_crypto", (void **)&start},
+        {"OSSL_LIB_CTX_get0_global_default", (void **)&context},
+    };
+
+    if (!library || bind_symbols(library, symbols, ARRAY_LEN(symbols)) != NULL)
+        return 0;
+    char *room = mem_new(1, OPENSSL_START_BYTES);
+    if (!room)
+        return err_nomem(err);
+    free(room);
+    return start(0, NULL) == 1 && context() ? 0 : err_nomem(err);
 }

@@ -21,6 +21,10 @@ struct library_symbol {
 MUST_USE int library_open(const char *const *sonames, const char *debian_package,
                           const struct library_symbol *symbols, size_t count, struct err *err);
 
+/* Start OpenSSL 3 while there is memory for it, where a library that was opened has brought it; before
+ * that library's first use. Errors: ERR_RESOURCE. */
+MUST_USE int library_start_openssl(struct err *err);
+
 /* An ELF .note.dlopen entry. JSON is a string literal: an array with one object (feature,
  * description, priority, soname). */
 #define LIBRARY_DLOPEN_NOTE(variable, json)                                          \

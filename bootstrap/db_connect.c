@@ -22,23 +22,6 @@ LIBRARY_DLOPEN_NOTE(libpq_note,
                     "[{\"feature\":\"postgresql\",\"description\":\"bootstrap, verify, guard\","
                     "\"priority\":\"recommended\",\"soname\":[\"libpq.so.5\"]}]");
 
-/* When memory runs out while OpenSSL 3 makes the context that all of it shares, it crashes at the first
- * random number that libpq asks it for, in the log-in. So the context is made here, where that it
- * could not be is an error. Where libpq has no OpenSSL 3 behind it there is nothing to do. */
-static int prepare_openssl(struct err *err)
-{
-    static const char *const sonames[] = {"libcrypto.so.3", NULL};
-    void *(*context)(void) = NULL;
-    const struct library_symbol symbols[] = {
-        {"OSSL_LIB_CTX_get0_global_default", (void **)&context},
-    };
-    struct err absent = ERR_INIT;
-
-    if (library_open(sonames, "libssl3", symbols, ARRAY_LEN(symbols), &absent) != 0)
-        return 0;
-    return context() ? 0 : err_nomem(err);
-}
-
 int db_library_open(struct err *err)
 {
     static bool is_open;
@@ -57,7 +40,7 @@ int db_library_open(struct err *err)
                 pq.PQlibVersion() / 10000, pq.PQlibVersion() % 10000, DB_LIBPQ_LEAST / 10000);
         return err_hint(err, "Install a newer libpq5.");
     }
-    if (prepare_openssl(err) != 0)
+    if (library_start_openssl(err) != 0)
         return -1;
     is_open = true;
     return 0;

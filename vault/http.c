@@ -50,6 +50,8 @@ static int load(bool with_tls, struct err *err)
         (void)err_set(err, ERR_RESOURCE, "talk to Vault: libcurl %s is too old", version->version);
         return err_hint(err, "Install libcurl 7.85 or a later one.");
     }
+    if (library_start_openssl(err) != 0)
+        return err_wrap(err, "talk to Vault");
     /* Without TLS its start costs milliseconds for nothing. */
     CURLcode code = http_curl.global_init_mem(with_tls ? CURL_GLOBAL_SSL : CURL_GLOBAL_NOTHING,
                                               mem_wipe_malloc, mem_wipe_free, mem_wipe_realloc,

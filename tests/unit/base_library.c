@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "base/library.h"
+#include "tests/lib/heap.h"
 
 LIBRARY_DLOPEN_NOTE(note, "[{\"feature\":\"test\",\"soname\":[\"libm.so.6\"]}]");
 
@@ -78,6 +79,28 @@ static void no_name_at_all_is_an_error_with_a_reason(void **state)
     assert_text_has(err.text, "no name of it is known");
 }
 
+/* It would wait for itself for ever, or crash later: it is not begun. */
+static void openssl_is_not_started_without_memory(void **state)
+{
+    (void)state;
+    static const char *const sonames[] = {"libcrypto.so.3", NULL};
+    unsigned long (*error)(void) = NULL;
+    const struct library_symbol symbols[] = {{"ERR_peek_error", (void **)&error}};
+    struct err err = ERR_INIT;
+
+    NEEDS_HEAP();
+    assert_int_equal(library_start_openssl(&err), 0); /* nobody has brought it */
+    if (library_open(sonames, "libssl3", symbols, 1, &err) != 0)
+        skip();
+    heap_fail_from(0);
+    int result = library_start_openssl(&err);
+    heap_fail_after(-1);
+    assert_int_equal(result, -1);
+    assert_int_equal(err.kind, ERR_RESOURCE);
+    assert_int_equal(library_start_openssl(&err), 0);
+    assert_int_equal(error(), 0);
+}
+
 static void the_note_has_the_shape_of_the_specification(void **state)
 {
     (void)state;
@@ -97,6 +120,7 @@ int main(void)
         cmocka_unit_test(a_missing_function_is_named_and_no_slot_is_filled),
         cmocka_unit_test(names_and_reasons_of_any_length_are_cut),
         cmocka_unit_test(no_name_at_all_is_an_error_with_a_reason),
+        cmocka_unit_test(openssl_is_not_started_without_memory),
         cmocka_unit_test(the_note_has_the_shape_of_the_specification),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
