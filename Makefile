@@ -231,6 +231,11 @@ crash: ## kill -9 at every system call of bootstrap and of each rotation, a cut 
 	@$(MAKE) $(JOBS) --no-print-directory VARIANT=release build/release/agent faults
 	@AGENT_LONG=1 $(PYTHON) tests/run.py integration/test_crash integration/test_rotate_crash integration/test_rotate_cut
 
+live: ## examples/entrypoint in real containers (podman) and under a booted systemd (systemd-nspawn); wants root
+	@tests/lib/deps.sh test live
+	@$(MAKE) $(JOBS) --no-print-directory VARIANT=release build/release/agent
+	@$(PYTHON) tests/run.py --live
+
 FUZZ_SECONDS ?= 20
 fuzz: ## each fuzz target for FUZZ_SECONDS (20) with clang's libFuzzer
 	@tests/lib/deps.sh fuzz
@@ -321,4 +326,4 @@ clean: ## remove what was built (not the Python environment)
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' Makefile
 
-.PHONY: all deps unit-tests fuzz-replays fuzzers faults fuzz crash test demo bench asan valgrind coverage lint tidy fmt install uninstall dist deb bundle clean help
+.PHONY: all deps unit-tests fuzz-replays fuzzers faults fuzz crash live test demo bench asan valgrind coverage lint tidy fmt install uninstall dist deb bundle clean help

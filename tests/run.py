@@ -7,6 +7,7 @@ tests/integration/*.py.
     tests/run.py PATTERN...          what has one of the patterns in its name (globs are allowed)
     tests/run.py --variant cover     units of that build alone, integration with that agent
     tests/run.py --list              the names
+    tests/run.py --live              those of tests/live/*.py alone: real containers, a systemd (make live)
     tests/run.py --binaries debug    the unit test binaries of that build that it would run
 
 More of them run at once than there are cores, since many wait for a server or a clock. A whole run ends
@@ -171,20 +172,20 @@ def replay(binary: Path) -> Outcome:
 # ---- integration tests --------------------------------------------------------------------------
 
 
-def integration_items(shared: Shared, variant: Optional[str]) -> List[Item]:
-    """One item for each test function, in the order of the files."""
+def python_items(folder: str, shared: Shared, variant: Optional[str]) -> List[Item]:
+    """One item for each test function of a folder, in the order of the files."""
     items = []
-    for source in sorted((ROOT / "tests" / "integration").glob("test_*.py")):
+    for source in sorted((ROOT / "tests" / folder).glob("test_*.py")):
         try:
-            module = importlib.import_module(f"tests.integration.{source.stem}")
+            module = importlib.import_module(f"tests.{folder}.{source.stem}")
         except Exception:
             text = traceback.format_exc()
-            items.append(Item(f"integration/{source.stem}",
+            items.append(Item(f"{folder}/{source.stem}",
                               partial(Outcome, failed=1, output=text)))
             continue
         for name, test in vars(module).items():
             if name.startswith("test_") and inspect.isfunction(test):
-                full = f"integration/{source.stem}.{name}"
+                full = f"{folder}/{source.stem}.{name}"
                 build = variant or getattr(module, "VARIANT", None)
                 items.append(Item(full, partial(run_case, full, test, shared, build),
                                   getattr(test, "alone", False)))
@@ -303,6 +304,7 @@ def main() -> int:
     parser.add_argument("--list", action="store_true", help="print the names and run nothing")
     parser.add_argument("--binaries", metavar="VARIANT",
                         help="print what must have been built of that build's unit tests")
+    parser.add_argument("--live", action="store_true", help="those of tests/live alone")
     options = parser.parse_args()
     everything = bool(options.variant or options.patterns or os.environ.get("AGENT_LONG"))
     if options.binaries:
@@ -312,9 +314,12 @@ def main() -> int:
 
     stop_on_signals()
     began, shared, run = time.monotonic(), Shared(), Run()
-    items = unit_items([options.variant] if options.variant else UNIT_VARIANTS, everything)
-    items += fuzz_items(options.variant or FUZZ_VARIANT)
-    items += integration_items(shared, options.variant)
+    if options.live:
+        items = python_items("live", shared, options.variant)
+    else:
+        items = unit_items([options.variant] if options.variant else UNIT_VARIANTS, everything)
+        items += fuzz_items(options.variant or FUZZ_VARIANT)
+        items += python_items("integration", shared, options.variant)
     items = [item for item in items if wanted(item.name, options.patterns)]
     if options.list:
         print("\n".join(item.name for item in items))

@@ -284,11 +284,12 @@ class Staging:
         bao.database_engine(self.postgres, "acme", role="acme", member_of="acme_owner", mount="database")
         bao.put("secret/acme/staging/db", {"host": "127.0.0.1", "port": str(self.postgres.port),
                                            "sslmode": "disable"})
-        bao.put("secret/acme/staging/app", {
+        self._bao, self._values = bao, {
             "REDIS_URL": f"rediss://:{new('redis')}@cache.acme.internal:6379/0",
             "SESSION_SECRET": base64.b64encode(new("session", characters=60).encode()).decode(),
             "WEBHOOK_SIGNING_KEY": base64.b64encode(new("hooks", characters=60).encode()).decode(),
-            "CLERK_SECRET_KEY": new("clerk", prefix="sk_test_")})
+            "CLERK_SECRET_KEY": new("clerk", prefix="sk_test_")}
+        self.put()
         policy = bao.policy({"secret/data/acme/staging/*": ["read"], "database/creds/acme": ["read"]})
         role = bao.approle([policy], mount="approle")
         self.secrets = {"VAULT_ROLE_ID": role.role_id,
@@ -299,6 +300,11 @@ class Staging:
     def _database(postgres: Postgres) -> None:
         postgres.sql("CREATE DATABASE acme")
         postgres.sql("CREATE ROLE acme_owner NOLOGIN; GRANT CREATE ON SCHEMA public TO acme_owner", "acme")
+
+    def put(self, **values: str) -> None:
+        """Have the application's secrets be these, and the others as they are."""
+        self._values.update(values)
+        self._bao.put("secret/acme/staging/app", self._values)
 
     def environment(self, given: Dict[str, str]) -> Dict[str, str]:
         """A file's variables, its secrets filled in, its Vault being ours."""

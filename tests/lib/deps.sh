@@ -2,7 +2,7 @@
 # Install what is needed, and say what: Debian or Ubuntu packages (sudo only for that), and a Python
 # environment in build/venv. Does nothing where everything is there.
 #
-#   deps.sh [test] [lint] [fuzz] [bench] [valgrind]   without a word: the build and the demo
+#   deps.sh [test] [live] [lint] [fuzz] [bench] [valgrind]   without a word: the build and the demo
 set -euo pipefail
 cd "$(dirname "$0")/../.."
 
@@ -29,6 +29,10 @@ for group in "$@"; do
         # And of this one the schemas of one version of Kubernetes, of a hundred megabytes.
         kubernetes_package='kubernetes-validate==1.37.0'
         ;;
+    live)
+        packages+=(debootstrap systemd-container podman crun netavark iptables)
+        python_test_packages+=('podman-compose==1.*')
+        ;;
     valgrind) packages+=(valgrind libcmocka-dev) ;;
     bench)
         packages+=(tini) # what the parent of an application is compared with
@@ -37,7 +41,7 @@ for group in "$@"; do
     lint) packages+=(clang-format clang-tidy cppcheck shellcheck mandoc) ;;
     fuzz) packages+=(clang libclang-rt-dev) ;;
     *)
-        echo "deps: there is no group '$group': test, lint, fuzz, bench, valgrind" >&2
+        echo "deps: there is no group '$group': test, live, lint, fuzz, bench, valgrind" >&2
         exit 2
         ;;
     esac

@@ -83,7 +83,7 @@ ledger=tests/LEDGER.md
 pains=docs/PAINS.md
 tests_there=$({
     git ls-files 'tests/unit/*.c' | xargs grep -hoE '^static void [a-z0-9_]+\(void \*\*' | sed 's/.* void //; s/(.*//; s/^static void //'
-    git ls-files 'tests/integration/*.py' | xargs grep -hoE '^def test_[a-z0-9_]+' | sed 's/^def //'
+    git ls-files 'tests/integration/*.py' 'tests/live/*.py' | xargs grep -hoE '^def test_[a-z0-9_]+' | sed 's/^def //'
 } | sort -u)
 # What `KIND:NAME` stands for.
 is_there() {
