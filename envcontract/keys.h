@@ -277,7 +277,7 @@ struct section {
 
 #define AFTER_KEYS(KEY)                                                                            \
     KEY(AFTER_COMMAND, "command", KIND_ARGV, BUILT, NOTHING)                                       \
-    KEY(AFTER_SIGNAL, "signal", KIND_TEXT, BUILT, NOTHING)                                         \
+    KEY(AFTER_SIGNAL, "signal", KIND_SIGNAL, BUILT, NOTHING)                                       \
     KEY(AFTER_PIDFILE, "pidfile", KIND_TEXT, BUILT, NOTHING)
 
 #define TEST_KEYS(KEY)                                                                             \
@@ -423,6 +423,9 @@ void kind_build_list(struct contract_document *d, const struct key *key, struct 
 /* ---- sources (source.c) --------------------------------------------------------------------- */
 
 void source_check(struct contract_document *d, struct node *value);
+/* Where a rotation writes to: RECORD, a path in Vault without a field (`records`); else what a mirror
+ * is, a field in Vault or a name of the sealed store. */
+void source_check_written(struct contract_document *d, const struct node *value, bool record);
 /* A reference in vault's auth: a secret itself must not stand in the contract. */
 void source_check_reference(struct contract_document *d, const struct key *key, struct node *value);
 

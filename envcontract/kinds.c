@@ -257,6 +257,9 @@ static void check_mounts(struct contract_document *d, const struct key *key, str
 {
     if (!is_kind(d, key, value, NODE_OBJECT))
         return;
+    if (value->count > CONTRACT_MAX_LIST)
+        problem(d, value, AT_VALUE, NULL, "'%s' has more than %d entries", key->name,
+                CONTRACT_MAX_LIST);
     for (const struct node *member = value->first; member; member = member->next) {
         int64_t version = node_integer(member, 0);
         if (version != 1 && version != 2)

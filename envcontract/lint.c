@@ -388,6 +388,28 @@ static void check_all_objects(struct contract_document *d, const struct node *ob
         check_object(d, profile, profile->key);
 }
 
+/* A profile is the value that its variable gets: one that it cannot have is a typing mistake. */
+static void look_at_profiles(struct contract_document *d)
+{
+    const struct node *section = node_member(d->files[0].root, "profile");
+    const char *name = node_text(node_member(section, "var"));
+    long variable = name ? document_find(d, name) : -1;
+
+    for (size_t i = 0; variable >= 0 && i < d->profile_count && !problems_full(d); i++) {
+        struct layers layers;
+        layers_merge(d, (size_t)variable, d->profiles[i], &layers);
+        const char *const *allowed = node_list(layers.at[VARIABLE_VALUES]);
+        bool may_be = !allowed;
+        for (; allowed && *allowed && !may_be; allowed++)
+            may_be = str_eq(*allowed, d->profiles[i]);
+        if (!may_be)
+            problem(d, node_member(section, "values"), AT_VALUE,
+                    "Add it to the variable's 'values', or take it away here.",
+                    "the profile '%.*s' is no value that '%s' may have", SHOWN(d->profiles[i]),
+                    name);
+    }
+}
+
 static void budget_release(struct budget *budget)
 {
     pattern_cache_release(&budget->patterns);
@@ -401,6 +423,7 @@ void lint_variables(struct contract_document *d)
     budget.patterns.steps_left = &budget.default_steps;
     d->looks_left = CONTRACT_MAX_LOOKS;
     d->source_bytes_left = CONTRACT_MAX_SOURCE_BYTES;
+    look_at_profiles(d);
     check_all_objects(d, d->base);
     for (size_t i = 0; i < d->variable_count && !problems_full(d) && !d->no_memory; i++) {
         struct said said = {.budget = &budget};

@@ -34,7 +34,7 @@ void lint_say(const struct look *look, struct said *said, const struct node *nod
 /* What is wrong with `rotate` and with how long a stale value is good (lint_rotate.c). */
 void lint_rotation(const struct look *look, struct said *said);
 
-/* The names that `rotate` of OBJECT, a variable's keys, has; they exist. */
+/* What `rotate` of OBJECT, a variable's keys, names: variables that exist, places and commands. */
 void lint_rotation_names(struct contract_document *d, const struct node *object);
 
 /* No secret is to be rotated after itself. */

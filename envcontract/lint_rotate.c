@@ -172,6 +172,40 @@ static struct written written_parts(const struct contract_variable *variable)
     return written;
 }
 
+/* Whether the contract says that PATH's mount is of KV version 1. */
+static bool is_in_kv_1(const struct look *look, const char *path)
+{
+    const struct node *vault = node_member(look->d->files[0].root, "vault");
+    const struct node *over = look->profile
+                                  ? node_member(node_member(vault, "profiles"), look->profile)
+                                  : NULL;
+    const struct node *kv = node_member(over, "kv");
+
+    if (!kv)
+        kv = node_member(vault, "kv");
+    for (const struct node *mount = kv && kv->kind == NODE_OBJECT ? kv->first : NULL; mount;
+         mount = mount->next) {
+        if (str_starts(path, mount->key) && path[strlen(mount->key)] == '/')
+            return node_integer(mount, 0) == 1;
+    }
+    return false;
+}
+
+/* Two runners that write there could not be told apart. */
+static bool is_without_versions(const struct look *look)
+{
+    const struct contract_variable *variable = &look->variable;
+    bool logins_only = has_login_parts(variable);
+
+    for (size_t i = 0; i < variable->part_count; i++) {
+        const struct ref *ref = &variable->parts[i].ref;
+        bool written = !logins_only || is_login_part(&variable->parts[i]);
+        if (written && ref->kind == REF_VAULT && ref->path && is_in_kv_1(look, ref->path))
+            return true;
+    }
+    return false;
+}
+
 /* Whether NODE, a variable's key, lies in a profile over it. */
 static bool is_in_profile(const struct node *node)
 {
@@ -193,6 +227,9 @@ static void look_at_source(const struct look *look, struct said *said, const str
                  "Keep it in Vault or in the sealed store, or say {\"strategy\": \"none\", "
                  "\"why\": \"…\"}.",
                  "what comes from the environment, a file or a command is not rotated");
+    else if (is_without_versions(look))
+        lint_say(look, said, source, AT_VALUE, "Move it to a mount of version 2.",
+                 "a secret in KV version 1, which has no check-and-set, is not rotated");
     else if (written.scattered && !node_member(look->d->files[0].root, "records"))
         lint_say(
             look, said, rotate, AT_KEY,
@@ -226,12 +263,42 @@ void lint_rotation(const struct look *look, struct said *said)
         look_at_source(look, said, rotate);
 }
 
+/* One of what is done when a secret is current: a command, or a signal to the process of a file. */
+static void look_at_after(struct contract_document *d, const struct node *entry)
+{
+    bool command = node_member(entry, "command") != NULL;
+    bool signal = node_member(entry, "signal") != NULL;
+    bool pidfile = node_member(entry, "pidfile") != NULL;
+
+    if (entry->kind == NODE_OBJECT && (command ? signal || pidfile : !signal || !pidfile))
+        problem(d, entry, AT_VALUE, "Either \"command\", or \"signal\" and \"pidfile\".",
+                "an entry of 'after' that is neither a command nor a signal with its pidfile");
+}
+
+static void each_item(struct contract_document *d, const struct node *list,
+                      void (*visit)(struct contract_document *d, const struct node *item))
+{
+    for (const struct node *item = list && list->kind == NODE_ARRAY ? list->first : NULL; item;
+         item = item->next)
+        visit(d, item);
+}
+
+static void look_at_mirror(struct contract_document *d, const struct node *item)
+{
+    source_check_written(d, item, false);
+}
+
 void lint_rotation_names(struct contract_document *d, const struct node *object)
 {
     const struct node *rotate = node_member(object, "rotate");
     const struct node *depends_on = node_member(rotate, "depends_on");
+    const struct node *test = node_member(rotate, "test");
 
     sections_check_url_variable(d, node_member(rotate, "admin"));
+    each_item(d, node_member(rotate, "after"), look_at_after);
+    each_item(d, node_member(rotate, "mirrors"), look_at_mirror);
+    if (test && test->kind == NODE_OBJECT && !node_member(test, "command"))
+        problem(d, test, AT_VALUE, NULL, "'test' has no 'command'");
     if (!depends_on || depends_on->kind != NODE_ARRAY)
         return;
     for (const struct node *item = depends_on->first; item; item = item->next)

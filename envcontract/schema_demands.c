@@ -72,6 +72,13 @@ static const struct demand {
      "'required': ['url'],"
      "'if': {'properties': {'create': {'required': ['command']}}, 'required': ['create']},"
      "'then': {'properties': {'expect': {'minItems': 1}}, 'required': ['expect']}"},
+    {"top", "records", "'pattern': '^vault:[^#]+$'"},
+    {"after", NULL,
+     "'oneOf': [{'required': ['command'], 'properties': {'signal': false, 'pidfile': false}},"
+     " {'required': ['signal', 'pidfile'], 'properties': {'command': false}}]"},
+    {"test", NULL, "'required': ['command']"},
+    {"rotate", "mirrors",
+     "'allOf': [{'items': {'pattern': '^(vault:[^#]+#[^#]+|sealed:[A-Za-z_{][A-Za-z0-9_{}]*)$'}}]"},
     {"create", NULL, "'minProperties': 1, 'maxProperties': 1"},
     {"stamp", NULL,
      "'if': {'properties': {'style': {'const': 'plain'}}, 'required': ['style']},"

@@ -463,6 +463,7 @@ void sections_check(struct contract *contract)
     const struct node *strict = top.at[TOP_STRICT_PROFILES];
 
     check_profile(d, top.at[TOP_PROFILE]);
+    source_check_written(d, top.at[TOP_RECORDS], true);
     if (strict && strict->kind == NODE_ARRAY) {
         for (const struct node *item = strict->first; item; item = item->next)
             check_profile_name(d, item, AT_VALUE, node_text(item));

@@ -176,6 +176,34 @@ void source_check(struct contract_document *d, struct node *value)
         check_part(d, part);
 }
 
+void source_check_written(struct contract_document *d, const struct node *value, bool record)
+{
+    static const char record_hint[] = "Write \"vault:secret/…/.agent/{name}\", without a field.";
+    const char *text = node_text(value), *whole = text;
+    struct arena *a = scratch(d); /* asked for once: it may be emptied then */
+    struct ref ref;
+    struct err err = ERR_INIT;
+
+    if (!text || value->count == 0 || value->count > KEY_SOURCE_MAX_BYTES)
+        return; /* said, but for the length: no path is as long, and Vault says so */
+    if (record && !(whole = arena_printf(a, "%s#field", text))) {
+        d->no_memory = true;
+        return;
+    }
+    if (ref_parse(a, whole, &ref, &err) != 0 || (record && strchr(text, '#'))) {
+        d->no_memory = d->no_memory || err.kind == ERR_RESOURCE;
+        problem(d, value, AT_VALUE, record ? record_hint : "Write vault:PATH#FIELD or sealed:NAME.",
+                record ? "'records' is no path in Vault" : "a mirror that is no place to write to");
+        return;
+    }
+    if (ref.kind == REF_SEALED && !record)
+        check_sealed_name(d, value, ref.path);
+    else if (ref.kind != REF_VAULT)
+        problem(d, value, AT_VALUE, record ? record_hint : "Write vault:PATH#FIELD or sealed:NAME.",
+                record ? "'records' is no path in Vault" : "a mirror that is no place to write to");
+    check_placeholders(d, value);
+}
+
 /* What logs in must not lie in the repository with the contract. */
 void source_check_reference(struct contract_document *d, const struct key *key, struct node *value)
 {

@@ -65,6 +65,8 @@ GOOD_VARIABLES = [
     '"secret": true, "source": "vault:kv/a#b", "rotate": {"strategy": "pg-login", "login": "a",'
     ' "password": "plain"}',
     '"secret": true, "source": "vault:kv/a#b", "rotate": {"strategy": "manual", "steps": ["one"]}',
+    '"secret": true, "source": "vault:kv/a#b", "rotate": {"strategy": "random", "mirrors":'
+    ' ["vault:kv/{profile}/c#d", "sealed:{name}_2"], "after": [{"signal": "SIGHUP", "pidfile": "p"}]}',
 ]
 
 BAD_VARIABLES = [
@@ -104,6 +106,13 @@ BAD_VARIABLES = [
     '"type": "int", "min": 1, "profiles": {"dev": {"type": "string"}}',
     '"secret": true, "source": "env", "profiles": {"dev": {"default": "x"}}',
     '"profiles": {"dev": {"secret": true}}', '"profiles": {"dev": {"type": "enum"}}',
+    '"source": "vault:kv/a#b", "rotate": {"strategy": "random", "after": [{}]}',
+    '"source": "vault:kv/a#b", "rotate": {"strategy": "random", "after": [{"signal": "HUP"}]}',
+    '"source": "vault:kv/a#b", "rotate": {"strategy": "random", "after": [{"command": ["x"], "pidfile": "p"}]}',
+    '"source": "vault:kv/a#b", "rotate": {"strategy": "random", "after": [{"signal": "HU", "pidfile": "p"}]}',
+    '"source": "vault:kv/a#b", "rotate": {"strategy": "random", "test": {}}',
+    '"source": "vault:kv/a#b", "rotate": {"strategy": "random", "mirrors": ["env:X"]}',
+    '"source": "vault:kv/a#b", "rotate": {"strategy": "random", "mirrors": ["vault:kv/c"]}',
     '"rotate": []', '"rotate": {"strategi": "none"}', '"rotate": {}', '"rotate": {"strategy": "non"}',
     '"source": "vault:kv/a#b", "rotate": {"strategy": "manual", "bytes": 3}',
     '"source": "vault:kv/a#b", "rotate": {"strategy": "none", "why": ""}',
@@ -157,6 +166,7 @@ GOOD_CONTRACTS = [
 ]
 
 BAD_CONTRACTS = [
+    '"records": "env:X"', '"records": "vault:kv/a#b"',
     '"projet": "p"', '"project": ""', '"project": null', '"include": "x"', '"include": [""]',
     '"strict_profiles": "prod"', '"base": []', '"base": {"tpye": "int"}',
     '"base": {"aliases": [{"name": "X"}]}', '"vault": {"adress": "x"}', '"vault": {"auth": {}}',

@@ -206,6 +206,27 @@ static void profiles_do_not_lie_in_profiles(void **state)
     assert_wrong(&w);
 }
 
+#define PROFILE_VALUES(values, more)                                                \
+    "{'contract': 1, 'profile': {'var': 'P', 'values': ['a', 'b']}, 'vars': {'P': " \
+    "{'values': " values more "}}}"
+
+static void a_profile_is_a_value_that_its_variable_may_have(void **state)
+{
+    static const struct wrong w = {PROFILE_VALUES("['a', 'c']", ""),
+                                   1,
+                                   51,
+                                   "/profile/values",
+                                   "the profile 'b' is no value that 'P' may have",
+                                   "'values'"};
+    struct loaded l = load_text(
+        PROFILE_VALUES("['a']", ", 'profiles': {'b': {'values': ['b', 'c']}}"));
+
+    (void)state;
+    assert_clean(&l);
+    unload(&l);
+    assert_wrong(&w);
+}
+
 /* How often it is said of a contract of VARIABLES, each with KEYS, that not all its defaults were held
  * against their types; no errors. */
 static size_t warnings_of(int variables, const char *keys)
@@ -304,6 +325,7 @@ int main(void)
         cmocka_unit_test(only_so_much_is_spent_on_holding_defaults_against_patterns),
         cmocka_unit_test(a_default_is_no_longer_than_a_value_may_be),
         cmocka_unit_test(what_all_variables_have_together_has_an_end),
+        cmocka_unit_test(a_profile_is_a_value_that_its_variable_may_have),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -213,6 +213,94 @@ static void an_order_is_no_cycle(void **state)
     unload(&l);
 }
 
+static void where_a_rotation_writes_and_what_it_does_then_is_said_whole(void **state)
+{
+    static const char after[] = "an entry of 'after' that is neither a command nor a signal";
+    static const char mirror[] = "a mirror that is no place to write to";
+    static const struct {
+        const char *keys, *message; /* NULL: it is right */
+    } list[] = {
+        {"'after': [{}]", after},
+        {"'after': [{'signal': 'HUP'}]", after},
+        {"'after': [{'pidfile': 'p'}]", after},
+        {"'after': [{'command': ['x'], 'signal': 'HUP', 'pidfile': 'p'}]", after},
+        {"'after': [{'signal': 'HUPP', 'pidfile': 'p'}]", "'HUPP' is no signal"},
+        {"'after': [{'signal': 'HUP', 'pidfile': 'p'}, {'command': ['x']}]", NULL},
+        {"'test': {}", "'test' has no 'command'"},
+        {"'mirrors': ['env:X']", mirror},
+        {"'mirrors': ['vault:kv/x']", mirror},
+        {"'mirrors': ['none']", mirror},
+        {"'mirrors': ['file:x']", mirror},
+        {"'mirrors': ['sealed:1a']", "'sealed:' with what cannot be a name"},
+        {"'mirrors': ['vault:kv/{nam}#x']", "'{nam}' is not known in a source"},
+        {"'mirrors': ['vault:kv/{name}#x', 'sealed:{name}_2']", NULL},
+    };
+
+    (void)state;
+    for (size_t i = 0; i < ARRAY_LEN(list); i++) {
+        char text[512];
+        (void)snprintf(text, sizeof text, R("'strategy': 'random', %s"), list[i].keys);
+        struct loaded l = load_text(text);
+        assert_int_equal(l.findings.count, list[i].message != NULL);
+        if (list[i].message)
+            assert_text_has(l.findings.list[0].message, list[i].message);
+        unload(&l);
+    }
+}
+
+#define RECORDS(text) "{'contract': 1, 'records': '" text "', 'vars': {}}"
+
+static void records_lie_in_vault(void **state)
+{
+    static const struct wrong list[] = {
+        {RECORDS("env:X"), 1, 28, "/records", "'records' is no path in Vault", "without a field"},
+        {RECORDS("vault:kv/a#b"), 1, 28, "/records", "'records' is no path in Vault", NULL},
+        {RECORDS("vault:"), 1, 28, "/records", "'records' is no path in Vault", NULL},
+        {RECORDS("vault:kv/../a"), 1, 28, "/records", "'records' is no path in Vault", NULL},
+        {RECORDS("sealed:A"), 1, 28, "/records", "'records' is no path in Vault", NULL},
+        {RECORDS("vault:kv/{nam}"), 1, 28, "/records", "'{nam}' is not known in a source",
+         "{name}"},
+    };
+    struct loaded l = load_text(RECORDS("vault:kv/.agent/{name}"));
+
+    (void)state;
+    assert_clean(&l);
+    unload(&l);
+    assert_all_wrong(list, ARRAY_LEN(list));
+}
+
+#define KV_1(kv, source, rotate)                                                        \
+    "{'contract': 1, 'profile': {'var': 'P', 'values': ['dev', 'prod']}, 'vault': {" kv \
+    "}, 'vars': {'P': {}, 'A': {'secret': true, 'source': " source                      \
+    ", 'rotate': {'strategy': '" rotate "'}}}}"
+
+static void without_check_and_set_nothing_is_rotated(void **state)
+{
+    static const struct {
+        const char *text;
+        bool wrong;
+    } list[] = {
+        {KV_1("'kv': {'old': 1}", "'vault:old/a#b'", "random"), true},
+        {KV_1("'kv': {'old': 1}", "'vault:old/a#b'", "none"), false},
+        {KV_1("'kv': {'old': 2}", "'vault:old/a#b'", "random"), false},
+        {KV_1("'kv': {'ol': 1}", "'vault:old/a#b'", "random"), false},
+        {KV_1("'kv': {'old': 1}",
+              "{'user': 'vault:new/a#u', 'host': 'vault:old/a#h'}, 'compose': "
+              "'{user}{host}'",
+              "random"),
+         false}, /* what is not written may lie there */
+    };
+
+    (void)state;
+    for (size_t i = 0; i < ARRAY_LEN(list); i++) {
+        struct loaded l = load_text(list[i].text);
+        assert_int_equal(l.findings.count, list[i].wrong);
+        if (list[i].wrong)
+            assert_text_has(l.findings.list[0].message, "KV version 1, which has no check-and-set");
+        unload(&l);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -226,6 +314,9 @@ int main(void)
         cmocka_unit_test(the_names_in_it_exist),
         cmocka_unit_test(nothing_is_rotated_after_itself),
         cmocka_unit_test(an_order_is_no_cycle),
+        cmocka_unit_test(where_a_rotation_writes_and_what_it_does_then_is_said_whole),
+        cmocka_unit_test(records_lie_in_vault),
+        cmocka_unit_test(without_check_and_set_nothing_is_rotated),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
