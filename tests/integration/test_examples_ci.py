@@ -184,7 +184,8 @@ class Checkout:
         """Run a script as a runner does: its shell, the checkout, the image's PATH."""
         plain = "export PATH=\"$TOOLS:$PATH\"\n"
         return self.case.tool(*shell, plain + script, cwd=self.path, seconds=STEP_SECONDS,
-                              env={"TOOLS": str(self.tools), "GITHUB_STEP_SUMMARY": str(self.summary), **env})
+                              env={"PATH": self.case.alembic_path, "TOOLS": str(self.tools),
+                                   "GITHUB_STEP_SUMMARY": str(self.summary), **env})
 
     def github(self, event: str, *jobs: str) -> Dict[str, Result]:
         """The last result of each job: a job ends at its first step that fails."""

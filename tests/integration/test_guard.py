@@ -46,9 +46,11 @@ GUARD_ENV = {"SERVER_URL": {**URL_VARIABLE, "expose": "agent", "required": False
 
 
 class Guarded(Project):
-    """A project both of whose ways give one schema, and a server for scratch databases."""
+    """A project both of whose ways give one schema, and a server for scratch databases. `starts_alembic`:
+    each `alembic` is a process of its own."""
 
-    def __init__(self, case: Case, server: Optional[Postgres] = None, **database: Any) -> None:
+    def __init__(self, case: Case, server: Optional[Postgres] = None, starts_alembic: bool = False,
+                 **database: Any) -> None:
         super().__init__(case)
         self.folder.write("schema.sql", SAME)
         self.server = server
@@ -56,6 +58,8 @@ class Guarded(Project):
         self.temporary.chmod(0o755)
         case.defer(lambda: shutil.rmtree(self.temporary))
         self.env: Dict[str, str] = {"TMPDIR": str(self.temporary)}
+        if not starts_alembic:
+            self.env["PATH"] = case.alembic_path
         if server:
             self.env["SERVER_URL"] = server.url("postgres")
         self.write(**database)
@@ -398,7 +402,7 @@ def test_without_a_server_installed_the_package_is_named(case: Case) -> None:
 def test_a_full_disk_is_said_with_its_folder(case: Case) -> None:
     if os.geteuid() != 0:
         case.skip("a small file system takes root")
-    project = Guarded(case)
+    project = Guarded(case, starts_alembic=True)
     small = "mount -t tmpfs -o size=8m,mode=755 none \"$TMPDIR\" && exec \"$@\""
     probe = subprocess.run(["unshare", "-m", "sh", "-c", small, "sh", "true"], capture_output=True,
                            env={**os.environ, **project.env})

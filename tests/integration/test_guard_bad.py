@@ -122,7 +122,7 @@ FILL = "CREATE TABLE much AS SELECT i, repeat('x', 900) AS x FROM generate_serie
 def test_a_disk_that_fills_up_in_the_middle_is_said(case: Case) -> None:
     if os.geteuid() != 0:
         case.skip("a small file system takes root")
-    project = Guarded(case)
+    project = Guarded(case, starts_alembic=True)  # in a namespace of its own
     project.revision("c3", "b2", "much", FILL)
     small = "mount -t tmpfs -o size=150m,mode=755 none \"$TMPDIR\" && exec \"$@\""
     probe = subprocess.run(["unshare", "-m", "sh", "-c", small, "sh", "true"], capture_output=True,

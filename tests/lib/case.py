@@ -10,6 +10,8 @@ from pathlib import Path
 from typing import Any, Callable, Dict, List, Mapping, Optional, Sequence, TypeVar
 
 from tests.lib.agent import Agent, Canaries, Result, run_tool
+from tests.lib.alembic_server import AlembicServer
+from tests.lib.processes import plain_environment
 from tests.lib.processes import Skip
 from tests.lib.servers import ROOT, Database, Folder, OpenBao, Postgres, Proxy, ScriptedHttp
 from tests.lib.scripted import Script
@@ -45,7 +47,7 @@ class Shared:
         """Stop them all."""
         with self._lock:
             for made in self._made.values():
-                if isinstance(made, (Postgres, OpenBao)):
+                if isinstance(made, (Postgres, OpenBao, AlembicServer)):
                     made.remove()
             self._made.clear()
 
@@ -93,6 +95,12 @@ class Case:
         server: OpenBao = self._shared.get("openbao_tls", lambda: OpenBao(tls=True))
         self.canaries.add("root token with TLS", server.token)
         return server
+
+    @property
+    def alembic_path(self) -> str:
+        """A PATH whose `alembic` needs no start (tests.lib.alembic_server)."""
+        server: AlembicServer = self._shared.get("alembic", AlembicServer)
+        return f"{server.path}:{plain_environment(self.folder.path)['PATH']}"
 
     @property
     def folder(self) -> Folder:
