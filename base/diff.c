@@ -221,9 +221,13 @@ static int compare(const struct lines *old, const struct lines *new, struct scri
 
 static void add_line(char mark, const struct line *line, struct buf *out)
 {
+    /* A carriage return before the line feed does no harm, and without it no patch(1) would take
+     * the diff of a file that was made on Windows. */
+    bool returns = line->ends && line->length > 0 && line->text[line->length - 1] == '\r';
+
     buf_addc(out, mark);
-    annotate_add_lines(out, line->text, line->length, line->length + 1);
-    buf_adds(out, line->ends ? "\n" : "\n\\ No newline at end of file\n");
+    annotate_add_lines(out, line->text, line->length - returns, line->length + 1);
+    buf_adds(out, returns ? "\r\n" : line->ends ? "\n" : "\n\\ No newline at end of file\n");
 }
 
 /* "12,3": lines are counted from 1; where there is none, the line before. */

@@ -3,7 +3,8 @@
  *
  * The lines that are kept are a longest common subsequence (Myers, "An O(ND) Difference Algorithm
  * and Its Variations"), up to DIFF_MAX_EDITS; texts that differ in more are shown as replaced from
- * the first line that differs to the last. Control bytes but the tab appear as \xHH. */
+ * the first line that differs to the last. Control bytes but the tab, and a
+ * carriage return at a line's end, appear as \xHH. */
 #ifndef BASE_DIFF_H
 #define BASE_DIFF_H
 

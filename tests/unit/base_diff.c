@@ -75,6 +75,14 @@ static void control_bytes_are_shown(void **state)
     diff_is("a\x1b[0m\n", "b\n", "--- a\n+++ b\n@@ -1 +1 @@\n-a\\x1b[0m\n+b\n");
 }
 
+static void a_carriage_return_ends_a_line_as_it_does(void **state)
+{
+    (void)state;
+    diff_is("a\r\nb\r\n", "a\r\nc\n", "--- a\n+++ b\n@@ -1,2 +1,2 @@\n a\r\n-b\r\n+c\n");
+    diff_is("a\rb\n", "c\r",
+            "--- a\n+++ b\n@@ -1 +1 @@\n-a\\x0db\n+c\\x0d\n\\ No newline at end of file\n");
+}
+
 static void texts_with_nothing_in_common_are_replaced(void **state)
 {
     (void)state;
@@ -155,6 +163,7 @@ int main(void)
         cmocka_unit_test(changes_that_are_far_apart_are_two_hunks),
         cmocka_unit_test(as_many_lines_are_kept_as_can_be),
         cmocka_unit_test(control_bytes_are_shown),
+        cmocka_unit_test(a_carriage_return_ends_a_line_as_it_does),
         cmocka_unit_test(texts_with_nothing_in_common_are_replaced),
         cmocka_unit_test(every_small_text_can_be_made_from_every_other),
     };
