@@ -1,5 +1,5 @@
-/* http.c: one exchange over libcurl, many in flight on few connections. With http_request.c and
- * http_failure.c the only curl code.
+/* http.c: one exchange over libcurl, many in flight on few connections. With http_early.c,
+ * http_request.c and http_failure.c the only curl code.
  *
  * libcurl is opened when the first request is made (it brings two dozen libraries along). What it
  * holds is wiped when it frees it. */
@@ -28,6 +28,7 @@ struct http {
     CURLM *multi;
     struct curl_slist *connect_to[VAULT_NODES_MAX]; /* one line each, with a tls_server_name */
     struct http_exchange *first_ended, **last_ended;
+    struct http_early early;
 };
 
 /* ---- the library ---------------------------------------------------------------------------- */
@@ -83,11 +84,16 @@ static bool may_need_tls(const struct vault_config *config)
 
 int http_open(const struct vault_config *config, struct http **out, struct err *err)
 {
-    if (load(may_need_tls(config), err) != 0)
-        return -1;
     struct http *http = mem_new(1, sizeof(*http));
     if (!http)
         return err_nomem(err);
+    http->early = HTTP_EARLY_INIT;
+    if (!http_curl.ready)
+        http_early_begin(&http->early, config);
+    if (load(may_need_tls(config), err) != 0) {
+        http_free(http);
+        return -1;
+    }
     http->config = config;
     http->last_ended = &http->first_ended;
     http->multi = http_curl.multi_init();
@@ -111,6 +117,7 @@ void http_free(struct http *http)
         (void)http_curl.multi_cleanup(http->multi); /* only says that the handle was no handle */
     for (size_t i = 0; http_curl.ready && i < VAULT_NODES_MAX; i++)
         http_curl.slist_free_all(http->connect_to[i]);
+    http_early_end(&http->early);
     free(http);
 }
 
@@ -128,7 +135,7 @@ static void transfer_free(struct http_transfer *transfer)
 
 static int begin(struct http *http, struct http_transfer *transfer, struct err *err)
 {
-    if (!transfer->easy)
+    if (!transfer->easy || http_early_offer(&http->early, transfer->easy) != 0)
         return err_nomem(err);
     if (http_request_set_up(transfer, http->config, http->connect_to, err) != 0)
         return -1;

@@ -1,11 +1,12 @@
-/* vault/http_curl.h: libcurl's functions and one transfer, shared by http.c, http_request.c
- * and http_failure.c. */
+/* vault/http_curl.h: libcurl's functions and one transfer, shared by http.c, http_early.c,
+ * http_request.c and http_failure.c. */
 #ifndef VAULT_HTTP_CURL_H
 #define VAULT_HTTP_CURL_H
 
 /* The type check of curl.h is a macro around the name of the function, which here is a pointer. */
 #define CURL_DISABLE_TYPECHECK
 #include <curl/curl.h>
+#include <sys/socket.h>
 
 #include "vault/internal.h"
 
@@ -46,6 +47,23 @@ struct http_transfer {
     bool too_many_headers;
     char error_text[CURL_ERROR_SIZE];
 };
+
+/* A connection that is begun before libcurl is opened: http_early.c. */
+struct http_early {
+    int fd; /* -1: there is none, or it was taken */
+    struct sockaddr_storage to;
+    int taken; /* the descriptor that libcurl has just got */
+};
+#define HTTP_EARLY_INIT ((struct http_early){.fd = -1, .taken = -1})
+
+/* Where CONFIG allows it: one node that is a number, with nothing between. It never fails: then there is
+ * none. */
+void http_early_begin(struct http_early *early, const struct vault_config *config);
+/* The connected socket, the caller's then, where it is for ADDRESS; else -1. Once. */
+int http_early_take(struct http_early *early, const struct sockaddr *address);
+/* Have EASY take it; EARLY outlives it. -1: no memory. */
+MUST_USE int http_early_offer(struct http_early *early, CURL *easy);
+void http_early_end(struct http_early *early);
 
 /* Have the transfer's handle, which is new, ask what its exchange asks. CONNECT_TO has a list for each
  * node of CONFIG, which is filled when it is needed and outlives the transfer. */

@@ -3,6 +3,7 @@ from __future__ import annotations
 
 import base64
 import json
+import shutil
 import subprocess
 import time
 from pathlib import Path
@@ -319,3 +320,25 @@ def test_a_token_that_we_made_ends_with_us_whatever_the_way(case: Case) -> None:
         return None
 
     assert made(f"auth/{mount}/login") is None
+
+
+# ---- on the way ----------------------------------------------------------------------------------------
+
+
+def test_the_connection_is_on_its_way_while_the_library_is_opened(case: Case) -> None:
+    if shutil.which("strace") is None:
+        case.skip("strace is not here")
+    site = Site(case, case.openbao_tls)
+    site.contract(ca_cert=str(site.bao.ca_cert))
+    calls = case.folder / "calls"
+    said = case.tool("strace", "-f", "-e", "trace=socket,connect,openat", "-o", str(calls),
+                     str(case.make_agent("release").binary), "fetch", "--format=json",
+                     env={"VAULT_TOKEN": site.bao.token})
+    if "ptrace" in said.stderr:
+        case.skip("no process may be traced here")
+    assert said.expect(0).json() == {"S": site.value}
+    lines = calls.read_text().splitlines()
+    connected = [i for i, line in enumerate(lines) if f"htons({site.bao.port})" in line]
+    opened = [i for i, line in enumerate(lines) if "libcurl" in line and "= -1" not in line]
+    assert connected[0] < opened[0], lines
+    assert len([line for line in lines if "SOCK_STREAM" in line]) == 1, "it is the one that is used"
