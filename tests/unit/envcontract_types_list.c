@@ -234,11 +234,17 @@ static void without_steps_nothing_is_said(void **state)
     }
 }
 
+/* The sanitizer looks at all that memmem() might read, for each item anew. */
+#ifdef __SANITIZE_ADDRESS__
+enum { ITEMS = 100 * 1000 };
+#else
+enum { ITEMS = 1000 * 1000 };
+#endif
+
 static void a_million_items_are_looked_at_in_one_pass(void **state)
 {
-    enum { ITEMS = 1000 * 1000 };
     struct contract_rules rules = {.type = TYPE_LIST, .item = &ports};
-    char *text = malloc(2 * (size_t)ITEMS);
+    char *text = malloc(2 * (size_t)ITEMS), last[32];
 
     (void)state;
     assert_non_null(text);
@@ -249,7 +255,8 @@ static void a_million_items_are_looked_at_in_one_pass(void **state)
     text[2 * (size_t)ITEMS - 1] = '\0';
     assert_good(&rules, text);
     text[2 * (size_t)ITEMS - 2] = 'x';
-    assert_bad(&rules, text, "type", "item 1000000: ");
+    (void)snprintf(last, sizeof(last), "item %d: ", ITEMS);
+    assert_bad(&rules, text, "type", last);
     free(text);
 }
 
