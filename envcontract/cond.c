@@ -136,10 +136,12 @@ static struct contract_condition *build_member(struct contract_document *d, stru
     return build_test(d, value);
 }
 
+#define CONDITION_EXAMPLE "For example {\"EMAIL_MODE\": \"resend\"}."
+
 static struct contract_condition *build_object(struct contract_document *d, struct node *value)
 {
     if (value->kind != NODE_OBJECT || value->count == 0) {
-        problem(d, value, AT_VALUE, "For example {\"EMAIL_MODE\": \"resend\"}.",
+        problem(d, value, AT_VALUE, CONDITION_EXAMPLE,
                 value->kind == NODE_OBJECT ? "an empty condition" : "a condition is an object");
         return NULL;
     }
@@ -157,8 +159,12 @@ static struct contract_condition *build_object(struct contract_document *d, stru
 
 void condition_build(struct contract_document *d, struct node *value)
 {
-    if (value->kind != NODE_BOOL)
+    if (value->kind == NODE_OBJECT)
         value->built = build_object(d, value);
+    else if (value->kind != NODE_BOOL)
+        problem(d, value, AT_VALUE, CONDITION_EXAMPLE,
+                "'%s' takes true, false or a condition, not %s", value->key,
+                node_kind_words(value));
 }
 
 void condition_check_names(struct contract_document *d, const struct contract_condition *condition)

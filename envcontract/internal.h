@@ -137,6 +137,11 @@ struct contract_rules {
 
 const char *contract_type_name(enum contract_type type);
 unsigned contract_type_constraints(enum contract_type type); /* contract_constraint, or-ed */
+const char *contract_type_expects(enum contract_type type);  /* "a port from 1 to 65535"; or NULL */
+
+/* "It is for hex and base64.": the types that have that CONSTRAINT. */
+struct message;
+void contract_types_with(enum contract_constraint constraint, struct message *out);
 
 /* ---- conditions (cond.c) -------------------------------------------------------------------- */
 

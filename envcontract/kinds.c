@@ -340,7 +340,8 @@ static void check_sections(struct contract_document *d, const struct key *key, s
         if (member->kind == NODE_OBJECT)
             keys_check(d, key->section, member);
         else
-            problem(d, member, AT_VALUE, NULL, "%s is an object, not %s", key->section->title,
+            problem(d, member, AT_VALUE, NULL, "%s%s is an object, not %s",
+                    kind == NODE_ARRAY ? "an entry of " : "", key->section->title,
                     node_kind_words(member));
     }
 }
@@ -361,7 +362,10 @@ static void check_rules(struct contract_document *d, const struct key *key, stru
 static void check_version(struct contract_document *d, const struct key *key, struct node *value)
 {
     if (value->kind != NODE_INTEGER)
-        wrong_kind(d, key, value);
+        problem(d, value, AT_VALUE, "Write it as 1.", "'%s' takes %s, not %s", key->name,
+                kind_words[key->kind],
+                value->kind == NODE_NUMBER ? "one with a point or an exponent"
+                                           : node_kind_words(value));
     else if (node_integer(value, 0) != KEY_VERSION)
         problem(d, value, AT_VALUE, "A newer agent may read it.",
                 "this version reads contracts of version %d", KEY_VERSION);

@@ -76,8 +76,11 @@ static void look_at_constraints(const struct look *look, struct said *said)
 
     for (size_t i = 0; i < ARRAY_LEN(constraints); i++) {
         const struct node *node = own(look, constraints[i].key);
-        if (node && !(has & constraints[i].constraint))
-            lint_say(look, said, node, AT_KEY, NULL, constraints[i].text);
+        struct message hint = {0};
+        if (!node || (has & constraints[i].constraint))
+            continue;
+        contract_types_with(constraints[i].constraint, &hint);
+        lint_say(look, said, node, AT_KEY, hint.text, constraints[i].text);
     }
     const struct node *type = look->layers.at[VARIABLE_TYPE];
     if ((has & NEEDS_VALUES) && !look->layers.at[VARIABLE_VALUES] && type)
@@ -97,10 +100,12 @@ static void look_at_bounds(const struct look *look, struct said *said)
 
     if (!(contract_type_constraints(rules->type) & HAS_MIN_MAX))
         return;
+    struct message hint = {0};
+    message_addf(&hint, "It is to be %s.", contract_type_expects(rules->type));
     if (bound_is_wrong(min, &rules->min))
-        lint_say(look, said, min, AT_VALUE, NULL, "'min' is no value of its type");
+        lint_say(look, said, min, AT_VALUE, hint.text, "'min' is no value of its type");
     if (bound_is_wrong(max, &rules->max))
-        lint_say(look, said, max, AT_VALUE, NULL, "'max' is no value of its type");
+        lint_say(look, said, max, AT_VALUE, hint.text, "'max' is no value of its type");
     if (!rules->min.text || !rules->max.text)
         return;
     if (types_compare_bounds(rules->type, &rules->max, &rules->min) < 0)

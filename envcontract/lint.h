@@ -27,7 +27,7 @@ struct said {
 /* Whether TEXT was said of WHAT; from now on it was. */
 bool lint_said_before(struct said *said, const void *what, const char *text);
 
-/* A problem of the variable at NODE. TEXT and HINT are literals: TEXT is remembered. */
+/* A problem of the variable at NODE. TEXT is a literal: it is remembered. */
 void lint_say(const struct look *look, struct said *said, const struct node *node,
               enum problem_at at, const char *hint, const char *text);
 

@@ -99,6 +99,32 @@ unsigned contract_type_constraints(enum contract_type type)
     return types[type].constraints;
 }
 
+const char *contract_type_expects(enum contract_type type)
+{
+    return validators[type].expected;
+}
+
+void contract_types_with(enum contract_constraint constraint, struct message *out)
+{
+    size_t count = 0, left;
+
+    for (int type = 0; type < CONTRACT_TYPE_COUNT; type++)
+        count += (types[type].constraints & constraint) != 0;
+    left = count;
+    message_addf(out, "It is for ");
+    for (int type = 0; type < CONTRACT_TYPE_COUNT; type++) {
+        if (!(types[type].constraints & constraint))
+            continue;
+        message_addf(out, "%s%s",
+                     left == count ? ""
+                     : left == 1   ? " and "
+                                   : ", ",
+                     types[type].name);
+        left--;
+    }
+    message_addf(out, ".");
+}
+
 /* Their values have line breaks and white space by right. */
 static bool has_lines(enum contract_type type)
 {

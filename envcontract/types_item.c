@@ -30,8 +30,11 @@ static void look_at_constraints(struct contract_document *d, const struct node *
 
     for (size_t i = 0; i < ARRAY_LEN(constraints); i++) {
         const struct node *node = item[constraints[i].key];
-        if (node && !(has & constraints[i].constraint))
-            problem(d, node, AT_KEY, NULL, "this type has no '%s'", node->key);
+        struct message hint = {0};
+        if (!node || (has & constraints[i].constraint))
+            continue;
+        contract_types_with(constraints[i].constraint, &hint);
+        problem(d, node, AT_KEY, hint.text, "this type has no '%s'", node->key);
     }
     if ((has & NEEDS_VALUES) && !item[ITEM_VALUES])
         problem(d, item[ITEM_TYPE], AT_VALUE, "Add \"values\": [\"…\"].",
@@ -39,10 +42,14 @@ static void look_at_constraints(struct contract_document *d, const struct node *
 }
 
 static void look_at_bound(struct contract_document *d, const struct node *node,
-                          const struct contract_bound *bound)
+                          enum contract_type type, const struct contract_bound *bound)
 {
-    if (node && node_scalar(node) && node->kind != NODE_BOOL && !bound->text)
-        problem(d, node, AT_VALUE, NULL, "'%s' is no value of its type", node->key);
+    struct message hint = {0};
+
+    if (!node || !node_scalar(node) || node->kind == NODE_BOOL || bound->text)
+        return;
+    message_addf(&hint, "It is to be %s.", contract_type_expects(type));
+    problem(d, node, AT_VALUE, hint.text, "'%s' is no value of its type", node->key);
 }
 
 static void look_at_bounds(struct contract_document *d, const struct node *const *item,
@@ -50,8 +57,8 @@ static void look_at_bounds(struct contract_document *d, const struct node *const
 {
     if (!(contract_type_constraints(rules->type) & HAS_MIN_MAX))
         return;
-    look_at_bound(d, item[ITEM_MIN], &rules->min);
-    look_at_bound(d, item[ITEM_MAX], &rules->max);
+    look_at_bound(d, item[ITEM_MIN], rules->type, &rules->min);
+    look_at_bound(d, item[ITEM_MAX], rules->type, &rules->max);
     if (rules->min.text && rules->max.text &&
         types_compare_bounds(rules->type, &rules->max, &rules->min) < 0)
         problem(d, item[ITEM_MAX], AT_VALUE, NULL, "'max' is below 'min'");

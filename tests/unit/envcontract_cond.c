@@ -10,7 +10,8 @@
 static void what_is_no_condition_is_said_at_its_place(void **state)
 {
     static const struct wrong list[] = {
-        {V("'yes'"), 3, 19, "/vars/A/required", "a condition is an object", "EMAIL_MODE"},
+        {V("'yes'"), 3, 19, "/vars/A/required",
+         "'required' takes true, false or a condition, not a string", "EMAIL_MODE"},
         {V("{}"), 3, 19, "/vars/A/required", "an empty condition", NULL},
         {V("{'S': {}}"), 3, 25, "/vars/A/required/S", "a glob, a list of them, true (set)", NULL},
         {V("{'S': []}"), 3, 25, "/vars/A/required/S", "'a condition' is an empty list", NULL},

@@ -81,7 +81,8 @@ static void a_key_of_another_kind_says_what_it_takes(void **state)
          NULL},
         {TOP("'guard': {'jobs': 'two'}"), 1, 47, "/guard/jobs", "'jobs' takes a whole number",
          NULL},
-        {TOP("'files': [1]"), 1, 39, "/files/0", "'files' is an object, not a number", NULL},
+        {TOP("'files': [1]"), 1, 39, "/files/0", "an entry of 'files' is an object, not a number",
+         NULL},
     };
 
     (void)state;

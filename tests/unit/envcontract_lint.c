@@ -9,14 +9,17 @@
 static void a_constraint_that_the_type_does_not_have_is_an_error(void **state)
 {
     static const struct wrong list[] = {
-        {V("'min': 1"), 1, 32, "/vars/A/min", "this type has no 'min'", NULL},
+        {V("'min': 1"), 1, 32, "/vars/A/min", "this type has no 'min'",
+         "It is for int, number, port, duration, bytes, semver and date."},
         {V("'type': 'email', 'max': 1"), 1, 49, "/vars/A/max", "this type has no 'max'", NULL},
-        {V("'min_bytes': 1"), 1, 32, "/vars/A/min_bytes", "this type has no 'min_bytes'", NULL},
+        {V("'min_bytes': 1"), 1, 32, "/vars/A/min_bytes", "this type has no 'min_bytes'",
+         "It is for hex and base64."},
         {V("'url': {}"), 1, 32, "/vars/A/url", "this type has no 'url'", NULL},
-        {V("'type': 'url', 'path': {}"), 1, 47, "/vars/A/path", "this type has no 'path'", NULL},
+        {V("'type': 'url', 'path': {}"), 1, 47, "/vars/A/path", "this type has no 'path'",
+         "It is for path."},
         {V("'type': 'enum'"), 1, 40, "/vars/A/type", "an enum without 'values'", "Add"},
         {V("'type': 'int', 'min': 'x'"), 1, 54, "/vars/A/min", "'min' is no value of its type",
-         NULL},
+         "It is to be a whole number of 64 bits."},
         {V("'type': 'duration', 'max': 5"), 1, 59, "/vars/A/max", "'max' is no value of its type",
          NULL},
         {V("'type': 'int', 'min': 5, 'max': 4"), 1, 64, "/vars/A/max", "'max' is below 'min'",
