@@ -58,6 +58,7 @@ void sarif_begin(struct sarif *sarif, struct buf *out, const struct sarif_run *r
     json_end_array(json);
     json_end_object(json);
     json_end_object(json);
+    json_add_string(json, "columnKind", "unicodeCodePoints"); /* as all of ours are counted */
     /* The part before the last slash is the category: runs of another command are not replaced. */
     AUTO_BUF category = BUF_INIT(out->max);
     buf_addf(&category, "agent %s/", run->command);

@@ -21,7 +21,8 @@ static const struct sarif_run run = {
     "\",\"rules\":[{\"id\":\"missing\",\"shortDescription\":{\"text\":\"A variable is "        \
     "missing.\"},\"help\":{\"text\":\"Set it.\"},\"defaultConfiguration\":{\"level\":"         \
     "\"error\"}},{\"id\":\"unused\",\"shortDescription\":{\"text\":\"A variable is not "       \
-    "used.\"},\"defaultConfiguration\":{\"level\":\"note\"}}]}},\"automationDetails\":{"       \
+    "used.\"},\"defaultConfiguration\":{\"level\":\"note\"}}]}},\"columnKind\":"               \
+    "\"unicodeCodePoints\",\"automationDetails\":{"                                            \
     "\"id\":\"agent check/\"},\"results\":["
 #define END(succeeded) "],\"invocations\":[{\"executionSuccessful\":" succeeded "}]}]}\n"
 
