@@ -332,10 +332,17 @@ static void check_ids(struct contract_document *d, const struct contract_relatio
         if (r->rules[i].id)
             sorted[count++] = &r->rules[i];
     qsort(sorted, count, sizeof(void *), compare_ids);
-    for (size_t i = 1; i < count; i++)
-        if (str_eq(sorted[i]->id, sorted[i - 1]->id))
-            problem(d, node_member(sorted[i]->node, "id"), AT_VALUE, NULL,
-                    "two rules have the id '%.*s'", SHOWN(sorted[i]->id));
+    const struct node *first = NULL;
+    for (size_t i = 1; i < count; i++) {
+        if (!str_eq(sorted[i]->id, sorted[i - 1]->id)) {
+            first = NULL;
+            continue;
+        }
+        first = first ? first : node_member(sorted[i - 1]->node, "id");
+        problem(d, node_member(sorted[i]->node, "id"), AT_VALUE, "Give each its own.",
+                "two rules have the id '%.*s'; the first is in %s, line %u, column %u",
+                SHOWN(sorted[i]->id), d->files[first->file].path, first->line, first->column);
+    }
 }
 
 struct contract_position relation_position(const struct contract *contract, struct arena *arena,

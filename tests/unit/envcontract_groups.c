@@ -52,7 +52,7 @@ static void a_rule_has_an_id_and_asks_for_something_of_what_exists(void **state)
          "'warn' is not known as level", "One of error, warning."},
         {"{'contract': 1, " VARS
          ",\n'rules': [{'id': 'r', 'equal': ['A', 'B']}, {'id': 'r', 'equal': ['A', 'C']}]}",
-         2, 52, "/rules/1/id", "two rules have the id 'r'", NULL},
+         2, 52, "/rules/1/id", "two rules have the id 'r'; the first is in ", "its own"},
     };
 
     (void)state;
