@@ -45,7 +45,7 @@ int sql_parser_open(struct err *err)
     /* Then those of the distributions that are known, newest first: the JSON form and the two functions are
      * the same in all of them. */
     static const char *const names[] = {"libpg_query.so." PG_QUERY_VERSION,
-                                        "libpg_query.so.1706.1",
+                                        "libpg_query.so.1706.0",
                                         "libpg_query.so.1605.1",
                                         "libpg_query.so.1504.0",
                                         "libpg_query.so",
