@@ -102,6 +102,12 @@ static void read_index(struct drift *d, size_t i, bool is_deleted)
         drift_add_computed(d, d->tokens[i].start);
 }
 
+/* Whether token I is something's attribute, and not `this`'s: a field of a class is a name, too. */
+static bool is_attribute(const struct drift *d, size_t i)
+{
+    return i > 0 && token_is(d, i - 1, '.') && !(i > 1 && token_is_name(d, i - 2, "this"));
+}
+
 /* Token I is a name of the environment from here on. */
 static void bind(struct script_names *names, size_t i)
 {
@@ -124,7 +130,7 @@ static void read_assignment(struct script_names *names, size_t equals, bool is_v
         size_t open = opening_brace(d, equals - 1);
         if (token_is(d, open, '{'))
             read_destructured(d, open, equals - 1, is_vites);
-    } else if (!(equals > 1 && token_is(d, equals - 2, '.'))) {
+    } else if (!is_attribute(d, equals - 1)) {
         bind(names, equals - 1);
     }
 }
@@ -257,7 +263,7 @@ static bool is_bound(const struct script_names *names, size_t i)
 {
     const struct drift *d = names->d;
 
-    if (i > 0 && token_is(d, i - 1, '.'))
+    if (is_attribute(d, i))
         return false;
     for (size_t k = 0; k < names->count; k++)
         if (token_has(d, i, d->text + names->starts[k], names->lengths[k]))

@@ -200,6 +200,10 @@ static void script_reads_by_every_name_of_the_environment(void **state)
          "A B C D"},
         {"const { env: e, argv } = process; e.A; const { pid, env } = process; env.B", "A B"},
         {"const { env: { A, B: { b } = {} } } = process\nA.x", "A B"},
+        {"class A { env = process.env; f() { return this.env.A } g() { this.e = process.env; "
+         "this.e.B; "
+         "x.e.C } }",
+         "A B"},
         {"process.env.hasOwnProperty('A'); process.env.toString(); process.env.B.trim()", "A B"},
     };
 
