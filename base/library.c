@@ -74,19 +74,20 @@ int library_open(const char *const *sonames, const char *debian_package,
  * of it shares leaves half of one, at which the first random number crashes. */
 int library_start_openssl(struct err *err)
 {
-    void *library = dlopen("libcrypto.so.3", RTLD_LAZY | RTLD_NOLOAD);
     int (*start)(uint64_t options, const void *settings) = NULL;
     void *(*context)(void) = NULL;
     const struct library_symbol symbols[] = {
         {"OPENSSL_init_crypto", (void **)&start},
         {"OSSL_LIB_CTX_get0_global_default", (void **)&context},
     };
-
-    if (!library || bind_symbols(library, symbols, ARRAY_LEN(symbols)) != NULL)
-        return 0;
     char *room = mem_new(1, OPENSSL_START_BYTES);
+
     if (!room)
         return err_nomem(err);
     free(room);
+    /* Only now: without memory the loader does not find what is there. */
+    void *library = dlopen("libcrypto.so.3", RTLD_LAZY | RTLD_NOLOAD);
+    if (!library || bind_symbols(library, symbols, ARRAY_LEN(symbols)) != NULL)
+        return 0;
     return start(0, NULL) == 1 && context() ? 0 : err_nomem(err);
 }
