@@ -47,7 +47,7 @@ INTRODUCTIONS: Dict[str, str] = {
     "Catalog":
         "`agent verify --schema`: one message to the server, its answer as sorted objects, and "
         "these as text. `pg_dump -s` is there for orientation. Comparing two of this size takes "
-        "some tens of milliseconds more (tests/unit/bootstrap_diff.c).",
+        "some tens of milliseconds more (tests/unit/bootstrap_diff_memory.c).",
     "As the application's parent":
         "`agent run --supervise --` and `tini -s --` before a program that says when it began; then both as PID 1 of "
         "a namespace before `sleep`.",

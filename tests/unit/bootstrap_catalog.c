@@ -8,10 +8,9 @@
 #include "base/clock.h"
 #include "base/str.h"
 #include "bootstrap/catalog_internal.h"
-#include "tests/lib/heap.h"
 #include "tests/lib/pg.h"
 
-enum { OUTPUT_BYTES = 4 * 1024 * 1024, PATIENCE_MS = 60000, ENDLESS = 1000000, STRIDE = 3 };
+enum { OUTPUT_BYTES = 4 * 1024 * 1024, PATIENCE_MS = 60000 };
 
 static struct pg *server;
 
@@ -375,49 +374,6 @@ static void names_that_people_give_are_not_automatic(void **state)
             fail_msg("'%s'", cases[i].name);
 }
 
-/* ---- memory ----------------------------------------------------------------------------------------- */
-
-static int read_again(const struct database_settings *settings, struct err *err)
-{
-    AUTO_BUF out = BUF_INIT(OUTPUT_BYTES);
-    if (verify_schema(settings, &out, err) != 0)
-        return -1;
-    return buf_check(&out, ERR_DEFECT, "the schema", err) == 0 &&
-                   strstr(buf_text(&out), "constraint public.b.b_pkey\n")
-               ? 0
-               : (err->kind == ERR_NONE ? 1 : -1);
-}
-
-/* Some allocations of all: each costs a whole query. */
-static void a_reading_without_memory_is_a_named_error(void **state)
-{
-    (void)state;
-    struct err err = ERR_INIT;
-    NEEDS_HEAP();
-    AUTO_FREE char *url = pg_socket_url(server, "postgres", "plain");
-    const struct secret secret = secret_borrow(url, strlen(url));
-    struct database_settings settings = usual;
-    settings.url = &secret;
-    assert_int_equal(read_again(&settings, &err), 0);
-    for (long k = 0; k < ENDLESS; k += STRIDE) {
-        err = ERR_INIT;
-        heap_fail_after(k);
-        int result = read_again(&settings, &err);
-        bool reached = heap_successes < 0;
-        heap_fail_after(-1);
-        if (result > 0)
-            fail_msg("allocation %ld: a wrong answer", k);
-        if (result < 0 && (!err.text[0] || err.kind == ERR_NONE || err.kind == ERR_DEFECT))
-            fail_msg("allocation %ld: %s '%s'", k, err_word(err.kind), err.text);
-        if (!reached) {
-            assert_int_equal(result, 0);
-            assert_true(k > 10 * STRIDE);
-            return;
-        }
-    }
-    fail_msg("there is no end of allocations");
-}
-
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -434,7 +390,6 @@ int main(void)
         cmocka_unit_test(each_version_of_the_server_has_its_statements),
         cmocka_unit_test(names_that_postgresql_makes_are_known),
         cmocka_unit_test(names_that_people_give_are_not_automatic),
-        cmocka_unit_test(a_reading_without_memory_is_a_named_error),
     };
     return cmocka_run_group_tests(tests, set_up, tear_down);
 }

@@ -31,7 +31,7 @@ static int tear_down(void **state)
     return 0;
 }
 
-static void make(const char *database, const char *sql)
+static inline void make(const char *database, const char *sql)
 {
     AUTO_BUF create = BUF_INIT(URL_BYTES);
     buf_addf(&create, "CREATE DATABASE %s TEMPLATE template0", database);
@@ -62,7 +62,7 @@ static inline int server_version(void)
     return info.server_version;
 }
 
-static void read_catalog(const char *database, struct catalog *out)
+static inline void read_catalog(const char *database, struct catalog *out)
 {
     struct err err = ERR_INIT;
     AUTO_DB db = connect_to(database);
@@ -79,8 +79,8 @@ static void read_catalog(const char *database, struct catalog *out)
 }
 
 /* Each pair has databases of its own: one with a subscription can't be dropped. */
-static void compare_scripts(const char *a_sql, const char *b_sql,
-                            const struct compare_options *options, struct differences *out)
+static inline void compare_scripts(const char *a_sql, const char *b_sql,
+                                   const struct compare_options *options, struct differences *out)
 {
     static unsigned pairs;
     struct err err = ERR_INIT;
@@ -97,7 +97,7 @@ static void compare_scripts(const char *a_sql, const char *b_sql,
         fail_msg("%s", err.text);
 }
 
-static void show(const struct differences *d)
+static inline void show(const struct differences *d)
 {
     static const char *const words[] = {"semantic", "textual", "cosmetic"};
     for (size_t i = 0; i < d->count; i++)
