@@ -57,17 +57,9 @@ static const struct demand {
     {"authority", NULL, "'required': ['var', 'hosts']"},
     {"doc", "sections", "'minItems': 1, 'uniqueItems': true"},
     {"auth", NULL,
-     "'required': ['method'], 'allOf': ["
-     "{'if': {'properties': {'method': {'const': 'approle'}}},"
-     " 'then': {'required': ['role_id', 'secret_id']}},"
-     "{'if': {'properties': {'method': {'const': 'userpass'}}},"
-     " 'then': {'required': ['username', 'password']}},"
-     "{'if': {'properties': {'method': {'const': 'kubernetes'}}},"
-     " 'then': {'required': ['role']}},"
-     "{'if': {'properties': {'method': {'const': 'jwt'}}},"
-     " 'then': {'required': ['jwt']}},"
-     "{'if': {'properties': {'method': {'const': 'cert'}}},"
-     " 'then': {'required': ['cert', 'key']}}]"},
+     "'required': ['method'],"
+     "'if': {'properties': {'method': {'const': 'userpass'}}},"
+     "'then': {'required': ['username', 'password']}"},
     {"database", NULL,
      "'required': ['url'],"
      "'if': {'properties': {'create': {'required': ['command']}}, 'required': ['create']},"

@@ -240,24 +240,14 @@ static void select_vault(struct contract_document *d, const struct node *section
     select_auth(d, at[VAULT_AUTH], profile, out);
 }
 
-/* What a method cannot do without. */
+/* What a method can do without where the environment brings it (VAULT_ROLE_ID, VAULT_JWT_FILE,
+ * VAULT_CLIENT_CERT and their like) may be left out; userpass has nothing of that kind. */
 static void check_auth(struct contract_document *d, const struct node *section)
 {
     static const struct {
-        const char *method;
-        enum auth_key needs[2];
-        size_t count;
-    } methods[] = {
-        {"approle", {AUTH_ROLE_ID, AUTH_SECRET_ID}, 2},
-        {"userpass", {AUTH_USERNAME, AUTH_PASSWORD}, 2},
-        {"kubernetes", {AUTH_ROLE}, 1},
-        {"jwt", {AUTH_JWT}, 1},
-        {"cert", {AUTH_CERT, AUTH_KEY}, 2},
-    };
-    static const char *const names[AUTH_KEY_COUNT] = {
-        [AUTH_ROLE] = "role",           [AUTH_ROLE_ID] = "role_id", [AUTH_USERNAME] = "username",
-        [AUTH_SECRET_ID] = "secret_id", [AUTH_JWT] = "jwt",         [AUTH_PASSWORD] = "password",
-        [AUTH_CERT] = "cert",           [AUTH_KEY] = "key"};
+        enum auth_key key;
+        const char *name;
+    } needs[] = {{AUTH_USERNAME, "username"}, {AUTH_PASSWORD, "password"}};
     const struct node *at[AUTH_KEY_COUNT] = {NULL};
 
     if (!section || section->kind != NODE_OBJECT)
@@ -266,15 +256,9 @@ static void check_auth(struct contract_document *d, const struct node *section)
     if (!at[AUTH_METHOD])
         problem(d, section, AT_KEY, "One of token, approle, userpass, kubernetes, jwt, cert.",
                 "'auth' has no 'method'");
-    for (size_t i = 0; i < ARRAY_LEN(methods); i++) {
-        if (!str_eq(node_text(at[AUTH_METHOD]), methods[i].method))
-            continue;
-        for (size_t k = 0; k < methods[i].count; k++) {
-            if (!at[methods[i].needs[k]])
-                problem(d, section, AT_KEY, NULL, "the method '%s' needs '%s'", methods[i].method,
-                        names[methods[i].needs[k]]);
-        }
-    }
+    for (size_t i = 0; str_eq(node_text(at[AUTH_METHOD]), "userpass") && i < ARRAY_LEN(needs); i++)
+        if (!at[needs[i].key])
+            problem(d, section, AT_KEY, NULL, "the method 'userpass' needs '%s'", needs[i].name);
 }
 
 static void check_vault(struct contract_document *d, const struct node *section)

@@ -322,6 +322,17 @@ def test_a_token_that_we_made_ends_with_us_whatever_the_way(case: Case) -> None:
     assert made(f"auth/{mount}/login") is None
 
 
+def test_what_a_contract_leaves_out_the_environment_brings(case: Case) -> None:
+    site = Site(case, case.openbao)
+    role = site.bao.approle(site.policies)
+    site.contract(auth={"method": "approle", "mount": role.mount})
+    case.agent("check", "--lint").expect(0)
+    case.folder.write("role-id", role.role_id + "\n")
+    case.folder.write("secret-id", case.canaries.add("secret id", role.secret_id) + "\n")
+    site.gets_in(VAULT_ROLE_ID_FILE="role-id", VAULT_SECRET_ID_FILE="secret-id")
+    site.is_refused("role id", "VAULT_ROLE_ID")
+
+
 # ---- on the way ----------------------------------------------------------------------------------------
 
 

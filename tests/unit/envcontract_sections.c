@@ -53,16 +53,8 @@ static void a_log_in_has_what_its_method_needs(void **state)
     static const struct wrong list[] = {
         {TOP("'vault': {'auth': {'mount': 'x'}}"), 1, 46, "/vault/auth", "'auth' has no 'method'",
          "approle"},
-        {TOP("'vault': {'auth': {'method': 'approle', 'secret_id': 'env:S'}}"), 1, 46,
-         "/vault/auth", "the method 'approle' needs 'role_id'", NULL},
         {TOP("'vault': {'auth': {'method': 'userpass', 'username': 'u'}}"), 1, 46, "/vault/auth",
          "the method 'userpass' needs 'password'", NULL},
-        {TOP("'vault': {'auth': {'method': 'kubernetes', 'jwt': 'file:/t'}}"), 1, 46, "/vault/auth",
-         "the method 'kubernetes' needs 'role'", NULL},
-        {TOP("'vault': {'auth': {'method': 'jwt', 'role': 'r'}}"), 1, 46, "/vault/auth",
-         "the method 'jwt' needs 'jwt'", NULL},
-        {TOP("'vault': {'auth': {'method': 'cert', 'cert': '/c'}}"), 1, 46, "/vault/auth",
-         "the method 'cert' needs 'key'", NULL},
         {"{'contract': 1, 'profile': {'var': 'R', 'values': ['dev']}, 'vars': {'R': {}},\n"
          "'vault': {'profiles': {'dev': {'auth': {'method': 'userpass', 'password': 'env:P'}}}}}",
          2, 32, "/vault/profiles/dev/auth", "the method 'userpass' needs 'username'", NULL},
@@ -70,6 +62,21 @@ static void a_log_in_has_what_its_method_needs(void **state)
 
     (void)state;
     assert_all_wrong(list, ARRAY_LEN(list));
+}
+
+static void what_the_environment_can_bring_is_not_asked_for(void **state)
+{
+    static const char *const methods[] = {"token", "approle", "kubernetes", "jwt", "cert"};
+
+    (void)state;
+    for (size_t i = 0; i < ARRAY_LEN(methods); i++) {
+        AUTO_BUF text = BUF_INIT(256);
+        buf_addf(&text, "{'contract': 1, 'vault': {'auth': {'method': '%s'}}, 'vars': {}}",
+                 methods[i]);
+        struct loaded l = load_text(buf_text(&text));
+        assert_int_equal(l.findings.count, 0);
+        unload(&l);
+    }
 }
 
 static void vault_is_read_off_with_its_profile_over_it(void **state)
@@ -306,6 +313,7 @@ int main(void)
         cmocka_unit_test(wrong_profiles_are_said_at_their_place),
         cmocka_unit_test(more_profiles_than_the_ceiling_are_refused),
         cmocka_unit_test(a_log_in_has_what_its_method_needs),
+        cmocka_unit_test(what_the_environment_can_bring_is_not_asked_for),
         cmocka_unit_test(vault_is_read_off_with_its_profile_over_it),
         cmocka_unit_test(every_way_in_is_read_off),
         cmocka_unit_test(nodes_of_a_profile_replace_those_of_all),
