@@ -4,12 +4,14 @@ from __future__ import annotations
 import base64
 import os
 import socket
+import subprocess
 import time
 
 from tests.lib.agent import Canaries, Leak, Running
 from tests.lib.case import Case
+from tests.lib.project import Project
 from tests.lib.servers import (Answer, BaoError, Proxy, RawServer, plain_environment, reachable,
-                               server_user)
+                               server_user, wait_until)
 from tests.run import count_cmocka
 
 
@@ -221,6 +223,34 @@ def test_a_secret_is_seen_in_output_and_in_arguments(case: Case) -> None:
             assert where in str(leak), leak
         else:
             raise AssertionError(f"not seen in {where}")
+
+
+def test_an_alembic_that_needs_no_start_says_what_alembic_says(case: Case) -> None:
+    project = Project(case)
+    for args in (["heads", "-v"], ["upgrade", "heads", "--sql"], ["upgrade", "nosuch", "--sql"], ["nosuch"]):
+        said = [case.tool("alembic", *args, cwd=project.path, env=env)
+                for env in ({}, {"PATH": case.alembic_path})]
+        first, second = ((one.code, one.stdout, one.stderr) for one in said)
+        assert first == second, said
+    project.folder.write("migrations/env.py", "import os\nos.kill(os.getpid(), 15)\n")
+    killed = case.tool("alembic", "current", cwd=project.path, env={"PATH": case.alembic_path})
+    assert killed.code == -15, killed
+
+
+def test_an_alembic_that_needs_no_start_ends_with_who_asked(case: Case) -> None:
+    project = Project(case)
+    project.folder.write("migrations/env.py", "import os, time\nprint(os.getpid(), os.environ['MARK'], "
+                         "os.getcwd(), flush=True)\ntime.sleep(600)\n")
+    asked = subprocess.Popen(["alembic", "current"], cwd=project.path, stdout=subprocess.PIPE, text=True,
+                             env=plain_environment(case.folder.path, {
+                                 "PATH": case.alembic_path, "MARK": "of this one alone"}))
+    case.defer(asked.kill)
+    assert asked.stdout
+    pid, said = asked.stdout.readline().split(maxsplit=1)
+    assert said.strip() == f"of this one alone {project.path}", said
+    asked.kill()
+    asked.wait()
+    wait_until(lambda: not os.path.exists(f"/proc/{pid}"), "the end of what it asked for")
 
 
 CMOCKA = """[==========] Running 3 test(s).
