@@ -37,6 +37,12 @@ def release() -> Mapping[str, str]:
     return {name: value.strip('"') for name, value in (line.split("=", 1) for line in lines if "=" in line)}
 
 
+def named_here(case: Case, package: str) -> str:
+    """A package by its name on this machine: since time has 64 bits, some libraries have t64 behind theirs."""
+    later = package + "t64"
+    return later if case.tool("dpkg-query", "--show", later).code == 0 else package
+
+
 def base(case: Case, packages: Sequence[str]) -> Path:
     """This machine's distribution, as small as it gets, with `packages`."""
     if os.geteuid() != 0:
@@ -47,7 +53,7 @@ def base(case: Case, packages: Sequence[str]) -> Path:
     mirror, suite = MIRRORS.get(host.get("ID", "")), host.get("VERSION_CODENAME", "")
     if not mirror or not suite:
         case.skip(f"no mirror is known for {host.get('ID')} {suite}")
-    what = ",".join(sorted(packages))
+    what = ",".join(sorted(named_here(case, package) for package in packages))
     made = FOLDER / f"{suite}-{hashlib.sha256(what.encode()).hexdigest()[:12]}"
     FOLDER.mkdir(parents=True, exist_ok=True)
     with open(FOLDER / "lock", "w", encoding="ascii") as lock:
