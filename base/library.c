@@ -2,6 +2,7 @@
 #include "base/library.h"
 
 #include <dlfcn.h>
+#include <stdbool.h>
 #include <stdint.h>
 #include <string.h>
 
@@ -80,14 +81,15 @@ int library_start_openssl(struct err *err)
         {"OPENSSL_init_crypto", (void **)&start},
         {"OSSL_LIB_CTX_get0_global_default", (void **)&context},
     };
+    void *library = dlopen("libcrypto.so.3", RTLD_LAZY | RTLD_NOLOAD);
+    bool is_there = library && !bind_symbols(library, symbols, ARRAY_LEN(symbols));
     char *room = mem_new(1, OPENSSL_START_BYTES);
 
+    /* Before all else: the loader that has no memory to look with says that nothing is there. */
     if (!room)
         return err_nomem(err);
     free(room);
-    /* Only now: without memory the loader does not find what is there. */
-    void *library = dlopen("libcrypto.so.3", RTLD_LAZY | RTLD_NOLOAD);
-    if (!library || bind_symbols(library, symbols, ARRAY_LEN(symbols)) != NULL)
+    if (!is_there)
         return 0;
     return start(0, NULL) == 1 && context() ? 0 : err_nomem(err);
 }
