@@ -20,7 +20,7 @@ from tests.integration.test_origin import BROKEN_ENVS
 from tests.lib.agent import Result
 from tests.lib.case import ACME, Case
 from tests.lib.project import HEAD, URL_VARIABLE, Project
-from tests.lib.servers import Postgres, quote_name, wait_until
+from tests.lib.servers import Postgres, plain_environment, quote_name, wait_until
 
 UPGRADE = ["alembic", "upgrade", "heads"]
 GUARD_SECONDS = 300.0
@@ -124,11 +124,13 @@ def copy_of_acme(case: Case) -> Path:
 
 def guard_acme(case: Case, folder: Path, *args: str, **env: str) -> Result:
     """Run guard there, in the developer's profile."""
-    return case.agent("guard", "--profile", "dev", *args, cwd=folder, env=env, seconds=GUARD_SECONDS)
+    return case.agent("guard", "--profile", "dev", *args, cwd=folder,
+                      env={"PATH": case.alembic_path, **env}, seconds=GUARD_SECONDS)
 
 
 def test_the_example_is_equal_on_a_throwaway_server(case: Case) -> None:
-    report = guard_acme(case, ACME, "--ephemeral", "--json").expect(0).json()
+    each_its_own = plain_environment(case.folder.path)["PATH"]  # as it is outside of the tests
+    report = guard_acme(case, ACME, "--ephemeral", "--json", PATH=each_its_own).expect(0).json()
     assert report["ok"] and report["differences"] == [], report
     assert report["stamp"] == {"a": [ACME_HEAD], "b": [ACME_HEAD]}, report
     assert report["idempotent"] == {"a": True, "b": True}, report
