@@ -224,3 +224,14 @@ char *bao_run(const struct bao *bao, const char *word, ...)
         free(words[i]);
     return output;
 }
+
+void bao_policy(const struct bao *bao, const char *name, const char *rules)
+{
+    char path[PATH_SIZE + 16];
+
+    (void)snprintf(path, sizeof path, "%s/policy.hcl", bao->folder);
+    FILE *file = fopen(path, "we");
+    if (!file || fputs(rules, file) < 0 || fclose(file) != 0)
+        fail("write a policy", path);
+    free(bao_run(bao, "policy", "write", name, path, NULL));
+}

@@ -24,4 +24,7 @@ const char *bao_folder(const struct bao *bao);  /* for the test's own files; rem
  * newline, is the caller's. A failure ends the test program. */
 char *bao_run(const struct bao *bao, const char *word, ...) __attribute__((sentinel));
 
+/* Write the policy NAME, whose text is RULES, over what it was. */
+void bao_policy(const struct bao *bao, const char *name, const char *rules);
+
 #endif

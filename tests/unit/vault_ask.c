@@ -9,6 +9,7 @@
 #include "base/str.h"
 #include "tests/lib/heap.h"
 #include "tests/lib/script_server.h"
+#include "tests/unit/vault_client.h"
 #include "vault/http_curl.h"
 #include "vault/internal.h"
 #include "vault/write.h"
@@ -16,51 +17,13 @@
 #define CANARY       "canary-value-6d18"
 #define CANARY_TOKEN "canary-token-6d18"
 
-enum { LONG_MS = 60000, SHORT_MS = 1500 };
+enum { SHORT_MS = 1500 };
 
 static int clean(void **state)
 {
     (void)state;
     clearenv();
     return setenv("VAULT_TOKEN", CANARY_TOKEN, 1);
-}
-
-static struct vault *open_at(const char *url)
-{
-    const struct vault_settings settings = {.address = url};
-    struct vault *v = NULL;
-    struct err err = ERR_INIT;
-
-    if (vault_open(&settings, &v, &err) != 0)
-        fail_msg("%s", err.text);
-    return v;
-}
-
-static int64_t soon(void)
-{
-    return clock_in_ms(LONG_MS);
-}
-
-static struct document parsed(const char *text)
-{
-    struct document doc = DOCUMENT_INIT;
-    struct err err = ERR_INIT;
-
-    if (document_parse(text, strlen(text), "it", ERR_DEFECT, &doc, &err) != 0)
-        fail_msg("%s", err.text);
-    return doc;
-}
-
-static enum vault_written put(struct vault *v, const char *path, const char *text, unsigned cas,
-                              unsigned *version)
-{
-    enum vault_written outcome = VAULT_IN_DOUBT;
-    struct err err = ERR_INIT;
-    AUTO_DOCUMENT doc = parsed(text);
-
-    if (vault_kv_put(v, path, &doc, cas, soon(), &outcome, version, &err) != 0)
-        fail_msg("%s", err.text);
-    return outcome;
 }
 
 /* ---- lost replies --------------------------------------------------------------------------- */

@@ -10,12 +10,11 @@
 #include "tests/lib/bao.h"
 #include "tests/lib/pg.h"
 #include "tests/lib/script_server.h"
+#include "tests/unit/vault_client.h"
 #include "vault/engine.h"
 #include "vault/internal.h"
 
 #define CANARY "canary-8e52"
-
-enum { LONG_MS = 60000 };
 
 static struct bao *server;
 static struct pg *postgres;
@@ -44,18 +43,6 @@ static void set_up_database(void)
                  "username=fixed_login", "rotation_period=1h", NULL));
 }
 
-static void write_policy(void)
-{
-    char name[256];
-
-    (void)snprintf(name, sizeof name, "%s/policy.hcl", bao_folder(server));
-    FILE *file = fopen(name, "we");
-    assert_non_null(file);
-    assert_true(fputs("path \"secret/data/app\" { capabilities = [\"read\"] }\n", file) >= 0);
-    assert_int_equal(fclose(file), 0);
-    free(bao_run(server, "policy", "write", "reader", name, NULL));
-}
-
 static int start_servers(void **state)
 {
     (void)state;
@@ -63,7 +50,7 @@ static int start_servers(void **state)
     postgres = pg_start(NULL);
     set_up_database();
     free(bao_run(server, "auth", "enable", "approle", NULL));
-    write_policy();
+    bao_policy(server, "reader", "path \"secret/data/app\" { capabilities = [\"read\"] }\n");
     free(bao_run(server, "write", "auth/approle/role/app", "token_policies=default",
                  "token_ttl=60s", "secret_id_num_uses=9", NULL));
     return 0;
@@ -83,22 +70,6 @@ static int clean(void **state)
     clearenv();
     setenv("VAULT_TOKEN", BAO_ROOT_TOKEN, 1);
     return setenv("VAULT_ADDR", bao_address(server), 1);
-}
-
-static struct vault *open_at(const char *url)
-{
-    const struct vault_settings settings = {.address = url};
-    struct vault *v = NULL;
-    struct err err = ERR_INIT;
-
-    if (vault_open(&settings, &v, &err) != 0)
-        fail_msg("%s", err.text);
-    return v;
-}
-
-static int64_t soon(void)
-{
-    return clock_in_ms(LONG_MS);
 }
 
 static void worked(int result, const struct err *err)

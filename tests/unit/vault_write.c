@@ -7,12 +7,11 @@
 #include "base/clock.h"
 #include "base/str.h"
 #include "tests/lib/bao.h"
+#include "tests/unit/vault_client.h"
 #include "vault/internal.h"
 #include "vault/write.h"
 
 #define CANARY "canary-value-6d18"
-
-enum { LONG_MS = 60000 };
 
 static struct bao *server;
 
@@ -40,65 +39,20 @@ static int clean(void **state)
     return setenv("VAULT_ADDR", bao_address(server), 1);
 }
 
-static struct vault *open_at(const char *url)
-{
-    const struct vault_settings settings = {.address = url};
-    struct vault *v = NULL;
-    struct err err = ERR_INIT;
-
-    if (vault_open(&settings, &v, &err) != 0)
-        fail_msg("%s", err.text);
-    return v;
-}
-
 static struct vault *open_it(void)
 {
     return open_at(NULL);
 }
 
-static int64_t soon(void)
-{
-    return clock_in_ms(LONG_MS);
-}
-
 /* A client whose token has a policy of POLICY alone. */
 static struct vault *open_with_policy(const char *policy)
 {
-    char name[256];
-
-    (void)snprintf(name, sizeof name, "%s/policy.hcl", bao_folder(server));
-    FILE *file = fopen(name, "we");
-    assert_non_null(file);
-    assert_true(fprintf(file, "%s", policy) > 0);
-    assert_int_equal(fclose(file), 0);
-    free(bao_run(server, "policy", "write", "narrow", name, NULL));
+    bao_policy(server, "narrow", policy);
     char *token = bao_run(server, "token", "create", "-policy=narrow", "-ttl=5m", "-field=token",
                           NULL);
     setenv("VAULT_TOKEN", token, 1);
     free(token);
     return open_it();
-}
-
-static struct document parsed(const char *text)
-{
-    struct document doc = DOCUMENT_INIT;
-    struct err err = ERR_INIT;
-
-    if (document_parse(text, strlen(text), "it", ERR_DEFECT, &doc, &err) != 0)
-        fail_msg("%s", err.text);
-    return doc;
-}
-
-static enum vault_written put(struct vault *v, const char *path, const char *text, unsigned cas,
-                              unsigned *version)
-{
-    enum vault_written outcome = VAULT_IN_DOUBT;
-    struct err err = ERR_INIT;
-    AUTO_DOCUMENT doc = parsed(text);
-
-    if (vault_kv_put(v, path, &doc, cas, soon(), &outcome, version, &err) != 0)
-        fail_msg("%s", err.text);
-    return outcome;
 }
 
 /* Write it whatever is there, with bao itself: TEXT is not shaped by us. */
