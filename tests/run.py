@@ -46,7 +46,7 @@ FUZZ_VARIANT = "asan"
 WORKERS = (os.cpu_count() or 2) + 2
 SLOWEST = 20  # are listed
 UNIT_SECONDS = 300
-CASE_SECONDS = 6 * 3600 if os.environ.get("AGENT_LONG") else 600
+CASE_SECONDS = 6 * 3600 if os.environ.get("AGENT_LONG") or "--live" in sys.argv else 600
 OUTPUT_MAX_CHARACTERS = 20000
 CMOCKA_LINE = re.compile(r"\[\s+(RUN|OK|FAILED|SKIPPED|ERROR)\s+\] (\w+)\s*$")
 

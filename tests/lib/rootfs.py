@@ -67,8 +67,10 @@ def make(case: Case, argv: List[str], mirror: str, made: Path) -> None:
     """Make it beside its place, and move it there when it is whole."""
     half = made.with_suffix(".half")
     shutil.rmtree(half, ignore_errors=True)
-    # timeout(1) ends what debootstrap started, too.
-    done = case.tool("timeout", str(MAKE_SECONDS), *argv, str(half), mirror, seconds=2 * MAKE_SECONDS)
+    # timeout(1) ends what debootstrap started, too, and what it mounted goes with its namespace: a folder that was left
+    # half made has none of this machine's /proc in it when it is removed.
+    done = case.tool("unshare", "--mount", "--propagation=private", "timeout", str(MAKE_SECONDS), *argv, str(half), mirror,
+                     seconds=2 * MAKE_SECONDS)
     if done.code != 0:
         shutil.rmtree(half, ignore_errors=True)
         case.skip(f"debootstrap ended with {done.code}: " + " ".join(done.stdout.splitlines()[-1:]))

@@ -117,7 +117,7 @@ def test_a_health_check_asks_agent(case: Case) -> None:
     podman = images(case)
     path = case.folder.write("contract.json", json.dumps(HEALTHY))
     path.parent.chmod(0o755)
-    check = json.dumps(["CMD", "agent", "run", "--probe", "/ready"])
+    check = json.dumps(["agent", "run", "--probe", "/ready"])
     one = podman.container(case, API, "-c", "echo up; sleep 1000", env={"AGENT_CONTRACT": "/etc/contract.json"}, options=[
         f"--volume={path}:/etc/contract.json:ro", '--entrypoint=["agent","run","--","sh"]', f"--health-cmd={check}",
         "--health-interval=disable"])
