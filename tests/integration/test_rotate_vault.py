@@ -5,15 +5,8 @@ import secrets
 from typing import Any, Dict, List
 
 from tests.lib.case import Case, lacks
-from tests.lib.rotating import RECORDS, Rotating
-from tests.lib.servers import BaoError, Database
-
-
-def url_of(database: Database, path: str) -> Dict[str, Any]:
-    """A postgres-url that is composed of what a path of the engine gives."""
-    return {"type": "postgres-url",
-            "compose": f"postgresql://{{user|url}}:{{password|url}}@127.0.0.1:{database.server.port}/{database.name}",
-            "source": {"user": f"vault:{path}#username", "password": f"vault:{path}#password"}}
+from tests.lib.rotating import RECORDS, Rotating, composed_url
+from tests.lib.servers import BaoError
 
 
 def static_creds(r: Rotating, engine: str) -> Dict[str, Any]:
@@ -28,13 +21,13 @@ class Static:
     def __init__(self, case: Case, **rotate: Any) -> None:
         self.database = case.database()
         self.engine = case.openbao.static_role(case.postgres, self.database.name, self.database.owner.name)
-        self.r = Rotating(case, {"URL": {**url_of(self.database, f"{self.engine}/static-creds/app"), "rotate": {
+        url = composed_url(f"{self.engine}/static-creds/app", self.database, user="username")
+        self.r = Rotating(case, {"URL": {**url, "rotate": {
             "strategy": "vault-static", "mount": self.engine, "role": "app", "every": "30d", **rotate}}})
         self.before = static_creds(self.r, self.engine)
 
     def works(self, password: str) -> bool:
-        done = self.r.case.tool("psql", self.database.url(password=password), "-c", "SELECT 1")
-        return done.code == 0
+        return self.database.lets_in(self.database.owner.name, password)
 
 
 # ---- vault-static ----------------------------------------------------------------------------------------
@@ -205,7 +198,8 @@ class Dynamic:
         self.database.sql("GRANT CREATE ON SCHEMA public TO PUBLIC")
         self.engine = case.openbao.database_engine(case.postgres, self.database.name)
         self.path = f"{self.engine}/creds/app"
-        self.r = Rotating(case, {"URL": {**url_of(self.database, self.path), "rotate": {
+        url = composed_url(self.path, self.database, user="username")
+        self.r = Rotating(case, {"URL": {**url, "rotate": {
             "strategy": "vault-dynamic", "mount": self.engine, "role": "app"}}})
 
     def lease(self) -> Dict[str, Any]:

@@ -9,7 +9,7 @@ import psycopg
 
 from tests.lib.case import Case
 from tests.lib.postgres import Database, Postgres, quote_name, quote_text
-from tests.lib.rotating import Rotating, results
+from tests.lib.rotating import Rotating, composed_url, results
 
 
 def server_of(case: Case) -> Postgres:
@@ -43,10 +43,7 @@ class Scene(Rotating):
         """Let the contract say that of DATABASE_URL."""
         variable: Dict[str, Any] = {"type": "postgres-url", "source": "vault:{mount}/app#url"}
         if not self.as_url:
-            variable["source"] = {"user": "vault:{mount}/app#user",
-                                  "password": "vault:{mount}/app#password"}
-            variable["compose"] = ("postgresql://{user|url}:{password|url}@127.0.0.1:"
-                                   f"{self.port}/{self.database.name}?sslmode=disable")
+            variable = composed_url("{mount}/app", self.database, self.port)
         variable["rotate"] = {"every": "30d", "admin": "ADMIN_URL", **rotate}
         self.contract({"DATABASE_URL": variable,
                        "ADMIN_URL": {"type": "postgres-url", "expose": "agent",
@@ -79,13 +76,7 @@ class Scene(Rotating):
 
     def logs_in(self, login: Mapping[str, str]) -> bool:
         """Whether a new connection is let in."""
-        try:
-            psycopg.connect(host="127.0.0.1", port=self.server.port, dbname=self.database.name,
-                            sslmode="disable", **login).close()  # type: ignore[arg-type]
-        except psycopg.OperationalError as problem:
-            assert "authentication failed" in str(problem) or "not permitted" in str(problem), problem
-            return False
-        return True
+        return self.database.lets_in(login["user"], login["password"])
 
     def session(self, login: Mapping[str, str]) -> "psycopg.Connection[Any]":
         """A connection that stays open until the test ends."""

@@ -148,6 +148,16 @@ class OpenBao:
 
     # ---- who may do what ----------------------------------------------------------------------
 
+    def read(self, path: str) -> Optional[Dict[str, Any]]:
+        """The newest data of a path of KV version 2; None where there is none."""
+        mount, _, rest = path.partition("/")
+        try:
+            return dict(self.request("GET", f"{mount}/data/{rest}")["data"]["data"])
+        except BaoError as problem:
+            if problem.status == 404:
+                return None
+            raise
+
     def policy(self, rules: Mapping[str, Sequence[str]], name: Optional[str] = None,
                namespace: Optional[str] = None) -> str:
         """A policy from path → capabilities; gives its name."""

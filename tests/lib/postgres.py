@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Dict, Iterator, List, Mapping, Optional
 from urllib.parse import quote, urlencode
 
+import psycopg
 from psycopg import pq
 from psycopg.conninfo import make_conninfo
 
@@ -26,6 +27,7 @@ from tests.lib.processes import (ROOT, Folder, Program, Skip, as_user, free_port
 SUPERUSER = "postgres"
 SOCKET_PATH_MAX_BYTES = 100  # sun_path has 108, of which the socket's name takes some
 STATEMENT_SECONDS = 120
+CONNECT_SECONDS = 20
 FIRST_PASSWORD = "until-it-has-its-own"  # of every cluster: they are copies of one (initdb.sh)
 # What a test sends as superuser may have passwords in it: those are its own.
 UNLOGGED = "-c log_statement=none -c log_min_error_statement=panic"
@@ -316,6 +318,18 @@ class Database:
     def value(self, text: str) -> str:
         """The one value that a query gives."""
         return self.server.value(text, self.name)
+
+    def lets_in(self, user: str, password: str) -> bool:
+        """Whether that log-in is accepted; what is wrong besides raises."""
+        try:
+            psycopg.connect(self.server.url(self.name, user, password, query={"sslmode": "disable"}),
+                            connect_timeout=CONNECT_SECONDS).close()
+        except psycopg.OperationalError as problem:
+            text = str(problem)
+            if "authentication failed" in text or "not permitted to log in" in text:
+                return False
+            raise
+        return True
 
     def tables(self) -> List[str]:
         """The user's tables, `schema.table`, sorted."""

@@ -6,9 +6,18 @@ from typing import Any, Dict, List, Mapping, Optional
 from tests.lib.agent import Result
 from tests.lib.case import Case
 from tests.lib.project import Project
-from tests.lib.servers import BaoError
+from tests.lib.servers import Database
 
 RECORDS = ".agent"  # below the mount: where the state of what lies in no KV path is kept
+
+
+def composed_url(path: str, database: Database, port: Optional[int] = None,
+                 user: str = "user") -> Dict[str, Any]:
+    """A variable that is composed of a user and a password that lie at a path of Vault."""
+    return {"type": "postgres-url", "secret": True,
+            "source": {"user": f"vault:{path}#{user}", "password": f"vault:{path}#password"},
+            "compose": "postgresql://{user|url}:{password|url}@127.0.0.1:"
+                       f"{port or database.server.port}/{database.name}?sslmode=disable"}
 
 
 class Rotating:
@@ -43,11 +52,7 @@ class Rotating:
 
     def fields(self, rest: str = "app") -> Dict[str, Any]:
         """What is there now; {} where nothing is."""
-        try:
-            return dict(self.bao.request("GET", f"{self.mount}/data/{rest}")["data"]["data"])
-        except BaoError as problem:
-            assert problem.status == 404, problem
-            return {}
+        return self.bao.read(f"{self.mount}/{rest}") or {}
 
     def record(self, name: str) -> Dict[str, Any]:
         """The open rotation of a variable; {} where there is none."""

@@ -8,13 +8,12 @@ from __future__ import annotations
 import secrets
 from typing import Any, Dict, List, Mapping, Optional, Tuple
 
-import psycopg
-
 from tests.lib.agent import Result
 from tests.lib.case import Case
 from tests.lib.openbao import BaoError
 from tests.lib.postgres import Database, quote_name, quote_text
 from tests.lib.project import Project
+from tests.lib.rotating import composed_url
 
 Fields = Dict[str, str]
 RECORD_GROUPS = ("fields", "former")
@@ -95,19 +94,9 @@ class Scene:
 
     # ---- what it can be asked -----------------------------------------------------------------
 
-    def read(self, path: str) -> Optional[Dict[str, Any]]:
-        """A KV secret's data, as the root token sees it; None: nothing is there."""
-        mount, _, rest = path.partition("/")
-        try:
-            return dict(self.bao.request("GET", f"{mount}/data/{rest}")["data"]["data"])
-        except BaoError as problem:
-            if problem.status == 404:
-                return None
-            raise
-
     def published(self) -> Fields:
         """What the application would be given now."""
-        data = self.read(self.path) or {}
+        data = self.bao.read(self.path) or {}
         return {name: str(value) for name, value in data.items() if name in self.field_names()}
 
     def field_names(self) -> Tuple[str, ...]:
@@ -120,7 +109,7 @@ class Scene:
 
     def record(self) -> Optional[Dict[str, Any]]:
         """The open rotation; its secrets are canaries from here on."""
-        found = self.read(self.record_path())
+        found = self.bao.read(self.record_path())
         for group in RECORD_GROUPS:
             for name, value in ((found or {}).get(group) or {}).items():
                 if len(str(value)) >= 16:
@@ -152,7 +141,7 @@ class Scene:
         """Behind a rotation that went from `before`, whose record was seen on the way: one effect, the
         new one works, the former does not, nothing is open."""
         now = self.published()
-        assert self.read(self.record_path()) is None, "the record is still there"
+        assert self.bao.read(self.record_path()) is None, "the record is still there"
         assert self.works(now), "the current one does not work"
         if record is not None and self.keeps_place and record.get("fields"):
             assert now == self.staged(record), "another one than the staged became current"
@@ -182,7 +171,7 @@ class Random(Scene):
         return bool(fields.get("value"))  # nobody but the application knows it
 
     def assert_refused(self, former: Fields) -> None:
-        data = self.read(self.path) or {}
+        data = self.bao.read(self.path) or {}
         assert former["value"] not in data.values() and data["other"] == "stays"
 
 
@@ -270,30 +259,14 @@ class Postgresql(Scene):
     def url_variable(self, rotate: Mapping[str, Any]) -> Dict[str, Any]:
         return {
             "DATABASE_URL": {
-                "type": "postgres-url", "secret": True,
-                "source": {"user": f"vault:{self.path}#user", "password": f"vault:{self.path}#password"},
-                "compose": "postgresql://{user|url}:{password|url}@127.0.0.1:"
-                           f"{self.pg_port}/{self.database.name}?sslmode=disable",
+                **composed_url(self.path, self.database, self.pg_port),
                 "rotate": {"every": "30d", "admin": "ADMIN_URL", **rotate}},
             "ADMIN_URL": {"type": "postgres-url", "secret": True, "expose": "agent",
                           "source": f"vault:{self.mount}/admin#url",
                           "rotate": {"strategy": "none", "why": "a test"}}}
 
     def works(self, fields: Fields) -> bool:
-        return logs_in(self.case, self.database.name, fields.get("user", ""),
-                       fields.get("password", ""))
-
-
-def logs_in(case: Case, database: str, user: str, password: str) -> bool:
-    """Whether that log-in is accepted."""
-    try:
-        psycopg.connect(host="127.0.0.1", port=case.postgres.port, dbname=database, user=user,
-                        password=password, connect_timeout=20, sslmode="disable").close()
-    except psycopg.OperationalError as problem:
-        text = str(problem)
-        assert "authentication failed" in text or "not permitted to log in" in text, text
-        return False
-    return True
+        return self.database.lets_in(fields.get("user", ""), fields.get("password", ""))
 
 
 class TwoLogins(Postgresql):
@@ -371,10 +344,7 @@ class Engine(Postgresql):
         return role.name, role.password
 
     def engine_url(self, path: str) -> Dict[str, Any]:
-        return {"type": "postgres-url", "secret": True,
-                "source": {"user": f"vault:{path}#username", "password": f"vault:{path}#password"},
-                "compose": "postgresql://{user|url}:{password|url}@127.0.0.1:"
-                           f"{self.pg_port}/{self.database.name}?sslmode=disable"}
+        return composed_url(path, self.database, self.pg_port, user="username")
 
 
 class Static(Engine):
@@ -432,7 +402,7 @@ class Root(Engine):
         return bool(fields.get("lease"))
 
     def assert_refused(self, former: Fields) -> None:
-        assert not logs_in(self.case, self.database.name, self.root, self.first), "the first works"
+        assert not self.database.lets_in(self.root, self.first), "the first works"
 
 
 class Dynamic(Engine):
