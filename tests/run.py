@@ -61,11 +61,12 @@ class Outcome:
 
 
 class Item:
-    """Something to run. `alone`: nothing else may run beside it. `binary`: what must have been built."""
+    """Something to run. `alone`: nothing else may run beside it. `calm`: beside its like alone, since it
+    lives against a clock. `binary`: what must have been built."""
 
-    def __init__(self, name: str, run: Callable[[], Outcome], alone: bool = False,
+    def __init__(self, name: str, run: Callable[[], Outcome], alone: bool = False, calm: bool = False,
                  binary: Optional[Path] = None) -> None:
-        self.name, self.run, self.alone, self.binary = name, run, alone, binary
+        self.name, self.run, self.alone, self.calm, self.binary = name, run, alone, calm, binary
 
 
 # ---- unit tests ---------------------------------------------------------------------------------
@@ -188,7 +189,7 @@ def python_items(folder: str, shared: Shared, variant: Optional[str]) -> List[It
                 full = f"{folder}/{source.stem}.{name}"
                 build = variant or getattr(module, "VARIANT", None)
                 items.append(Item(full, partial(run_case, full, test, shared, build),
-                                  getattr(test, "alone", False)))
+                                  getattr(test, "alone", False), getattr(module, "CALM", False)))
     return items
 
 
@@ -254,18 +255,22 @@ class Run:
                 print(indent(outcome.output), flush=True)
 
     def all(self, items: List[Item]) -> None:
-        """WORKERS at a time; then those that must be alone."""
+        """WORKERS at a time, those that want calm behind the others; then those that must be alone."""
+        for calm in (False, True):
+            self._some([item for item in items if not item.alone and item.calm == calm])
+        for item in items:
+            if item.alone:
+                self.one(item)
+
+    def _some(self, items: List[Item]) -> None:
         pool = ThreadPoolExecutor(WORKERS)
         try:
-            list(pool.map(self.one, [item for item in items if not item.alone]))
+            list(pool.map(self.one, items))
         except BaseException:  # broken off: nothing new begins, what runs loses its servers
             pool.shutdown(wait=False, cancel_futures=True)
             stop_everything()
             raise
         pool.shutdown()
-        for item in items:
-            if item.alone:
-                self.one(item)
 
     def print_slowest(self, began: float) -> None:
         """Where the time went; what ran beside others took longer for it."""
