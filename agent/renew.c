@@ -132,16 +132,22 @@ static void tell_status(struct renew *r)
     facts->token_expires_ms = r->token.expires_ms;
 }
 
-void renew_arm(struct renew *r)
+/* When the next of what is held is due. */
+static int64_t next_ms(const struct renew *r)
 {
     int64_t due = clock_earlier(r->token.next_ms, r->refresh.next_ms);
 
-    if (!r->facts || r->is_over)
-        return;
     for (size_t i = 0; i < r->held.read_count; i++)
         due = clock_earlier(due, r->held.reads[i].schedule.next_ms);
-    if (r->revoke_due)
-        due = clock_now_ms();
+    return due;
+}
+
+void renew_arm(struct renew *r)
+{
+    int64_t due = r->revoke_due ? clock_now_ms() : next_ms(r);
+
+    if (!r->facts || r->is_over)
+        return;
     tell_status(r);
     supervise_timer(r->supervisor, &r->timer, worker_works(&r->worker) ? CLOCK_NEVER : due);
 }
@@ -286,16 +292,18 @@ static void on_time(void *owner)
 
     if (worker_works(&r->worker))
         return; /* its end arms the timer */
-    if (r->revoke_due) {
-        r->revoke_due = false;
-        r->plan = (struct renew_plan){.deadline_ms = clock_in_ms(RENEW_WORK_MS)};
-        start(r, renew_work_revoke, renew_on_revoked, "revoke what is not used any more");
-    } else if (plan(r, &changes)) {
+    if (plan(r, &changes)) {
         r->plan.deadline_ms = clock_in_ms(attempt_ms(r));
         start(r, renew_work_renew, renew_on_renewed, "renew what Vault lent");
     } else if (changes) {
         r->plan.deadline_ms = clock_in_ms(RENEW_CHANGE_MS); /* the floor counts all the same */
         start(r, renew_work_change, renew_on_changed, "fetch new values");
+    } else if (r->revoke_due) {
+        /* What is used goes first, and is not kept waiting by what is not. */
+        r->revoke_due = false;
+        r->plan = (struct renew_plan){
+            .deadline_ms = clock_earlier(clock_in_ms(RENEW_WORK_MS), next_ms(r))};
+        start(r, renew_work_revoke, renew_on_revoked, "revoke what is not used any more");
     } else {
         renew_arm(r);
     }

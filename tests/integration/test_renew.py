@@ -6,6 +6,9 @@ import os
 import re
 import signal
 import sys
+import threading
+import urllib.error
+import urllib.request
 from pathlib import Path
 from typing import Any, List, Optional
 
@@ -13,6 +16,7 @@ from tests.lib.agent import Running
 from tests.lib.case import Case, lacks
 from tests.lib.processes import wait_until
 from tests.lib.project import Project
+from tests.lib.scripted import Answer, Request, ScriptedHttp
 from tests.lib.servers import OpenBao
 
 CALM = True  # leases of two to five seconds
@@ -46,7 +50,7 @@ class Site:
 
     def __init__(self, case: Case, bao: Optional[OpenBao] = None, ttl: str = "4s",
                  max_ttl: str = "9s", token_ttl: str = "4s", token_max_ttl: str = "9s",
-                 **run: Any) -> None:
+                 address: Optional[str] = None, **run: Any) -> None:
         self.case, self.bao = case, bao or case.openbao
         self.database = case.database()
         self.mount = self.bao.database_engine(case.postgres, self.database.name, ttl=ttl,
@@ -61,7 +65,7 @@ class Site:
             {"U": {**SECRET, "type": "postgres-url", "compose": "postgresql://{user|url}:{password|url}@" + where,
                    "source": {"user": f"vault:{self.creds}#username",
                               "password": f"vault:{self.creds}#password"}}},
-            vault={"address": self.bao.address, "deadline": "2s",
+            vault={"address": address or self.bao.address, "deadline": "2s",
                    "auth": {"method": "approle", "mount": self.role.mount,
                             "role_id": "env:ROLE_ID", "secret_id": "env:SECRET_ID"}},
             files=[{"path": "url", "var": "U"}],
@@ -204,6 +208,34 @@ def test_stopped_until_all_that_was_lent_has_ended(case: Case) -> None:
     assert before.split()[1] != after.split()[1]
     assert "error " not in site.end()
     assert site.bao.leases(site.creds) == [] and site.tokens() == []
+
+
+def test_a_revocation_that_hangs_keeps_no_renewal_waiting(case: Case) -> None:
+    bao, hung = case.openbao, threading.Event()
+
+    def forward(request: Request) -> Optional[Answer]:
+        if request.path == "/v1/sys/leases/revoke":
+            hung.set()
+            server.stopping.wait()
+            return None
+        asked = urllib.request.Request(bao.address + request.path, method=request.method,
+                                       data=request.body or None, headers={
+            name: value for name, value in request.headers.items() if name.lower().startswith("x-vault-")})
+        try:
+            with urllib.request.urlopen(asked) as answer:
+                return Answer(answer.status, answer.read())
+        except urllib.error.HTTPError as problem:
+            return Answer(problem.code, problem.read())
+
+    server = ScriptedHttp(forward)
+    site = Site(case, ttl="3s", max_ttl="6s", token_ttl="10m", token_max_ttl="1h", address=server.address)
+    site.start("sh", "app.sh")
+    site.until(hung.is_set, "the end of the first lease")
+    done = site.metric("renewals_total") + site.metric("changes_total")
+    site.until(lambda: site.metric("renewals_total") + site.metric("changes_total") >= done + 2,
+               "renewals beside it", 20.0)  # a revocation alone may take 30 s
+    site.end()
+    server.stop()
 
 
 def test_without_a_contract_leased_references_are_kept_valid_too(case: Case) -> None:
