@@ -56,6 +56,9 @@ static void a_mistake_in_docs_has_its_place(void **state)
          "/docs/DB_AUTHORITY.md/sections/0", "'frehs' is no section", "Did you mean 'fresh'?"},
         {"{'contract': 1, 'vars': {}, 'docs': {'DB_AUTHORITY.md': {'sections': ['x', 'y']}}}", 1,
          71, "/docs/DB_AUTHORITY.md/sections/0", "'x' is no section", "authority, fresh"},
+        {"{'contract': 1, 'vars': {}, 'docs': {'DB_AUTHORITY.md': {'sections': ['fresh', "
+         "'fresh']}}}",
+         1, 80, "/docs/DB_AUTHORITY.md/sections/1", "the section 'fresh' is named twice", NULL},
         {"{'contract': 1, 'vars': {}, 'docs': {'DB_AUTHORITY.md': {'sections': []}}}", 1, 70,
          "/docs/DB_AUTHORITY.md/sections", "a document of no sections", NULL},
         {"{'contract': 1, 'vars': {}, 'docs': {'a.schema.json': {'sections': ['x']}}}", 1, 56,

@@ -199,6 +199,34 @@ static void a_value_without_hosts_is_no_authority(void **state)
     let_go(&h);
 }
 
+/* A URL of three hundred thousand hosts, each of which has its authority. */
+static void hosts_that_were_not_looked_at_are_of_no_other_authority(void **state)
+{
+    enum { HOSTS = 300 * 1000, GLOBS = 20 };
+    AUTO_BUF text = BUF_INIT(4096), url = BUF_INIT(SECRET_MAX_BYTES);
+
+    (void)state;
+    buf_adds(&text,
+             "{'contract': 1, " PROFILES VARS ", 'database': {'url': 'U', 'authority': {'var': "
+             "'M', 'hosts': {'neon': [");
+    for (int i = 0; i < GLOBS; i++)
+        buf_addf(&text, "'no.%d.example', ", i);
+    buf_adds(&text, "'a']}}}}");
+    buf_adds(&url, "postgresql://");
+    for (int i = 0; i < HOSTS; i++)
+        buf_adds(&url, "a,");
+    buf_adds(&url, "a/db");
+    struct held h = hold(buf_text(&text), "dev");
+    give(&h, "R", "dev");
+    give(&h, "M", "neon");
+    give(&h, "U", buf_text(&url));
+    check_held(&h);
+    assert_int_equal(h.l.findings.count, 1);
+    assert_string_equal(h.l.findings.list[0].rule, "contract");
+    assert_text_has(h.l.findings.list[0].message, "what is beyond them was not looked at");
+    let_go(&h);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -209,6 +237,7 @@ int main(void)
         cmocka_unit_test(an_authority_names_a_variable_and_its_hosts),
         cmocka_unit_test(the_database_is_where_its_authority_says),
         cmocka_unit_test(a_value_without_hosts_is_no_authority),
+        cmocka_unit_test(hosts_that_were_not_looked_at_are_of_no_other_authority),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

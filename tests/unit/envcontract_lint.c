@@ -310,6 +310,26 @@ static void what_all_variables_have_together_has_an_end(void **state)
     }
 }
 
+static void all_templates_together_have_so_many_pieces(void **state)
+{
+    enum { VARIABLES = 3200, PIECES = 64 };
+    AUTO_BUF text = BUF_INIT(2 * 1024 * 1024), compose = BUF_INIT(1024);
+
+    (void)state;
+    for (int i = 0; i < PIECES; i++)
+        buf_adds(&compose, "{a}");
+    buf_adds(&text, "{'contract': 1, 'vars': {'V': {}");
+    for (int i = 0; i < VARIABLES; i++)
+        buf_addf(&text, ", 'V%d': {'source': {'a': 'env'}, 'compose': '%s'}", i,
+                 buf_text(&compose));
+    buf_adds(&text, "}}");
+    struct loaded l = load_text(buf_text(&text));
+    assert_int_equal(l.findings.count, 1);
+    assert_text_has(l.findings.list[0].message,
+                    "a contract has at most 199999 pieces of 'compose' and 'template'");
+    unload(&l);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -329,6 +349,7 @@ int main(void)
         cmocka_unit_test(a_default_is_no_longer_than_a_value_may_be),
         cmocka_unit_test(what_all_variables_have_together_has_an_end),
         cmocka_unit_test(a_profile_is_a_value_that_its_variable_may_have),
+        cmocka_unit_test(all_templates_together_have_so_many_pieces),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

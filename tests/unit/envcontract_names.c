@@ -165,6 +165,32 @@ static void an_alias_that_the_source_won_over_is_not_reported_here(void **state)
     let_go(&h);
 }
 
+/* Globs that take long, and names that need it: those that were not looked at are not called unknown. */
+static void names_that_were_not_looked_at_are_an_error_of_their_own(void **state)
+{
+    enum { GLOBS = 60, GLOB_BYTES = 1000, NAME_BYTES = 4000 };
+    char a[NAME_BYTES + 1], name[NAME_BYTES + 3];
+    AUTO_BUF text = BUF_INIT(128 * 1024);
+
+    (void)state;
+    memset(a, 'a', NAME_BYTES);
+    a[NAME_BYTES] = '\0';
+    (void)snprintf(name, sizeof name, "%s=x", a);
+    buf_adds(&text, "{'contract': 1, 'vars': {}, 'unknown': {'prefix': ['a'], 'ignore': [");
+    for (int i = 0; i < GLOBS; i++)
+        buf_addf(&text, "%s'*%.*sb%d'", i ? ", " : "", GLOB_BYTES, a, i);
+    buf_adds(&text, "]}}");
+    struct held h = hold(buf_text(&text), NULL);
+    const char *const entries[] = {name};
+    check_environment(&h, entries, 1);
+    const struct finding *f = assert_one(
+        &h, "contract", NULL,
+        "holding names to 'unknown' takes more than 50000000 steps: "
+        "what is beyond them was not looked at");
+    assert_int_equal(f->severity, FINDING_ERROR);
+    let_go(&h);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -176,6 +202,7 @@ int main(void)
         cmocka_unit_test(an_alias_in_place_of_its_variable_is_a_warning_until_it_is_removed),
         cmocka_unit_test(under_both_names_it_is_the_same_or_said),
         cmocka_unit_test(an_alias_that_the_source_won_over_is_not_reported_here),
+        cmocka_unit_test(names_that_were_not_looked_at_are_an_error_of_their_own),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
