@@ -23,8 +23,8 @@
 enum {
     OFFLINE_COMMAND_MS = 10 * 60 * 1000,
     OFFLINE_STDERR_BYTES = 64 * 1024, /* the end of it, for a report */
-    OFFLINE_SHOWN_LINES = 40,         /* of that */
-    REASON_BYTES = 4096,              /* of a command's last words */
+    OFFLINE_SHOWN_LINES = 80, /* of that: since 3.13 Python marks what it shows of a traceback */
+    REASON_BYTES = 4096,      /* of a command's last words */
     EXPLANATION_BYTES = 8192,
     AUDIT_FILE_MODE = 0644, /* a record for all to read: nothing of it is secret */
     AUDIT_FOLDER_MODE = 0755,
