@@ -19,6 +19,7 @@ from tests.integration.test_acme import HEAD as ACME_HEAD
 from tests.integration.test_origin import BROKEN_ENVS
 from tests.lib.agent import Result
 from tests.lib.case import ACME, Case
+from tests.lib.processes import other_postgres
 from tests.lib.project import HEAD, URL_VARIABLE, Project
 from tests.lib.servers import Postgres, plain_environment, quote_name, wait_until
 
@@ -388,6 +389,8 @@ def test_a_refused_profile_is_a_wrong_call(case: Case) -> None:
 def test_without_a_server_installed_the_package_is_named(case: Case) -> None:
     if os.geteuid() != 0:
         case.skip("hiding the installed server takes root")
+    if other_postgres():
+        case.skip("AGENT_TEST_POSTGRES is found in PATH")
     project = Guarded(case)
     hide = "mount -t tmpfs none /usr/lib/postgresql && exec \"$@\""
     probe = subprocess.run(["unshare", "-m", "sh", "-c", hide, "sh", "true"], capture_output=True)
