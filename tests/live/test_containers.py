@@ -171,7 +171,7 @@ def test_compose_starts_an_application_with_its_database(case: Case) -> None:
     podman.postgres()
     tree: Path = case.once("the images", Path)
     compose: List[str] = [str(Path(sys.executable).parent / "podman-compose"), "--file",
-                          str(tree / "examples" / "entrypoint" / "compose.yaml"), "--podman-build-args", "--network=host"]
+                          str(tree / "examples" / "entrypoint" / "compose.yaml"), "--podman-build-args=--network=host"]
     env: Dict[str, str] = {"PATH": f"{podman.program.parent}:/usr/sbin:/usr/bin:/sbin:/bin"}
     case.defer(lambda: case.tool(*compose, "down", env=env))
     case.tool(*compose, "up", "--detach", env=env, cwd=tree / "examples" / "entrypoint", seconds=600.0).expect(0)
