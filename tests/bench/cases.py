@@ -283,17 +283,25 @@ def check(bench: Bench) -> None:
         samples = bench.watch.compare(
             [agent, Side(pydantic, [PYTHON, str(inputs.settings_program(folder, count))], env)])
         bench.versus(samples, f"check-{count}-pydantic", what, "agent", pydantic, 1 / 20)
+    check = [bench.agent, "check", "-q", "--contract"]
+    _linear(bench, "linear-parse", "parsing",
+            lambda count: [*check, str(inputs.plain_contract(folder, count)), "--lint"])
+    _linear(bench, "linear-check", "checking",
+            lambda count: [*check, str(inputs.plain_contract(folder, count)),
+                           "--env-file", str(inputs.plain_env_file(folder, count))])
+    _hostile(bench, folder)
+
+
+def _linear(bench: Bench, key: str, what: str, command: Callable[[int], List[str]]) -> None:
+    """What a variable costs where there are many, against what it costs where there are few."""
     sizes = (10, 1000, 100000)
-    sides = [Side(str(count), [bench.agent, "check", "-q", "--lint", "--contract",
-                               str(inputs.plain_contract(folder, count))]) for count in sizes]
-    samples = bench.watch.compare(sides, FAST)
+    samples = bench.watch.compare([Side(str(count), command(count)) for count in sizes], FAST)
     # Processor time: what a thousand variables cost is less than the machine's noise.
     per_variable = [1000 * (samples[str(many)].cpu_ms - samples[str(few)].cpu_ms) / (many - few)
                     for few, many in zip(sizes, sizes[1:])]
     count = samples[str(sizes[0])].count
-    bench.report.add(Row("linear", "parsing, each variable up to 100,000", per_variable[1],
+    bench.report.add(Row(key, f"{what}, each variable up to 100,000", per_variable[1],
                          "each up to 1,000", per_variable[0], 1.5, unit="µs", runs=str(count)))
-    _hostile(bench, folder)
 
 
 def _hostile(bench: Bench, folder: Path) -> None:

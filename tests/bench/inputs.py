@@ -68,10 +68,15 @@ def checked_environment(count: int) -> Dict[str, str]:
 
 
 def plain_contract(folder: Path, count: int) -> Path:
-    """COUNT variables with nothing but a type, for parsing alone."""
+    """COUNT variables with nothing but a type."""
     names = {f"V{i:06}": {"type": "int"} for i in range(count)}
     text = ",\n".join(f'"{name}":{json.dumps(value)}' for name, value in names.items())
     return write(folder / f"lint-{count}.json", f'{{"contract": 1, "vars": {{\n{text}\n}}}}\n')
+
+
+def plain_env_file(folder: Path, count: int) -> Path:
+    """Their values."""
+    return write(folder / f"lint-{count}.env", "".join(f"V{i:06}={i}\n" for i in range(count)))
 
 
 def fetch_contract(folder: Path, paths: Sequence[str], approle: bool = False) -> Path:

@@ -27,9 +27,9 @@ INTRODUCTIONS: Dict[str, str] = {
     "Check":
         "`agent check --env-only`; every variable has a pattern and a value that matches. The "
         "floor reads the same file with jansson and matches the same patterns with PCRE2. Then "
-        "the processor time of parsing a contract (`agent check --lint`) for each further "
-        "variable; and of contracts as large as one may be, each full of one thing (tests/lib/hostile.py), "
-        "the slowest one's processor time and the largest one's memory.",
+        "the processor time of parsing a contract (`agent check --lint`), and of checking a file of as many "
+        "values (`--env-file`), for each further variable; and of contracts as large as one may be, each full of "
+        "one thing (tests/lib/hostile.py), the slowest one's processor time and the largest one's memory.",
     "Output without secrets":
         "`cat` of a log, its output passed on by `agent run --redact`, which looks for ten secrets in some twenty shapes "
         "each, split writes included; sed looks for the ten alone, line by line. The floor is the same start without "
