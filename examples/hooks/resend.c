@@ -519,6 +519,7 @@ static void test(struct job *job)
         struct answer answer = ask(job, "POST", "/emails", job->pending, mail);
         if (answer.status != 200)
             unexpected("send a mail with the new key", &answer);
+        json_decref(answer.body);
     }
     finish(DONE, NULL, "the new key works, with %s", permission);
 }
