@@ -385,7 +385,7 @@ static void choose_cases(void)
 
 static void case_name(size_t i, char out[static NAME_BYTES])
 {
-    (void)snprintf(out, NAME_BYTES, "c%03zu", i);
+    (void)snprintf(out, NAME_BYTES, "c%03u", (unsigned)(i % 1000));
 }
 
 static void add_replaced(struct buf *out, const char *text, const char *name)
