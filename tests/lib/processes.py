@@ -69,6 +69,8 @@ def stop_on_signals() -> None:
     """Turn signals that end a program into an exit, which undoes what is registered."""
     for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
         signal.signal(number, _on_signal)
+    # A shell's background job ignores it, and what is started here would inherit that.
+    signal.signal(signal.SIGQUIT, signal.SIG_DFL)
 
 
 atexit.register(stop_everything)
