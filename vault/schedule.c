@@ -140,6 +140,8 @@ void schedule_failed(struct schedule *s, int64_t now_ms, bool maybe_made, uint32
 void schedule_ended(struct schedule *s, int64_t now_ms)
 {
     s->expires_ms = now_ms;
+    if (s->maximum_ms == 0) /* not known; what is made now and not renewed lasts that long again */
+        s->maximum_ms = s->span_ms;
     replace_at(s, now_ms);
 }
 

@@ -161,9 +161,16 @@ static void the_floor_is_half_of_a_maximum_that_is_known_to_be_short(void **stat
     schedule_start(&s, NOW, 10 * SECOND, false, 0); /* not renewable: ten seconds are all */
     schedule_ended(&s, NOW + 1);
     assert_int_equal(s.next_ms, NOW + 5 * SECOND);
-    schedule_start(&s, NOW, 10 * SECOND, true, 0); /* renewable: nobody knows */
+    schedule_start(&s, NOW, HOUR, true, 0); /* renewable: nobody knows */
     schedule_ended(&s, NOW + 1);
     assert_int_equal(s.next_ms, NOW + SCHEDULE_FLOOR_MS);
+    /* The same of one that lasts for seconds: whoever has it is not to wait for longer than it lasted. */
+    schedule_start(&s, NOW, 10 * SECOND, true, 0);
+    schedule_ended(&s, NOW + 1);
+    assert_int_equal(s.next_ms, NOW + 5 * SECOND);
+    schedule_start(&s, NOW, 2 * SECOND, true, 0);
+    schedule_ended(&s, NOW + 1334);
+    assert_int_equal(s.next_ms, NOW + 1334);
     schedule_start(&s, NOW, 10 * SECOND, true, 0); /* until a renewal was short: twelve in all */
     assert_true(schedule_renewed(&s, NOW + 6 * SECOND, 6 * SECOND, true, 0));
     assert_int_equal(s.next_ms, NOW + 6 * SECOND);
