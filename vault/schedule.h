@@ -9,8 +9,8 @@
  * than was asked for, its maximum is near, and a new one is made while this one still works; what can't
  * be renewed is replaced at the same two thirds; a failure is tried again ever later, but several
  * times before the end; and whatever fails, a new one is not made before SCHEDULE_FLOOR_MS have
- * passed since the last one, or half of its maximum where that is known to be shorter; half of its span where it ended
- * before a maximum was known. */
+ * passed since the last one, or half of its maximum where that is known to be shorter, or half of
+ * its span where it ended before its maximum was known. */
 #ifndef VAULT_SCHEDULE_H
 #define VAULT_SCHEDULE_H
 
