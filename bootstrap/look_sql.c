@@ -1,0 +1,180 @@
+/* bootstrap/look_sql.c: the question of a look: what the catalogs say, in one statement with one result.
+ *
+ * The rows are facts: a word, and up to six texts. For PostgreSQL 12 and newer. All names are qualified
+ * and all comparisons are between equal types, so that no search_path and no operator of somebody
+ * else's changes what is read. What initdb made (oid below FirstNormalObjectId, 16384), extensions'
+ * members (deptype e), parts of other objects (deptype i: row types, identity sequences, multiranges)
+ * and temporary relations are not the user's.
+ * The version table's rows come through query_to_xml, because a statement that named the table would
+ * fail where it is not there; it reads with the statement's own snapshot. The ids travel in
+ * hexadecimal: nothing to escape. A server built without libxml (no package is) answers 0A000 where
+ * there is a version table, which is then the error. */
+#include <string.h>
+
+#include "bootstrap/internal.h"
+
+static const char objects_sql[] =
+    "everything AS MATERIALIZED (\n"
+    " SELECT o.rank, o.class, o.oid, o.kind, o.name, ns.name AS schema, ns.managed, ns.usage\n"
+    " FROM (\n"
+    "  SELECT CASE WHEN c.relkind IN ('r','p','f') THEN 1 ELSE 2 END AS rank,\n"
+    "   'pg_catalog.pg_class'::pg_catalog.regclass AS class, c.oid, c.relkind AS kind,\n"
+    "   c.relname::pg_catalog.text AS name, c.relnamespace AS namespace\n"
+    "  FROM pg_catalog.pg_class c WHERE c.oid >= 16384\n"
+    "   AND c.relkind IN ('r','p','f','v','m','S') AND c.relpersistence <> 't'\n"
+    "  UNION ALL SELECT 3, 'pg_catalog.pg_type'::pg_catalog.regclass, t.oid, 'T',\n"
+    "   t.typname::pg_catalog.text, t.typnamespace\n"
+    "  FROM pg_catalog.pg_type t WHERE t.oid >= 16384\n"
+    "   AND (t.typcategory <> 'A' OR t.typtype = 'd')\n"
+    "  UNION ALL SELECT 4, 'pg_catalog.pg_proc'::pg_catalog.regclass, p.oid, 'F',\n"
+    "   p.proname::pg_catalog.text, p.pronamespace\n"
+    "  FROM pg_catalog.pg_proc p WHERE p.oid >= 16384) o\n"
+    " JOIN ns ON ns.oid = o.namespace\n"
+    " WHERE NOT EXISTS (SELECT FROM pg_catalog.pg_depend d WHERE d.classid = o.class\n"
+    "  AND d.objid = o.oid AND d.objsubid = 0 AND d.deptype IN ('e','i'))),\n";
+
+static const char session_sql[] =
+    "SELECT 'session' AS fact, pg_catalog.current_setting('server_version') AS a,\n"
+    " current_user::pg_catalog.text AS b, pg_catalog.pg_backend_pid()::pg_catalog.text AS c,\n"
+    " pg_catalog.pg_is_in_recovery()::pg_catalog.text AS d,\n"
+    " pg_catalog.current_setting('transaction_read_only') AS e,\n"
+    " pg_catalog.has_database_privilege(pg_catalog.current_database(), 'CREATE')"
+    "::pg_catalog.text AS f\n"
+    "UNION ALL SELECT 'role', r.rolsuper::pg_catalog.text, CASE WHEN r.rolvaliduntil < 'infinity'\n"
+    "  THEN pg_catalog.to_char(r.rolvaliduntil AT TIME ZONE 'UTC', "
+    "'YYYY-MM-DD\"T\"HH24:MI:SS\"Z\"')\n"
+    "  END, NULL, NULL, NULL, NULL\n"
+    " FROM pg_catalog.pg_roles r WHERE r.rolname = current_user\n"
+    "UNION ALL SELECT 'schema', ns.usage::pg_catalog.text,\n"
+    " pg_catalog.has_schema_privilege(ns.oid, 'CREATE')::pg_catalog.text, NULL, NULL, NULL, NULL\n"
+    " FROM ns WHERE ns.here\n";
+
+static const char version_sql[] =
+    "UNION ALL SELECT 'version', v.alembics::pg_catalog.text, v.readable::pg_catalog.text,\n"
+    " v.width::pg_catalog.text, pg_catalog.pg_get_userbyid(v.relowner)::pg_catalog.text,\n"
+    " CASE WHEN v.alembics AND v.readable THEN pg_catalog.query_to_xml(pg_catalog.format(\n"
+    "  'SELECT pg_catalog.encode(pg_catalog.convert_to(version_num::pg_catalog.text, ''UTF8''),"
+    " ''hex'') AS h FROM %I.%I ORDER BY 1 LIMIT %s', v.schema, v.name, ";
+
+static const char facts_sql[] =
+    "UNION ALL (SELECT 'elsewhere', o.schema, o.name, o.managed::pg_catalog.text, NULL, NULL, "
+    "NULL\n"
+    " FROM object o JOIN ns ON ns.name = o.schema\n"
+    " WHERE o.is_version AND NOT ns.here ORDER BY 2)\n"
+    "UNION ALL SELECT 'count', o.kind::pg_catalog.text, pg_catalog.count(*)::pg_catalog.text,\n"
+    " NULL, NULL, NULL, NULL FROM counted o GROUP BY o.kind\n"
+    "UNION ALL (SELECT 'object', o.kind::pg_catalog.text, o.schema, o.name, NULL, NULL, NULL\n"
+    " FROM counted o ORDER BY o.rank, o.schema, o.name LIMIT %d)\n"
+    "UNION ALL SELECT DISTINCT 'hidden', o.schema, NULL, NULL, NULL, NULL, NULL\n"
+    " FROM object o JOIN ns ON ns.name = o.schema WHERE (o.managed OR ns.here) AND NOT o.usage\n"
+    "UNION ALL (SELECT 'index', ns.name, c.relname::pg_catalog.text, NULL, NULL, NULL, NULL\n"
+    " FROM pg_catalog.pg_index i JOIN pg_catalog.pg_class c ON c.oid = i.indexrelid\n"
+    " JOIN ns ON ns.oid = c.relnamespace\n"
+    " WHERE NOT i.indisvalid AND ns.managed AND c.relpersistence <> 't' ORDER BY 2, 3 LIMIT %d)\n";
+
+/* ns: the schemas that can hold what is the user's. */
+static void add_schemas(const struct database_settings *s, struct buf *out)
+{
+    buf_adds(out, "WITH ns AS MATERIALIZED (\n"
+                  " SELECT n.oid, n.nspname::pg_catalog.text AS name, n.nspname = ");
+    db_add_literal(out, s->schema);
+    buf_adds(out, " AS here,\n"
+                  " pg_catalog.has_schema_privilege(n.oid, 'USAGE') AS usage, ");
+    if (!s->schemas || !s->schemas[0])
+        buf_adds(out, "true");
+    for (size_t i = 0; s->schemas && s->schemas[i]; i++) {
+        buf_adds(out, i ? ", " : "n.nspname IN (");
+        db_add_literal(out, s->schemas[i]);
+        if (!s->schemas[i + 1])
+            buf_addc(out, ')');
+    }
+    buf_adds(out, " AS managed\n FROM pg_catalog.pg_namespace n\n"
+                  " WHERE n.nspname !~ '^pg_' AND n.nspname <> 'information_schema'),\n");
+}
+
+/* object: all of the user's; counted: without the version table, in managed schemas; version: it. */
+static void add_objects(const struct database_settings *s, struct buf *out)
+{
+    buf_adds(out, objects_sql);
+    buf_adds(out, "object AS (SELECT o.*, (o.kind IN ('r','p','f','v','m') AND o.name = ");
+    db_add_literal(out, s->table);
+    buf_adds(out, ") AS is_version FROM everything o),\n"
+                  "counted AS (SELECT o.* FROM object o WHERE o.managed AND NOT (o.is_version AND "
+                  "o.schema = ");
+    db_add_literal(out, s->schema);
+    buf_adds(out,
+             ")),\n"
+             "version AS (SELECT o.schema, o.name, c.relowner,\n"
+             " c.relkind = 'r' AND (SELECT pg_catalog.count(*) = 1\n"
+             "   AND pg_catalog.bool_and(a.attname = 'version_num' AND a.attnotnull\n"
+             "    AND a.atttypid IN ('pg_catalog.text'::pg_catalog.regtype,\n"
+             "     'pg_catalog.varchar'::pg_catalog.regtype, "
+             "'pg_catalog.bpchar'::pg_catalog.regtype))\n"
+             "  FROM pg_catalog.pg_attribute a\n"
+             "  WHERE a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped) AS alembics,\n"
+             " o.usage AND pg_catalog.has_any_column_privilege(c.oid, 'SELECT')\n"
+             "  AND NOT pg_catalog.row_security_active(c.oid) AS readable,\n"
+             " (SELECT pg_catalog.max(a.atttypmod) FROM pg_catalog.pg_attribute a\n"
+             "  WHERE a.attrelid = c.oid AND a.attname = 'version_num') AS width\n"
+             " FROM object o JOIN pg_catalog.pg_class c ON c.oid = o.oid\n"
+             " WHERE o.is_version AND o.schema = ");
+    db_add_literal(out, s->schema);
+    buf_adds(out, ")\n");
+}
+
+static void add_owner(const struct database_settings *s, struct buf *out)
+{
+    if (!s->owner)
+        return;
+    buf_adds(out,
+             "UNION ALL SELECT 'owner', pg_catalog.pg_has_role(r.oid, 'MEMBER')::pg_catalog.text,\n"
+             " pg_catalog.has_database_privilege(r.oid, pg_catalog.current_database(), "
+             "'CREATE')::pg_catalog.text,\n"
+             " (SELECT pg_catalog.has_schema_privilege(r.oid, ns.oid, 'CREATE') FROM ns "
+             "WHERE ns.here)::pg_catalog.text,\n"
+             " pg_catalog.pg_has_role(r.oid, CASE WHEN "
+             "pg_catalog.current_setting('server_version_num')::pg_catalog.int4 >= 160000\n"
+             "  THEN 'SET' ELSE 'MEMBER' END)::pg_catalog.text,\n"
+             " NULL, NULL FROM pg_catalog.pg_roles r WHERE r.rolname = ");
+    db_add_literal(out, s->owner);
+    buf_addc(out, '\n');
+}
+
+/* "schema.table", or a table in public. */
+static void add_expected(const struct database_settings *s, struct buf *out)
+{
+    if (!s->expect || !s->expect[0])
+        return;
+    buf_adds(out,
+             "UNION ALL (SELECT 'missing', e.label, NULL, NULL, NULL, NULL, NULL\n FROM (VALUES ");
+    for (size_t i = 0; s->expect[i]; i++) {
+        const char *dot = strchr(s->expect[i], '.');
+        buf_addf(out, i ? ", (%zu, " : "(%zu, ", i);
+        if (dot)
+            db_add_literal_n(out, s->expect[i], (size_t)(dot - s->expect[i]));
+        else
+            db_add_literal(out, "public");
+        buf_adds(out, ", ");
+        db_add_literal(out, dot ? dot + 1 : s->expect[i]);
+        buf_adds(out, ", ");
+        db_add_literal(out, s->expect[i]);
+        buf_addc(out, ')');
+    }
+    buf_adds(out, ") e (n, schema, name, label)\n"
+                  " WHERE NOT EXISTS (SELECT FROM object o WHERE o.kind IN ('r','p','f')\n"
+                  "  AND o.schema = e.schema AND o.name = e.name) ORDER BY e.n)\n");
+}
+
+void state_look_sql(const struct database_settings *settings, struct buf *out)
+{
+    add_schemas(settings, out);
+    add_objects(settings, out);
+    buf_adds(out, session_sql);
+    buf_adds(out, version_sql);
+    buf_addf(out, "'%d'), false, true, '')::pg_catalog.text END, NULL FROM version v\n",
+             LOOK_MAX_ROWS + 1);
+    buf_addf(out, facts_sql, LOOK_FIRST_OBJECTS, LOOK_FIRST_OBJECTS);
+    add_owner(settings, out);
+    add_expected(settings, out);
+    buf_adds(out, ";\n");
+}
