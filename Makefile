@@ -130,6 +130,7 @@ folder_of   = $(firstword $(subst _, ,$(notdir $(1))))
 
 # What a test brings beside tests/lib/unit.c: EXTRA_<test> := names of tests/lib/*.c
 EXTRA_bootstrap_apply  := pg site
+EXTRA_bootstrap_confirm := pg site
 EXTRA_bootstrap_create := pg site
 EXTRA_bootstrap_starved := pg site
 EXTRA_bootstrap_pooler := pg site

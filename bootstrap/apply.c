@@ -170,7 +170,7 @@ static int send_script(struct run *run, struct db *db, bool table_made, char *xi
                      run->plan.statements);
         if (send_message(run, db, &message, more ? 1 : at.count, &results, err) != 0)
             return -1;
-        int rc = more ? 0 : commit_check_stamp(run, &results, &at, xid, err);
+        int rc = more ? 0 : commit_check_stamp(run, db, &results, &at, xid, err);
         db_results_free(&results);
         if (rc != 0)
             return -1;
@@ -205,12 +205,15 @@ static void warn_expiry(const struct run *run, const struct look *look)
             look->user, look->user_ends);
 }
 
-static int make(struct run *run, struct db **db, const struct look *look, enum outcome *outcome,
+static int make(struct run *run, struct db **db, struct look *look, enum outcome *outcome,
                 struct err *err)
 {
     char xid[XID_BYTES] = "";
-    warn_expiry(run, look);
-    if (fill(run, *db, look, xid, err) != 0)
+    look_release(&run->made);
+    run->made = *look;
+    *look = LOOK_INIT; /* moved */
+    warn_expiry(run, &run->made);
+    if (fill(run, *db, &run->made, xid, err) != 0)
         return commit_give_up(run, db, outcome, err);
     if (commit_send(run, db, xid, outcome, err) != 0 || *outcome != OUTCOME_DONE)
         return *outcome == OUTCOME_AGAIN ? 0 : -1;

@@ -6,7 +6,7 @@
  *   lock.c     whose turn it is
  *   rights.c   what the role may do, and whose the objects are
  *   commit.c   COMMIT, what became of one whose answer was lost, and the second look
- *   confirm.c  the second look, where the first one was whole
+ *   confirm.c  the short looks before COMMIT and behind it
  *   command.c  commands that connect by themselves: create.command, migrate
  *   apply.c    the order of all that
  *   dryrun.c   the same as text */
@@ -134,7 +134,7 @@ struct run {
     struct db_target target;
     char *place; /* db_target_describe */
     struct plan plan;
-    struct look made; /* what the look before COMMIT found */
+    struct look made; /* what the first look found, then the one before COMMIT */
     bool planned, migrate;
     bool command_done;        /* create.command has ended well; its stamp is what is missing */
     unsigned polls;           /* since the lock was found to be somebody else's; 0: not waiting */
@@ -219,10 +219,11 @@ MUST_USE int rights_check_owners(const struct run *run, const struct db_rows *ro
  * reads. TABLE_MADE: the version table is there. XID (XID_BYTES) is the transaction's id. */
 struct stamp_indexes {
     size_t owners, xid, look, count; /* places of the results; owners: SIZE_MAX without an owner */
+    bool is_short;                   /* the look is confirm.c's */
 };
 MUST_USE int commit_add_stamp(const struct run *run, const struct db *db, bool table_made,
                               struct buf *sql, struct stamp_indexes *at, struct err *err);
-MUST_USE int commit_check_stamp(struct run *run, const struct db_results *results,
+MUST_USE int commit_check_stamp(struct run *run, struct db *db, const struct db_results *results,
                                 const struct stamp_indexes *at, char *xid, struct err *err);
 /* The same as a message of its own, behind what is not a script. */
 MUST_USE int commit_stamp(struct run *run, struct db *db, bool made, char *xid, struct err *err);
@@ -248,9 +249,16 @@ MUST_USE int commit_try_again(struct run *run, bool lost, enum outcome *outcome,
                               const struct err *err);
 
 /* ---- confirm.c ------------------------------------------------------------------------------- */
-/* One statement, one result, in a session of its own: it fails where there is no version table. */
+/* Each one statement, one result, which fails where there is no version table. Read into MADE, which
+ * holds what the whole look before it found. Errors: as state_look_read. */
+
+/* In the transaction that made everything, where nothing was there before (look.is_empty): it is
+ * `current` where the result says so and leaves no doubt (look.is_doubtful). */
+void confirm_add_inside_sql(const struct database_settings *settings, struct buf *out);
+MUST_USE int confirm_read_inside(const struct db_results *results, size_t at, struct look *made,
+                                 struct err *err);
+/* In a session of its own, behind COMMIT. */
 void confirm_add_sql(const struct database_settings *settings, struct buf *out);
-/* Put RESULTS->list[AT] over MADE, which the look before COMMIT found. Errors: as state_look_read. */
 MUST_USE int confirm_read(const struct db_results *results, size_t at, struct look *made,
                           struct err *err);
 

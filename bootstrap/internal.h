@@ -60,6 +60,8 @@ struct look {
     struct names elsewhere;    /* "schema.table" of version tables in other schemas */
     bool elsewhere_is_managed; /* one of them lies in a managed schema */
 
+    bool is_empty;    /* nothing of the user's is there, not even a version table */
+    bool is_doubtful; /* a short look saw what only a whole one can tell */
     struct look_counts counts;
     struct names objects;         /* the first ones: "table public.users" */
     struct names missing;         /* of settings->expect, as written there */
@@ -70,6 +72,20 @@ struct look {
 #define AUTO_LOOK CLEANUP(look_release) struct look
 void look_release(struct look *look);
 size_t look_objects(const struct look *look); /* the sum of the counts */
+
+/* Shared by the texts of looks. The user's schemas, n; and, over a table's columns a that are not
+ * dropped, whether they are what Alembic makes. */
+#define LOOK_USERS_SCHEMAS "n.nspname !~ '^pg_' AND n.nspname <> 'information_schema'"
+#define LOOK_ALEMBICS                                                                  \
+    "pg_catalog.count(*) = 1 AND pg_catalog.bool_and(a.attname = 'version_num'\n"      \
+    "    AND a.attnotnull AND a.atttypid IN ('pg_catalog.text'::pg_catalog.regtype,\n" \
+    "     'pg_catalog.varchar'::pg_catalog.regtype, 'pg_catalog.bpchar'::pg_catalog.regtype))"
+
+/* Whether a schema n is of settings->schemas, as an expression. */
+void look_add_managed(const struct database_settings *settings, struct buf *out);
+/* A part of a look: the expected tables, e (n, schema, name, label), for which CONDITION holds. */
+void look_add_missing(const struct database_settings *settings, const char *condition,
+                      struct buf *out);
 
 /* Append the look's statement with its semicolon; check OUT with buf_check as usual. */
 void state_look_sql(const struct database_settings *settings, struct buf *out);

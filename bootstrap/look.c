@@ -243,6 +243,14 @@ static int take_missing(struct look *look, const struct fact *f, struct err *err
     return names_add(&look->missing, f->cell[1], err);
 }
 
+static int take_doubt(struct look *look, const struct fact *f, struct err *err)
+{
+    (void)f;
+    (void)err; /* as above */
+    look->is_doubtful = true;
+    return 0;
+}
+
 static int take_fact(struct look *look, const struct fact *f, struct err *err)
 {
     static const struct {
@@ -252,12 +260,76 @@ static int take_fact(struct look *look, const struct fact *f, struct err *err)
         {"session", take_session}, {"role", take_role},       {"schema", take_schema},
         {"owner", take_owner},     {"version", take_version}, {"elsewhere", take_elsewhere},
         {"count", take_counts},    {"object", take_object},   {"hidden", take_hidden},
-        {"index", take_index},     {"missing", take_missing},
+        {"index", take_index},     {"missing", take_missing}, {"doubt", take_doubt},
     };
     for (size_t i = 0; i < ARRAY_LEN(facts); i++)
         if (str_eq(f->cell[0], facts[i].word))
             return facts[i].take(look, f, err);
     return err_set(err, ERR_DEFECT, "the look at the catalogs gave '%s'", f->cell[0]);
+}
+
+/* ---- facts that come as XML ------------------------------------------------------------------------ */
+
+/* In place: what PostgreSQL puts in the place of four characters. */
+static void decode_xml(char *text)
+{
+    static const struct {
+        const char *entity;
+        char character;
+    } entities[] = {{"&lt;", '<'}, {"&gt;", '>'}, {"&amp;", '&'}, {"&#x0d;", '\r'}};
+    char *to = text;
+    while (*text) {
+        size_t i = 0;
+        while (i < ARRAY_LEN(entities) && !str_starts(text, entities[i].entity))
+            i++;
+        text += i < ARRAY_LEN(entities) ? strlen(entities[i].entity) : 1;
+        *to++ = i < ARRAY_LEN(entities) ? entities[i].character : text[-1];
+    }
+    *to = '\0';
+}
+
+/* "<fact>count</fact> <a>r</a>": cut in place. A NULL has no element. */
+static int read_row(char *at, struct fact *out)
+{
+    static const char *const names[LOOK_COLUMNS] = {"fact", "a", "b", "c", "d", "e", "f"};
+    for (size_t i = 0; i < LOOK_COLUMNS; i++)
+        out->cell[i] = "";
+    while ((at = strchr(at, '<')) != NULL) {
+        size_t i = 0, length = strcspn(++at, ">");
+        char *value = at + length + 1, *end = at[length] ? strchr(value, '<') : NULL;
+        while (i < LOOK_COLUMNS && !(strlen(names[i]) == length && str_starts(at, names[i])))
+            i++;
+        if (!end || i == LOOK_COLUMNS)
+            return -1;
+        *end = '\0';
+        at = end + 1 + strcspn(end + 1, ">"); /* behind the name of what ends */
+        decode_xml(value);
+        out->cell[i] = value;
+    }
+    return 0;
+}
+
+/* "<row xmlns:xsi=...>...</row>" for each fact; none where nothing is there. */
+static int take_contents(struct look *look, const char *xml, struct err *err)
+{
+    AUTO_FREE char *text = mem_dup(xml);
+    if (!text)
+        return err_nomem(err);
+    look->is_empty = *text == '\0';
+    for (char *row = text, *end; (row = strstr(row, "<row")) != NULL; row = end + 1) {
+        struct fact fact;
+        char *start = strchr(row, '>');
+        end = strstr(row, "</row>");
+        if (!start || !end || end < start)
+            return err_set(err, ERR_DEFECT,
+                           "the look at the catalogs gave a row that does not end");
+        *end = '\0';
+        if (read_row(start + 1, &fact) != 0)
+            return err_set(err, ERR_DEFECT, "the look at the catalogs gave a row of another shape");
+        if (take_fact(look, &fact, err) != 0)
+            return -1;
+    }
+    return 0;
 }
 
 int state_look_read(const struct db_results *results, size_t first, struct look *out,
@@ -271,7 +343,8 @@ int state_look_read(const struct db_results *results, size_t first, struct look 
         struct fact f;
         for (size_t c = 0; c < LOOK_COLUMNS; c++)
             f.cell[c] = db_cell(rows, r, c);
-        if (take_fact(&look, &f, err) != 0)
+        bool many = str_eq(f.cell[0], "contents");
+        if ((many ? take_contents(&look, f.cell[1], err) : take_fact(&look, &f, err)) != 0)
             return -1;
     }
     if (!look.user)

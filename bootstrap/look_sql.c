@@ -5,10 +5,14 @@
  * else's changes what is read. What initdb made (oid below FirstNormalObjectId, 16384), extensions'
  * members (deptype e), parts of other objects (deptype i: row types, identity sequences, multiranges)
  * and temporary relations are not the user's.
- * The version table's rows come through query_to_xml, because a statement that named the table would
- * fail where it is not there; it reads with the statement's own snapshot. The ids travel in
- * hexadecimal: nothing to escape. A server built without libxml (no package is) answers 0A000 where
- * there is a version table, which is then the error. */
+ *
+ * It has two parts. What the session and its role are is always asked. What is in the database is a
+ * statement of its own, handed to query_to_xml as a text where there is anything at all: a new session,
+ * whose caches are empty, takes three times as long to plan it as to find out that there is nothing.
+ * Its facts come as the rows of an XML text. The version table's rows come in the same way, because a
+ * statement that named the table would fail where it is not there; the ids travel in hexadecimal.
+ * Both read with the snapshot of the statement around them. A server built without libxml (no package
+ * is) answers 0A000 where there is anything, which is then the error. */
 #include <string.h>
 
 #include "bootstrap/internal.h"
@@ -33,6 +37,13 @@ static const char objects_sql[] =
     " WHERE NOT EXISTS (SELECT FROM pg_catalog.pg_depend d WHERE d.classid = o.class\n"
     "  AND d.objid = o.oid AND d.objsubid = 0 AND d.deptype IN ('e','i'))),\n";
 
+/* Whether anything was made since initdb, be it an extension's. */
+static const char there_sql[] =
+    "WITH there AS MATERIALIZED (SELECT EXISTS (SELECT FROM pg_catalog.pg_class o WHERE o.oid >= "
+    "16384)\n"
+    " OR EXISTS (SELECT FROM pg_catalog.pg_type o WHERE o.oid >= 16384)\n"
+    " OR EXISTS (SELECT FROM pg_catalog.pg_proc o WHERE o.oid >= 16384) AS anything)\n";
+
 static const char session_sql[] =
     "SELECT 'session' AS fact, pg_catalog.current_setting('server_version') AS a,\n"
     " current_user::pg_catalog.text AS b, pg_catalog.pg_backend_pid()::pg_catalog.text AS c,\n"
@@ -45,13 +56,15 @@ static const char session_sql[] =
     "'YYYY-MM-DD\"T\"HH24:MI:SS\"Z\"')\n"
     "  END, NULL, NULL, NULL, NULL\n"
     " FROM pg_catalog.pg_roles r WHERE r.rolname = current_user\n"
-    "UNION ALL SELECT 'schema', ns.usage::pg_catalog.text,\n"
-    " pg_catalog.has_schema_privilege(ns.oid, 'CREATE')::pg_catalog.text, NULL, NULL, NULL, NULL\n"
-    " FROM ns WHERE ns.here\n";
+    "UNION ALL SELECT 'schema', pg_catalog.has_schema_privilege(n.oid, 'USAGE')::pg_catalog.text,\n"
+    " pg_catalog.has_schema_privilege(n.oid, 'CREATE')::pg_catalog.text, NULL, NULL, NULL, NULL\n"
+    " FROM pg_catalog.pg_namespace n WHERE " LOOK_USERS_SCHEMAS " AND n.nspname = ";
 
 static const char version_sql[] =
-    "UNION ALL SELECT 'version', v.alembics::pg_catalog.text, v.readable::pg_catalog.text,\n"
-    " v.width::pg_catalog.text, pg_catalog.pg_get_userbyid(v.relowner)::pg_catalog.text,\n"
+    "SELECT 'version' AS fact, v.alembics::pg_catalog.text AS a, v.readable::pg_catalog.text AS "
+    "b,\n"
+    " v.width::pg_catalog.text AS c, pg_catalog.pg_get_userbyid(v.relowner)::pg_catalog.text AS "
+    "d,\n"
     " CASE WHEN v.alembics AND v.readable THEN pg_catalog.query_to_xml(pg_catalog.format(\n"
     "  'SELECT pg_catalog.encode(pg_catalog.convert_to(version_num::pg_catalog.text, ''UTF8''),"
     " ''hex'') AS h FROM %I.%I ORDER BY 1 LIMIT %s', v.schema, v.name, ";
@@ -72,6 +85,19 @@ static const char facts_sql[] =
     " JOIN ns ON ns.oid = c.relnamespace\n"
     " WHERE NOT i.indisvalid AND ns.managed AND c.relpersistence <> 't' ORDER BY 2, 3 LIMIT %d)\n";
 
+void look_add_managed(const struct database_settings *settings, struct buf *out)
+{
+    const char *const *schemas = settings->schemas;
+    if (!schemas || !schemas[0])
+        buf_adds(out, "true");
+    for (size_t i = 0; schemas && schemas[i]; i++) {
+        buf_adds(out, i ? ", " : "n.nspname IN (");
+        db_add_literal(out, schemas[i]);
+        if (!schemas[i + 1])
+            buf_addc(out, ')');
+    }
+}
+
 /* ns: the schemas that can hold what is the user's. */
 static void add_schemas(const struct database_settings *s, struct buf *out)
 {
@@ -80,16 +106,9 @@ static void add_schemas(const struct database_settings *s, struct buf *out)
     db_add_literal(out, s->schema);
     buf_adds(out, " AS here,\n"
                   " pg_catalog.has_schema_privilege(n.oid, 'USAGE') AS usage, ");
-    if (!s->schemas || !s->schemas[0])
-        buf_adds(out, "true");
-    for (size_t i = 0; s->schemas && s->schemas[i]; i++) {
-        buf_adds(out, i ? ", " : "n.nspname IN (");
-        db_add_literal(out, s->schemas[i]);
-        if (!s->schemas[i + 1])
-            buf_addc(out, ')');
-    }
-    buf_adds(out, " AS managed\n FROM pg_catalog.pg_namespace n\n"
-                  " WHERE n.nspname !~ '^pg_' AND n.nspname <> 'information_schema'),\n");
+    look_add_managed(s, out);
+    buf_adds(out,
+             " AS managed\n FROM pg_catalog.pg_namespace n\n WHERE " LOOK_USERS_SCHEMAS "),\n");
 }
 
 /* object: all of the user's; counted: without the version table, in managed schemas; version: it. */
@@ -105,11 +124,7 @@ static void add_objects(const struct database_settings *s, struct buf *out)
     buf_adds(out,
              ")),\n"
              "version AS (SELECT o.schema, o.name, c.relowner,\n"
-             " c.relkind = 'r' AND (SELECT pg_catalog.count(*) = 1\n"
-             "   AND pg_catalog.bool_and(a.attname = 'version_num' AND a.attnotnull\n"
-             "    AND a.atttypid IN ('pg_catalog.text'::pg_catalog.regtype,\n"
-             "     'pg_catalog.varchar'::pg_catalog.regtype, "
-             "'pg_catalog.bpchar'::pg_catalog.regtype))\n"
+             " c.relkind = 'r' AND (SELECT " LOOK_ALEMBICS "\n"
              "  FROM pg_catalog.pg_attribute a\n"
              "  WHERE a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped) AS alembics,\n"
              " o.usage AND pg_catalog.has_any_column_privilege(c.oid, 'SELECT')\n"
@@ -130,12 +145,14 @@ static void add_owner(const struct database_settings *s, struct buf *out)
              "UNION ALL SELECT 'owner', pg_catalog.pg_has_role(r.oid, 'MEMBER')::pg_catalog.text,\n"
              " pg_catalog.has_database_privilege(r.oid, pg_catalog.current_database(), "
              "'CREATE')::pg_catalog.text,\n"
-             " (SELECT pg_catalog.has_schema_privilege(r.oid, ns.oid, 'CREATE') FROM ns "
-             "WHERE ns.here)::pg_catalog.text,\n"
-             " pg_catalog.pg_has_role(r.oid, CASE WHEN "
-             "pg_catalog.current_setting('server_version_num')::pg_catalog.int4 >= 160000\n"
-             "  THEN 'SET' ELSE 'MEMBER' END)::pg_catalog.text,\n"
-             " NULL, NULL FROM pg_catalog.pg_roles r WHERE r.rolname = ");
+             " (SELECT pg_catalog.has_schema_privilege(r.oid, n.oid, 'CREATE')\n"
+             "  FROM pg_catalog.pg_namespace n WHERE " LOOK_USERS_SCHEMAS " AND n.nspname = ");
+    db_add_literal(out, s->schema);
+    buf_adds(out, ")::pg_catalog.text,\n"
+                  " pg_catalog.pg_has_role(r.oid, CASE WHEN "
+                  "pg_catalog.current_setting('server_version_num')::pg_catalog.int4 >= 160000\n"
+                  "  THEN 'SET' ELSE 'MEMBER' END)::pg_catalog.text,\n"
+                  " NULL, NULL FROM pg_catalog.pg_roles r WHERE r.rolname = ");
     db_add_literal(out, s->owner);
     buf_addc(out, '\n');
 }
@@ -143,13 +160,9 @@ static void add_owner(const struct database_settings *s, struct buf *out)
 /* "schema.table", or a table in public. */
 static void add_expected(const struct database_settings *s, struct buf *out)
 {
-    if (!s->expect || !s->expect[0])
-        return;
-    buf_adds(out,
-             "UNION ALL (SELECT 'missing', e.label, NULL, NULL, NULL, NULL, NULL\n FROM (VALUES ");
     for (size_t i = 0; s->expect[i]; i++) {
         const char *dot = strchr(s->expect[i], '.');
-        buf_addf(out, i ? ", (%zu, " : "(%zu, ", i);
+        buf_addf(out, i ? ", (%zu, " : "(VALUES (%zu, ", i);
         if (dot)
             db_add_literal_n(out, s->expect[i], (size_t)(dot - s->expect[i]));
         else
@@ -160,21 +173,49 @@ static void add_expected(const struct database_settings *s, struct buf *out)
         db_add_literal(out, s->expect[i]);
         buf_addc(out, ')');
     }
-    buf_adds(out, ") e (n, schema, name, label)\n"
-                  " WHERE NOT EXISTS (SELECT FROM object o WHERE o.kind IN ('r','p','f')\n"
-                  "  AND o.schema = e.schema AND o.name = e.name) ORDER BY e.n)\n");
+    buf_adds(out, ") e (n, schema, name, label)");
+}
+
+void look_add_missing(const struct database_settings *settings, const char *condition,
+                      struct buf *out)
+{
+    if (!settings->expect || !settings->expect[0])
+        return;
+    buf_adds(out, "UNION ALL (SELECT 'missing', e.label, NULL, NULL, NULL, NULL, NULL\n FROM ");
+    add_expected(settings, out);
+    buf_addf(out, "\n WHERE %s ORDER BY e.n)\n", condition);
+}
+
+/* The statement about what is there. */
+static void add_contents(const struct database_settings *s, struct buf *out)
+{
+    add_schemas(s, out);
+    add_objects(s, out);
+    buf_adds(out, version_sql);
+    buf_addf(out, "'%d'), false, true, '')::pg_catalog.text END AS e, NULL AS f FROM version v\n",
+             LOOK_MAX_ROWS + 1);
+    buf_addf(out, facts_sql, LOOK_FIRST_OBJECTS, LOOK_FIRST_OBJECTS);
+    look_add_missing(s,
+                     "NOT EXISTS (SELECT FROM object o WHERE o.kind IN ('r','p','f')\n"
+                     "  AND o.schema = e.schema AND o.name = e.name)",
+                     out);
 }
 
 void state_look_sql(const struct database_settings *settings, struct buf *out)
 {
-    add_schemas(settings, out);
-    add_objects(settings, out);
+    AUTO_BUF contents = BUF_INIT(LOOK_SQL_BYTES);
+    add_contents(settings, &contents);
+    out->no_memory |= contents.no_memory; /* the caller's buf_check says it */
+    out->too_long |= contents.too_long;
+    buf_adds(out, there_sql);
     buf_adds(out, session_sql);
-    buf_adds(out, version_sql);
-    buf_addf(out, "'%d'), false, true, '')::pg_catalog.text END, NULL FROM version v\n",
-             LOOK_MAX_ROWS + 1);
-    buf_addf(out, facts_sql, LOOK_FIRST_OBJECTS, LOOK_FIRST_OBJECTS);
+    db_add_literal(out, settings->schema);
+    buf_addc(out, '\n');
     add_owner(settings, out);
-    add_expected(settings, out);
-    buf_adds(out, ";\n");
+    look_add_missing(settings, "NOT (SELECT t.anything FROM there t)", out);
+    buf_adds(out,
+             "UNION ALL SELECT 'contents', CASE WHEN t.anything THEN pg_catalog.query_to_xml(");
+    db_add_literal(out, buf_text(&contents));
+    buf_adds(out, ", false, true, '')::pg_catalog.text END,\n"
+                  " NULL, NULL, NULL, NULL, NULL FROM there t;\n");
 }

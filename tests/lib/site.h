@@ -31,7 +31,8 @@ void site_command(struct site *site, const char *script);
  * NULL; the text is valid until the next call. Ends the test when it fails. */
 const char *site_ask(const struct site *site, const struct pg *pg, const char *sql);
 
-/* bootstrap_run makes it, and says that it was fresh, and is current and verified. */
+/* bootstrap_run makes it, and says that it was fresh, and is current and verified; the next start
+ * finds the same. */
 void site_is_made(struct site *site);
 /* bootstrap_run fails with KIND and PART in the text. */
 void site_is_refused(struct site *site, enum err_kind kind, const char *part, struct err *err);

@@ -238,6 +238,42 @@ static void many_objects_are_counted_and_the_first_named(void **state)
     assert_int_equal(report.table_count, 300);
 }
 
+/* Names come through XML: what looks like its tags, and what it writes otherwise. */
+static void a_name_is_what_it_is_whatever_is_in_it(void **state)
+{
+    (void)state;
+    struct err err = ERR_INIT;
+    AUTO_LOOK look = LOOK_INIT;
+    AUTO_REPORT report = REPORT_INIT;
+    const struct database_settings settings = settings_of(chain);
+    pg_sql(server, "postgres", "CREATE DATABASE odd");
+    pg_sql(
+        server, "odd",
+        "CREATE SCHEMA \"</row>\"; CREATE TABLE \"</row>\".\"<row><a>&amp;\\'\" (id int);"
+        "CREATE TABLE U&\"]]>\\000d\\000a\\0001\\00e4&lt;\" (id int); CREATE TABLE \" \" (id int)");
+    AUTO_DB db = connect_as("postgres", "odd");
+    if (state_look(db, &settings, clock_in_ms(LONG_MS), &report, &look, &err) != 0)
+        fail_msg("%s", err.text);
+    assert_int_equal(look.counts.tables, 3);
+    assert_int_equal(look.objects.count, 3);
+    assert_string_equal(look.objects.list[0], "table </row>.<row><a>&amp;\\'");
+    assert_string_equal(look.objects.list[1], "table public. ");
+    assert_string_equal(look.objects.list[2], "table public.]]>\r\n\001\303\244&lt;");
+}
+
+static void every_expected_table_is_missing_where_nothing_is(void **state)
+{
+    (void)state;
+    static const char *const expect[] = {"users", "shop.or\\ders", NULL};
+    struct database_settings settings = settings_of(chain);
+    settings.expect = expect;
+    AUTO_REPORT report = looked_at(&settings, "postgres", "SELECT 1");
+    assert_state(report, STATE_FRESH);
+    assert_string_equal(report.missing[0], "users");
+    assert_string_equal(report.missing[1], "shop.or\\ders");
+    assert_null(report.missing[2]);
+}
+
 static void only_managed_schemas_count(void **state)
 {
     (void)state;
@@ -624,6 +660,35 @@ static void a_look_fits_into_a_bigger_message(void **state)
     db_results_free(&results);
 }
 
+static void contents_of_another_shape_are_a_defect(void **state)
+{
+    (void)state;
+    static const char *const texts[] = {"<row",
+                                        "<row>",
+                                        "<row><fact>count</fact>",
+                                        "<row><fact>count</row>",
+                                        "<row><g>1</g></row>",
+                                        "<row><facts>1</facts></row>",
+                                        "<row><fact</row>",
+                                        "<row><fact>contents</fact><a>1</a></row>",
+                                        "<row><fact>count</fact><a>r</a></row>"};
+    AUTO_DB db = connect_as("postgres", "postgres");
+    for (size_t i = 0; i < sizeof(texts) / sizeof(texts[0]); i++) {
+        struct err err = ERR_INIT;
+        AUTO_LOOK look = LOOK_INIT;
+        AUTO_BUF sql = BUF_INIT(LOOK_SQL_BYTES);
+        struct db_results results = {0};
+        buf_adds(&sql, "SELECT 'contents', ");
+        db_add_literal(&sql, texts[i]);
+        buf_adds(&sql, ", NULL, NULL, NULL, NULL, NULL");
+        assert_int_equal(db_query(db, buf_text(&sql), clock_in_ms(LONG_MS), &results, NULL, &err),
+                         0);
+        assert_int_equal(state_look_read(&results, 0, &look, &err), -1);
+        assert_int_equal(err.kind, ERR_DEFECT);
+        db_results_free(&results);
+    }
+}
+
 static void words_are_the_specifications(void **state)
 {
     (void)state;
@@ -647,6 +712,8 @@ int main(void)
         cmocka_unit_test(anything_of_the_users_spoils_fresh),
         cmocka_unit_test(parts_of_an_object_are_not_counted_beside_it),
         cmocka_unit_test(many_objects_are_counted_and_the_first_named),
+        cmocka_unit_test(a_name_is_what_it_is_whatever_is_in_it),
+        cmocka_unit_test(every_expected_table_is_missing_where_nothing_is),
         cmocka_unit_test(only_managed_schemas_count),
         cmocka_unit_test(tables_without_a_version_table_are_unstamped),
         cmocka_unit_test(a_version_table_elsewhere_is_named),
@@ -677,6 +744,7 @@ int main(void)
         cmocka_unit_test(the_owners_rights_are_looked_at),
         cmocka_unit_test(a_look_says_what_a_bootstrap_needs),
         cmocka_unit_test(a_look_fits_into_a_bigger_message),
+        cmocka_unit_test(contents_of_another_shape_are_a_defect),
         cmocka_unit_test(words_are_the_specifications),
     };
     return cmocka_run_group_tests(tests, set_up, tear_down);
