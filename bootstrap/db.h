@@ -127,8 +127,9 @@ MUST_USE int db_copy(struct db *db, const char *sql, const char *data, size_t le
 MUST_USE int db_commit(struct db *db, int64_t deadline_ms, bool *in_doubt, struct err *err);
 
 /* A second connection, to the address that DB reached, which is made while DB waits for answers; when
- * it is up, SQL is sent on it, and its answers are waited for by db_beside_collect alone. Whatever
- * happens to it, DB is not touched. It ends with DB, where it was not collected. */
+ * it is up, SQL is sent on it, and its answers are waited for by db_beside_collect alone. Begun when DB
+ * is waited for the next time, so that what DB is sent before goes first. Whatever happens to it, DB is
+ * not touched. It ends with DB, where it was not collected. TARGET must live as long. */
 MUST_USE int db_beside_begin(struct db *db, const struct db_target *target, const char *sql,
                              int64_t deadline_ms, struct err *err);
 bool db_has_beside(const struct db *db);

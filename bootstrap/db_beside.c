@@ -10,7 +10,8 @@
 #include "bootstrap/db_params.h"
 
 struct db_beside {
-    struct db *db;
+    struct db *db; /* NULL until somebody waits: what the first one is to do is sent before that */
+    const struct db_target *target;
     char *host, *port, *address, *sql;
     int64_t deadline_ms; /* for the connection */
     PostgresPollingStatusType wanted;
@@ -45,15 +46,6 @@ bool db_has_beside(const struct db *db)
     return db->beside != NULL;
 }
 
-static int start(struct db_beside *b, const struct db_target *target, struct err *err)
-{
-    AUTO_DB_PARAMS params = DB_PARAMS_INIT;
-    if (db_params_build(target, b->host, b->port, b->address, &params, err) != 0 ||
-        db_new(target, &b->db, err) != 0)
-        return -1;
-    return db_start(b->db, &params, err);
-}
-
 int db_beside_begin(struct db *db, const struct db_target *target, const char *sql,
                     int64_t deadline_ms, struct err *err)
 {
@@ -65,17 +57,25 @@ int db_beside_begin(struct db *db, const struct db_target *target, const char *s
     b->port = mem_dup(db->port);
     b->address = mem_dup(db->address);
     b->sql = mem_dup(sql);
+    b->target = target;
     b->deadline_ms = deadline_ms;
     b->wanted = PGRES_POLLING_WRITING;
     if (!b->host || !b->port || !b->address || !b->sql)
         return err_nomem(err);
-    if (start(b, target, err) != 0)
-        return -1;
     db->beside = TAKE_POINTER(b);
     return 0;
 }
 
 /* ---- its steps ------------------------------------------------------------------------------------- */
+
+static void start(struct db_beside *b)
+{
+    AUTO_DB_PARAMS params = DB_PARAMS_INIT;
+    b->has_failed = db_params_build(b->target, b->host, b->port, b->address, &params, &b->err) !=
+                        0 ||
+                    db_new(b->target, &b->db, &b->err) != 0 ||
+                    db_start(b->db, &params, &b->err) != 0;
+}
 
 static void fail_with_text(struct db_beside *b)
 {
@@ -112,9 +112,11 @@ static void step(struct db_beside *b)
         fail_with_text(b);
 }
 
-/* What was sent is answered in its own time: nothing is to be done for it. */
-static bool is_at_work(const struct db_beside *b)
+/* Begins it where that is still to be done. What was sent is answered in its own time. */
+static bool is_at_work(struct db_beside *b)
 {
+    if (b && !b->db && !b->has_failed)
+        start(b);
     return b && !b->has_failed && !b->is_sent;
 }
 

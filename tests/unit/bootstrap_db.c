@@ -715,17 +715,16 @@ static void the_last_results_of_a_script_are_kept(void **state)
     db_results_free(&results);
 }
 
-/* DB's own target, for the connection beside it. */
-static void begin_beside(struct db *db, const char *sql)
+/* *TARGET is DB's own, for the connection beside it. */
+static void begin_beside(struct db *db, struct db_target *target, const char *sql)
 {
     AUTO_FREE char *url = pg_socket_url(server, "postgres", "postgres");
     struct secret secret = secret_borrow(url, strlen(url));
-    struct db_target target = {0};
     struct err err = ERR_INIT;
-    if (db_target_parse(&secret, "DATABASE_URL", &target, &err) != 0 ||
-        db_beside_begin(db, &target, sql, clock_in_ms(LONG_MS), &err) != 0)
+    db_target_release(target);
+    if (db_target_parse(&secret, "DATABASE_URL", target, &err) != 0 ||
+        db_beside_begin(db, target, sql, clock_in_ms(LONG_MS), &err) != 0)
         fail_msg("%s", err.text);
-    db_target_release(&target);
 }
 
 static void a_connection_beside_waits_in_the_server_for_the_first(void **state)
@@ -733,13 +732,14 @@ static void a_connection_beside_waits_in_the_server_for_the_first(void **state)
     (void)state;
     AUTO_DB db = connected();
     AUTO_DB beside = NULL;
+    struct db_target target = {0};
     struct err err = ERR_INIT;
     struct db_results results = {0};
     bool in_doubt;
     static const char work[] =
         "BEGIN; SELECT pg_advisory_xact_lock(7); CREATE TABLE beside (x int); "
         "SELECT pg_sleep(0.3)";
-    begin_beside(db,
+    begin_beside(db, &target,
                  "SELECT pg_sleep(0.1); SELECT pg_advisory_xact_lock_shared(7); SELECT count(*) "
                  "FROM pg_class WHERE relname = 'beside'");
     assert_int_equal(db_execute(db, work, strlen(work), clock_in_ms(LONG_MS), NULL, NULL, &err), 0);
@@ -749,6 +749,7 @@ static void a_connection_beside_waits_in_the_server_for_the_first(void **state)
     assert_string_equal(db_cell(&results.list[2], 0, 0), "1");
     assert_false(db_has_beside(db));
     db_results_free(&results);
+    db_target_release(&target);
     pg_sql(server, "postgres", "DROP TABLE beside");
 }
 
@@ -757,15 +758,20 @@ static void an_error_beside_is_told_when_it_is_asked_for(void **state)
     (void)state;
     AUTO_DB db = connected();
     struct db *beside = NULL;
+    struct db_target target = {0};
     struct err err = ERR_INIT;
     struct db_results results = {0};
-    begin_beside(db, "SELECT 1/0");
+    begin_beside(db, &target, "SELECT 1/0");
     assert_int_equal(db_query(db, "SELECT 1", clock_in_ms(LONG_MS), &results, NULL, &err), 0);
     db_results_free(&results);
     assert_int_equal(db_beside_collect(db, clock_in_ms(LONG_MS), &beside, &results, &err), -1);
     assert_string_equal(err.sqlstate, "22012");
     assert_null(beside);
-    begin_beside(db, "SELECT pg_sleep(60)"); /* ends with the first one */
+    begin_beside(db, &target, "SELECT pg_sleep(60)"); /* ends with the first one */
+    assert_int_equal(db_query(db, "SELECT 1", clock_in_ms(LONG_MS), &results, NULL, &err), 0);
+    db_results_free(&results);
+    db_close(TAKE_POINTER(db));
+    db_target_release(&target);
 }
 
 static void much_copy_data_flows_in_chunks(void **state)
