@@ -332,6 +332,8 @@ static void take_operator(struct py_scanner *s, const struct py_token *token)
         return;
     }
     for (size_t i = 0; i < ARRAY_LEN(longer); i++) {
+        if (longer[i][0] != c)
+            continue;
         size_t length = strlen(longer[i]);
         if ((size_t)(s->end - s->at) >= length && memcmp(token->text, longer[i], length) == 0) {
             s->at += length;
@@ -393,6 +395,7 @@ void py_next(struct py_scanner *s, struct py_token *token)
 
 bool py_is(const struct py_token *token, const char *text)
 {
-    return (token->kind == PY_NAME || token->kind == PY_OPERATOR) &&
+    /* the first byte decides nearly always, and words are asked for by the dozen */
+    return (token->kind == PY_NAME || token->kind == PY_OPERATOR) && token->text[0] == text[0] &&
            strncmp(token->text, text, token->length) == 0 && text[token->length] == '\0';
 }
