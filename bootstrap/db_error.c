@@ -276,10 +276,10 @@ void db_said_hide(struct db_said *said, const struct secret *password)
 
 int db_said_errno(const struct db_said *said)
 {
-    static const int candidates[] = {ECONNREFUSED, ECONNRESET,    ENOENT,      EHOSTUNREACH,
-                                     ENETUNREACH,  ETIMEDOUT,     EACCES,      EPIPE,
-                                     ECONNABORTED, EADDRNOTAVAIL, EMFILE,      ENFILE,
-                                     ENOTSOCK,     ENOTDIR,       ENAMETOOLONG};
+    static const int candidates[] = {
+        ECONNREFUSED, ECONNRESET, ENOENT,       EHOSTUNREACH,  ENETUNREACH, ETIMEDOUT,
+        EACCES,       EPIPE,      ECONNABORTED, EADDRNOTAVAIL, EMFILE,      ENFILE,
+        ENOTSOCK,     ENOTDIR,    ENAMETOOLONG, EAGAIN}; /* of a socket file whose queue is full */
     static const char *const closed[] = {"server closed the connection unexpectedly",
                                          "EOF detected", "no connection to the server",
                                          "connection not open"};

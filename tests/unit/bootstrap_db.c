@@ -5,6 +5,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
+#include <sys/un.h>
 #include <unistd.h>
 
 #include "base/clock.h"
@@ -230,6 +232,30 @@ static void a_socket_that_is_not_there_fails_at_connect(void **state)
     assert_string_equal(err.step, "connect");
     assert_int_equal(err.sys_errno, ENOENT);
     assert_true(db_should_wait(&err));
+}
+
+/* As many wait there as the server lets wait: it is busy, and will not be for long. */
+static void a_socket_whose_queue_is_full_is_worth_waiting_for(void **state)
+{
+    (void)state;
+    char folder[] = "/tmp/agent-queue-XXXXXX", url[128];
+    struct sockaddr_un address = {.sun_family = AF_UNIX};
+    assert_non_null(mkdtemp(folder));
+    (void)snprintf(address.sun_path, sizeof(address.sun_path), "%s/.s.PGSQL.5432", folder);
+    int server_fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    assert_int_equal(bind(server_fd, (const struct sockaddr *)&address, sizeof(address)), 0);
+    assert_int_equal(listen(server_fd, 0), 0);
+    int waiting = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    assert_int_equal(connect(waiting, (const struct sockaddr *)&address, sizeof(address)), 0);
+    (void)snprintf(url, sizeof(url), "postgresql://app@/app?host=%s&port=5432", folder);
+    struct err err = failure_of(url);
+    assert_string_equal(err.step, "connect");
+    assert_int_equal(err.sys_errno, EAGAIN);
+    assert_true(db_should_wait(&err));
+    (void)close(waiting);
+    (void)close(server_fd);
+    assert_int_equal(unlink(address.sun_path), 0);
+    assert_int_equal(rmdir(folder), 0);
 }
 
 static void the_second_host_of_a_list_is_tried(void **state)
@@ -990,6 +1016,7 @@ int main(void)
         cmocka_unit_test(a_name_that_is_not_there_fails_at_resolve),
         cmocka_unit_test(a_port_where_nobody_listens_fails_at_connect),
         cmocka_unit_test(a_socket_that_is_not_there_fails_at_connect),
+        cmocka_unit_test(a_socket_whose_queue_is_full_is_worth_waiting_for),
         cmocka_unit_test(the_second_host_of_a_list_is_tried),
         cmocka_unit_test(every_host_that_failed_is_named),
         cmocka_unit_test(a_wrong_password_fails_at_auth),
