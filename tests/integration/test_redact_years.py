@@ -90,7 +90,7 @@ def test_of_many_values_that_were_replaced_under_a_running_application_the_young
 def test_without_a_contract_new_values_are_hidden_too(case: Case) -> None:
     site = Leased(case, ttl="3s", max_ttl="3s", token_ttl="10m", token_max_ttl="1h")
     (case.folder / "contract.json").unlink()
-    case.folder.write("app.sh", "trap 'echo ends $U; exit 0' TERM\necho starts $U\necho $U >>seen\n"
+    case.folder.write("app.sh", "trap 'echo ends $U; exit 0' TERM\necho $U >>seen\necho starts $U\n"
                                 "while :; do sleep 0.2; done\n")
     agent = Supervised(case, ["sh", "app.sh"], False, options=["--redact"],
                        env={"U": f"vault:{site.creds}#password", "VAULT_ADDR": site.bao.address,
