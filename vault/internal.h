@@ -77,7 +77,7 @@ struct vault_config {
     bool is_agent;           /* it is VAULT_AGENT_ADDR's, which logs in by itself */
     bool tls;                /* one of them has it */
     const char *name_space;
-    const char *ca_cert, *ca_path, *ca_bytes; /* at most one of them */
+    const char *ca_cert, *ca_path, *ca_bytes; /* at most one; of a folder its files' bytes, too */
     const char *client_cert, *client_key;
     struct secret client_cert_bytes, client_key_bytes;
     bool skip_verify;

@@ -100,9 +100,9 @@ static int read_authorities(struct settings_reading *r)
         result = keep_path(r, &config->ca_path, r->settings->ca_path, true);
     if (result != 0)
         return -1;
-    if (must_be_readable(r, config->ca_cert, "the file of certificate authorities") != 0)
-        return -1;
-    return must_be_readable(r, config->ca_path, "the folder of certificate authorities");
+    if (config->ca_path)
+        return settings_read_folder(r, config->ca_path);
+    return must_be_readable(r, config->ca_cert, "the file of certificate authorities");
 }
 
 static int keep_secret(struct settings_reading *r, struct secret *to, const char *text)

@@ -483,6 +483,13 @@ def test_check_says_every_problem_at_once_in_the_order_of_the_file(case: Case) -
         "PORT": {"type": "port", "source": "env"},
         "MODE": {"type": "enum", "values": ["smtp", "log"], "source": "env"}})
     env = {**vault(case), "PORT": "0", "MODE": "smpt"}
+    case.folder.write("authorities/vault.pem", open(ca).read())  # as their own command line takes it
+    folder = {**env, "VAULT_CAPATH": str(case.folder / "authorities")}
+    assert case.agent(*ask, env=folder).expect(0).json() == {"X": "over TLS"}
+    subprocess.run(["openssl", "rehash", folder["VAULT_CAPATH"]], check=True, timeout=60)
+    assert case.agent(*ask, env=folder).expect(0).json() == {"X": "over TLS"}
+    case.folder.write("authorities/other.pem", open(str(case.postgres_tls.ca_cert)).read())
+    assert case.agent(*ask, env=folder).expect(0).json() == {"X": "over TLS"}
     got = case.agent("check", "--json", env=env).expect(4)
     assert [one["variable"] for one in problems(got)] == ["KEY", "GONE", "PORT", "MODE"]
     assert [one["rule"] for one in problems(got)][:2] == ["prefix", "required"]

@@ -18,6 +18,47 @@ static int clean_environment(void **state)
     return setenv("PATH", "/usr/bin:/bin", 1);
 }
 
+/* ---- a folder with files, gone with the test ------------------------------------------------- */
+
+#define CERTIFICATE(body) "-----BEGIN CERTIFICATE-----\n" body "\n-----END CERTIFICATE-----\n"
+
+enum { MADE_MAX = 8 };
+
+static char folder[] = "/tmp/agent-settings-XXXXXX", made[MADE_MAX][64];
+
+static int with_folder(void **state)
+{
+    (void)clean_environment(state);
+    (void)snprintf(folder, sizeof folder, "/tmp/agent-settings-XXXXXX");
+    return mkdtemp(folder) ? 0 : -1;
+}
+
+static int without_folder(void **state)
+{
+    (void)state;
+    for (size_t i = 0; i < MADE_MAX; i++) {
+        if (*made[i] && unlink(made[i]) != 0)
+            return -1;
+        *made[i] = '\0';
+    }
+    return rmdir(folder);
+}
+
+static void make_file(size_t index, const char *name, const char *content)
+{
+    (void)snprintf(made[index], sizeof made[index], "%s/%s", folder, name);
+    FILE *file = fopen(made[index], "we");
+    assert_non_null(file);
+    assert_true(fputs(content, file) >= 0);
+    assert_int_equal(fclose(file), 0);
+}
+
+static void make_link(size_t index, const char *name, const char *to)
+{
+    (void)snprintf(made[index], sizeof made[index], "%s/%s", folder, name);
+    assert_int_equal(symlink(to, made[index]), 0);
+}
+
 static void read_fine(const struct vault_settings *settings, struct vault_config *config)
 {
     struct err err = ERR_INIT;
@@ -237,9 +278,10 @@ static void authorities_have_an_order_and_must_be_there(void **state)
 
     (void)state;
     assert_text_has(read_refused(&contract).text, "/nowhere/to/be/found/own.pem");
-    setenv("VAULT_CAPATH", "/usr", 1);
+    make_file(0, "ca.pem", "# ours\n" CERTIFICATE("one"));
+    setenv("VAULT_CAPATH", folder, 1);
     read_fine(&contract, &config);
-    assert_string_equal(config.ca_path, "/usr");
+    assert_string_equal(config.ca_path, folder);
     assert_null(config.ca_cert);
     vault_config_release(&config);
     setenv("VAULT_CACERT_BYTES", "PEM", 1);
@@ -251,6 +293,40 @@ static void authorities_have_an_order_and_must_be_there(void **state)
     struct err err = read_refused(&contract);
     assert_int_equal(err.kind, ERR_FILE);
     assert_text_has(err.text, "/nowhere.pem");
+}
+
+/* OpenSSL finds those whose names are hashes, Vault's command line reads all: so the others are bytes. */
+static void a_folder_of_authorities_is_read_as_vaults_command_line_reads_it(void **state)
+{
+    const struct vault_settings contract = {.ca_path = folder};
+    struct vault_config config;
+
+    (void)state;
+    struct err err = read_refused(&contract);
+    assert_int_equal(err.kind, ERR_FILE);
+    assert_text_has(err.text, folder);
+    assert_text_has(err.hint, "BEGIN CERTIFICATE");
+    make_file(0, "README", "no certificate");
+    make_file(1, ".hidden", CERTIFICATE("hidden"));
+    make_file(2, "key.pem", "-----BEGIN PRIVATE KEY-----\nk\n-----END PRIVATE KEY-----\n");
+    assert_text_has(read_refused(&contract).text, "no certificate in it");
+    make_file(3, "0123abcd.0", CERTIFICATE("hashed"));
+    read_fine(&contract, &config);
+    assert_string_equal(config.ca_path, folder);
+    assert_null(config.ca_bytes);
+    vault_config_release(&config);
+    make_link(4, "hashed.pem", "0123abcd.0"); /* found by its hash already */
+    make_file(5, "two", CERTIFICATE("one") "between\n" CERTIFICATE("two"));
+    make_file(6, "0123abcd.r0", "a list of revocations");
+    make_link(7, "broken", "nowhere");
+    read_fine(&contract, &config);
+    assert_string_equal(config.ca_path, folder);
+    assert_string_equal(config.ca_bytes, CERTIFICATE("one") CERTIFICATE("two"));
+    vault_config_release(&config);
+    setenv("VAULT_CAPATH", "/dev/null", 1);
+    err = read_refused(&contract);
+    assert_text_has(err.text, "/dev/null");
+    assert_text_has(err.hint, "VAULT_CACERT");
 }
 
 static void certificate_and_key_need_each_other(void **state)
@@ -376,7 +452,8 @@ static void srv_lookup_is_refused_rather_than_ignored(void **state)
     vault_config_release(&config);
 }
 
-#define clean_test(f) cmocka_unit_test_setup(f, clean_environment)
+#define clean_test(f)  cmocka_unit_test_setup(f, clean_environment)
+#define folder_test(f) cmocka_unit_test_setup_teardown(f, with_folder, without_folder)
 
 int main(void)
 {
@@ -389,7 +466,8 @@ int main(void)
         clean_test(limits_take_gos_durations),
         clean_test(rates_have_a_burst),
         clean_test(http_proxy_is_never_used),
-        clean_test(authorities_have_an_order_and_must_be_there),
+        folder_test(authorities_have_an_order_and_must_be_there),
+        folder_test(a_folder_of_authorities_is_read_as_vaults_command_line_reads_it),
         clean_test(certificate_and_key_need_each_other),
         clean_test(a_contracts_certificate_is_a_path_or_pem_of_the_environment),
         clean_test(the_usual_proxy_is_not_for_what_is_near),
