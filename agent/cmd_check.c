@@ -48,13 +48,7 @@ static int take_values(struct job *job, struct err *err)
         return -1;
     if (env_file || env_only)
         return job_take_environment(job, err);
-    if (job_resolve(job, NULL, err) == 0)
-        return 0;
-    struct err violations = ERR_INIT; /* said too; what could not be fetched decides the code */
-    if (job_check(job, &violations) != 0 && violations.kind != ERR_VIOLATION &&
-        violations.kind != ERR_SOURCE_MISSING)
-        *err = violations;
-    return -1;
+    return job_resolve(job, NULL, err) == 0 ? 0 : job_check_besides(job, err);
 }
 
 /* What was looked at, for the last line. */

@@ -105,9 +105,11 @@ static int fetch_by_contract(struct job *job, struct value_writer *writer, struc
 {
     const char *const *names = job->call->word_count > 0 ? job->call->words : NULL;
 
-    if (job_load(job, err) != 0 || job_resolve(job, names, err) != 0 || job_check(job, err) != 0)
+    if (job_load(job, err) != 0)
         return -1;
-    return write_values(job, writer, err);
+    if (job_resolve(job, names, err) != 0)
+        return job_check_besides(job, err);
+    return job_check(job, err) == 0 ? write_values(job, writer, err) : -1;
 }
 
 static int fetch_inline(struct job *job, struct value_writer *writer, struct err *err)

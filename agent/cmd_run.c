@@ -112,7 +112,9 @@ static int fetch_and_check(struct job *job, struct err *err)
     if (!job->contract)
         return do_without_contract(job, err);
     if (job_resolve(job, NULL, err) != 0 || files_resolve(job, err) != 0 ||
-        (with_bootstrap && job_resolve_for_database(job, err) != 0) || job_check(job, err) != 0)
+        (with_bootstrap && job_resolve_for_database(job, err) != 0))
+        return job_check_besides(job, err);
+    if (job_check(job, err) != 0)
         return -1;
     return with_bootstrap ? ensure_database(job, err) : 0;
 }

@@ -159,18 +159,14 @@ static bool is_wanted(const struct job *job, const char *name)
 
 /* ---- with and without a contract -------------------------------------------------------------- */
 
-/* As `check`: what could not be fetched decides the code, and violations are said beside it. */
 static void resolve_and_check(struct job *job, struct err *err)
 {
-    struct err violations = ERR_INIT;
     const char *const *names = job->call->word_count > 0 ? job->call->words : NULL;
 
-    if (job_resolve(job, names, err) == 0)
+    if (job_resolve(job, names, err) != 0)
+        (void)job_check_besides(job, err);
+    else if (job_check(job, err) == 0)
         err_clear(err);
-    if (job_check(job, &violations) != 0 &&
-        (err->kind == ERR_NONE ||
-         (violations.kind != ERR_VIOLATION && violations.kind != ERR_SOURCE_MISSING)))
-        *err = violations;
 }
 
 /* -1: there is nothing to show. Else *verdict is how it went. */

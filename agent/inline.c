@@ -25,7 +25,8 @@ int inline_allowed(const struct invocation *call, const char *option, struct err
     return err_hint(err, "Name it with --contract FILE or AGENT_CONTRACT.");
 }
 
-/* Ask for what VALUE of the variable NAME (in the arena) refers to, or take it as it is. */
+/* Ask for what VALUE of the variable NAME (in the arena) refers to, or take it as it is. A reference that
+ * is broken has FAILED: handed on as it is, it would be a password that nobody has. */
 static int add_request(struct job *job, const char *name, const char *value,
                        struct inline_values *out, struct err *err)
 {
@@ -33,8 +34,12 @@ static int add_request(struct job *job, const char *name, const char *value,
 
     request->variable = name;
     request->ref = (struct ref){.kind = REF_ENV, .path = name};
-    if (ref_is_inline(value) && ref_parse(&job->arena, value, &request->ref, err) != 0)
-        return err_wrap(err, "environment variable '%s'", name);
+    if ((ref_is_inline(value) || ref_is_broken(value)) &&
+        ref_parse(&job->arena, value, &request->ref, &request->err) != 0) {
+        if (request->err.kind == ERR_RESOURCE)
+            return err_nomem(err);
+        request->state = SOURCE_FAILED;
+    }
     out->count++;
     return 0;
 }
@@ -98,7 +103,7 @@ static int collect_references(struct job *job, struct inline_values *out, struct
         return err_nomem(err);
     for (size_t i = 0; i < e->count; i++) {
         const char *equals = e->entries[i] ? strchr(e->entries[i], '=') : NULL;
-        if (!equals || !ref_is_inline(equals + 1))
+        if (!equals || (!ref_is_inline(equals + 1) && !ref_is_broken(equals + 1)))
             continue;
         const char *name = arena_dup_n(&job->arena, e->entries[i],
                                        (size_t)(equals - e->entries[i]));
@@ -122,6 +127,49 @@ static int mask_all(const struct inline_values *values, struct err *err)
     return 0;
 }
 
+/* ASKED: before that, whatever is absent only was not asked for yet. */
+static bool is_problem(const struct source_request *request, bool asked)
+{
+    return request->state == SOURCE_FAILED || (asked && request->state == SOURCE_ABSENT);
+}
+
+static void add_finding(struct job *job, const struct source_request *request)
+{
+    findings_add(&job->findings,
+                 &(struct finding){
+                     .severity = FINDING_ERROR,
+                     .variable = request->variable,
+                     .rule = request->state == SOURCE_FAILED ? "source" : "required",
+                     .message = request->err.text,
+                     .hint = *request->err.hint ? request->err.hint : NULL,
+                 });
+}
+
+/* One problem is the error; of several, each is a finding besides. The first that failed decides the
+ * code, and where none did the first that is absent. */
+static int refuse_problems(struct job *job, const struct inline_values *values, bool asked,
+                           struct err *err)
+{
+    const struct source_request *worst = NULL;
+    size_t count = 0;
+
+    for (size_t i = 0; i < values->count; i++) {
+        const struct source_request *request = &values->requests[i];
+        if (!is_problem(request, asked))
+            continue;
+        if (!worst || (worst->state == SOURCE_ABSENT && request->state == SOURCE_FAILED))
+            worst = request;
+        count++;
+    }
+    if (!worst)
+        return 0;
+    for (size_t i = 0; i < values->count && count > 1; i++)
+        if (is_problem(&values->requests[i], asked))
+            add_finding(job, &values->requests[i]);
+    *err = worst->err;
+    return err_wrap(err, "environment variable '%s'", worst->variable);
+}
+
 int inline_resolve(struct job *job, const char *const *names, struct inline_values *out,
                    struct err *err)
 {
@@ -131,15 +179,12 @@ int inline_resolve(struct job *job, const char *const *names, struct inline_valu
         return -1;
     if (out->count == 0)
         return 0;
-    if (job_sources(job, err) != 0 ||
-        source_resolve(job->sources, out->requests, out->count, job->call->deadline_ms, err) != 0)
+    if (refuse_problems(job, out, false, err) != 0 || job_sources(job, err) != 0)
         return -1;
-    for (size_t i = 0; i < out->count; i++) {
-        if (out->requests[i].state == SOURCE_SET)
-            continue;
-        *err = out->requests[i].err;
-        return err_wrap(err, "environment variable '%s'", out->requests[i].variable);
-    }
+    int resolved = source_resolve(job->sources, out->requests, out->count, job->call->deadline_ms,
+                                  err);
+    if (refuse_problems(job, out, true, err) != 0 || resolved != 0)
+        return -1;
     return mask_all(out, err);
 }
 

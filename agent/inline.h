@@ -18,9 +18,10 @@ void inline_values_release(struct inline_values *values);
 MUST_USE int inline_allowed(const struct invocation *call, const char *option, struct err *err);
 
 /* Index the environment and resolve: with NAMES (NULL-terminated) those alone, else every value that
- * is a reference. Each has to be there: an absent one is an error too (ERR_SOURCE_MISSING). The
- * requests are *out's on failure too, for who shows them. Errors besides: ERR_USAGE (no such variable),
- * the sources'. */
+ * is a reference. Each has to be there: an absent one is an error too (ERR_SOURCE_MISSING), and so is
+ * what was meant as a reference and is none (ERR_CONTRACT), before anything is asked. Several problems
+ * are findings as well. The requests are *out's on failure too, for who shows them. Errors besides:
+ * ERR_USAGE (no such variable), the sources'. */
 MUST_USE int inline_resolve(struct job *job, const char *const *names, struct inline_values *out,
                             struct err *err);
 

@@ -282,6 +282,16 @@ int job_check(struct job *job, struct err *err)
                                "the environment breaks the contract", err);
 }
 
+int job_check_besides(struct job *job, struct err *err)
+{
+    struct err violations = ERR_INIT;
+
+    if (job_check(job, &violations) != 0 && violations.kind != ERR_VIOLATION &&
+        violations.kind != ERR_SOURCE_MISSING)
+        *err = violations;
+    return -1;
+}
+
 int job_lint(struct job *job, struct err *err)
 {
     if (contract_lint(job->contract, &job->findings, err) != 0)

@@ -80,6 +80,11 @@ struct contract_value job_profile_value(const struct job *job);
  * checked (and said) again, so resolve all first. */
 MUST_USE int job_check(struct job *job, struct err *err);
 
+/* Behind a job_resolve that failed with ERR: check what was resolved all the same, so that all
+ * problems are said at once. -1 always. ERR stays, since what could not be fetched decides the exit
+ * code, unless the check itself could not be made. */
+int job_check_besides(struct job *job, struct err *err);
+
 /* The contract alone, in every profile (--lint). */
 MUST_USE int job_lint(struct job *job, struct err *err);
 

@@ -178,6 +178,35 @@ bool ref_is_inline(const char *value)
     return take_apart(value, &pieces, &scheme) == NULL && pieces.path && pieces.kind != REF_ENV;
 }
 
+/* A port, or "v" and a version, and then what ends it. */
+static bool only_begins_alike(const char *behind_vault)
+{
+    bool is_ciphertext = *behind_vault == 'v';
+    const char *digits = behind_vault + is_ciphertext;
+    size_t count = strspn(digits, "0123456789");
+
+    if (count == 0)
+        return false;
+    return is_ciphertext ? digits[count] == ':' : digits[count] == '\0' || digits[count] == '/';
+}
+
+bool ref_is_broken(const char *value)
+{
+    struct pieces pieces;
+    const char *scheme;
+
+    if (take_apart(value, &pieces, &scheme) == NULL || !scheme)
+        return false;
+    for (size_t i = 0; i < ARRAY_LEN(schemes); i++) {
+        if (schemes[i].prefix != scheme)
+            continue;
+        if (schemes[i].kind == REF_VAULT)
+            return !only_begins_alike(value + strlen(scheme));
+        return schemes[i].kind != REF_ENV;
+    }
+    return false;
+}
+
 void ref_describe(const struct ref *ref, struct buf *out)
 {
     switch (ref->kind) {

@@ -265,6 +265,27 @@ def test_being_refused_is_an_error_for_optional_variables_too(case: Case) -> Non
     assert not lacks(got.stderr, ["X", f"{mount}/data/app", "403", "permission denied"]), got
 
 
+def test_what_could_not_be_fetched_hides_nothing_that_is_wrong_besides(case: Case) -> None:
+    bao = case.openbao
+    mount = bao.kv(2)
+    bao.put(f"{mount}/app", {"x": "1"})
+    token = bao.new_token([bao.policy({f"{mount}/data/app": ["read"]})])
+    Project(case).contract({
+        "FIELD_GONE": {"type": "string", "source": f"vault:{mount}/app#y"},
+        "DENIED": {"type": "string", "source": f"vault:{mount}/other#x"},
+        "UNSET": {"type": "string", "source": "env"},
+        "PORT": {"type": "port", "source": "env"}})
+    env = {"VAULT_ADDR": bao.address, "VAULT_TOKEN": token, "PORT": "none"}
+    for command, code in ((["check"], 4), (["fetch"], 4), (["fetch", "--explain"], 4),
+                          (["run", "--", "true"], 125)):
+        got = case.agent(*command, env=env).expect(code)
+        said = got.stdout + got.stderr
+        assert not lacks(said, ["FIELD_GONE", "it has: x", "403", "UNSET", "PORT", "4 errors"]), got
+        assert "DENIED: read" in got.stderr.splitlines()[-2], got
+    some = case.agent("fetch", "DENIED", "PORT", env=env).expect(4)
+    assert "2 errors" in some.stderr and "UNSET" not in some.stderr, some
+
+
 # ---- where it goes ------------------------------------------------------------------------------------
 
 
@@ -412,6 +433,38 @@ def test_without_a_contract_references_of_the_environment_are_fetched(case: Case
     assert "--profile" in fetch(case, "--profile=dev", env=env).expect(2).stderr
 
 
+def test_every_problem_of_inline_references_is_said_at_once(case: Case) -> None:
+    bao = case.openbao
+    mount = bao.kv(2)
+    bao.put(f"{mount}/app", {"x": "1"})
+    token = bao.new_token([bao.policy({f"{mount}/data/app": ["read"], f"{mount}/data/none": ["read"]})])
+    env = {"VAULT_ADDR": bao.address, "VAULT_TOKEN": token, "FINE": f"vault:{mount}/app#x", "PATH_GONE": f"vault:{mount}/none#x",
+           "FIELD_GONE": f"vault:{mount}/app#y", "DENIED": f"vault:{mount}/other#x"}
+    said = ["PATH_GONE", f"{mount}/data/none", "FIELD_GONE", "no field 'y'; it has: x", "DENIED", "403",
+            "3 errors"]
+    for command, code in ((["fetch"], 4), (["fetch", "--json"], 4), (["run", "--", "true"], 125)):
+        got = case.agent(*command, env=env).expect(code)
+        assert not lacks(got.stderr, said), got
+        assert "environment variable 'DENIED'" in got.stderr.splitlines()[-2], got  # it decides the code
+
+
+def test_a_broken_inline_reference_is_never_handed_on(case: Case) -> None:
+    env = {"VAULT_ADDR": "http://127.0.0.1:1"}  # nothing is asked
+    print_it = ["run", "--", "sh", "-c", "echo started with $X"]
+    for value, words in (("vault:secret/app", ["'#'"]), ("vault:secret/app#", ["field"]),
+                         ("vault:secret//app#x", ["empty segment"]), ("sealed:two words", ["blank"]),
+                         ("file:secret\n", ["white space"])):
+        for command, code in ((["fetch"], 2), (["fetch", "X"], 2), (["fetch", "--explain"], 2),
+                              (print_it, 125)):
+            got = case.agent(*command, env={**env, "X": value}).expect(code)
+            assert got.stdout == "" and not lacks(got.stderr, ["'X'", *words]), got
+    both = case.agent("fetch", env={**env, "X": "vault:secret", "Y": "vault:a/b"}).expect(2)
+    assert not lacks(both.stderr, ["X", "Y", "2 errors"]), both
+    for value in ("vault:8200", "vault:8200/v1", "vault:v1:Zm9v/YmFy==", "vault"):
+        got = case.agent(*print_it, env={"X": value}).expect(0)
+        assert got.stdout == f"started with {value}\n", got
+
+
 # ---- TLS ----------------------------------------------------------------------------------------------
 
 
@@ -430,6 +483,13 @@ def test_the_right_ca_is_believed_and_the_wrong_one_is_not(case: Case) -> None:
     ask = ["fetch", "--format=json"]
     assert case.agent(*ask, env={**env, "VAULT_CACERT": ca}).expect(0).json() == {"X": "over TLS"}
     assert case.agent(*ask, env={**env, "VAULT_CACERT_BYTES": open(ca).read()}).expect(0).json()
+    case.folder.write("authorities/vault.pem", open(ca).read())  # as their own command line takes it
+    folder = {**env, "VAULT_CAPATH": str(case.folder / "authorities")}
+    assert case.agent(*ask, env=folder).expect(0).json() == {"X": "over TLS"}
+    subprocess.run(["openssl", "rehash", folder["VAULT_CAPATH"]], check=True, timeout=60)
+    assert case.agent(*ask, env=folder).expect(0).json() == {"X": "over TLS"}
+    case.folder.write("authorities/other.pem", open(str(case.postgres_tls.ca_cert)).read())
+    assert case.agent(*ask, env=folder).expect(0).json() == {"X": "over TLS"}
     none = case.agent(*ask, env=env)
     assert none.code in (3, 4) and none.stdout == "", none
     assert not lacks(none.stderr, [env["VAULT_ADDR"], "certificate", "VAULT_CACERT"]), none
@@ -483,13 +543,6 @@ def test_check_says_every_problem_at_once_in_the_order_of_the_file(case: Case) -
         "PORT": {"type": "port", "source": "env"},
         "MODE": {"type": "enum", "values": ["smtp", "log"], "source": "env"}})
     env = {**vault(case), "PORT": "0", "MODE": "smpt"}
-    case.folder.write("authorities/vault.pem", open(ca).read())  # as their own command line takes it
-    folder = {**env, "VAULT_CAPATH": str(case.folder / "authorities")}
-    assert case.agent(*ask, env=folder).expect(0).json() == {"X": "over TLS"}
-    subprocess.run(["openssl", "rehash", folder["VAULT_CAPATH"]], check=True, timeout=60)
-    assert case.agent(*ask, env=folder).expect(0).json() == {"X": "over TLS"}
-    case.folder.write("authorities/other.pem", open(str(case.postgres_tls.ca_cert)).read())
-    assert case.agent(*ask, env=folder).expect(0).json() == {"X": "over TLS"}
     got = case.agent("check", "--json", env=env).expect(4)
     assert [one["variable"] for one in problems(got)] == ["KEY", "GONE", "PORT", "MODE"]
     assert [one["rule"] for one in problems(got)][:2] == ["prefix", "required"]

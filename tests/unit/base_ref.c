@@ -116,6 +116,29 @@ static void a_value_is_an_inline_reference_when_it_parses_as_one(void **state)
     assert_false(ref_is_inline(""));
 }
 
+static void a_value_that_was_meant_as_a_reference_is_a_broken_one(void **state)
+{
+    static const char *const broken[] = {
+        "vault:secret/x",      "vault:secret/x#", "vault:secret#f",   "vault:secret//x#f",
+        "vault:secret/../x#f", "vault:",          "vault:8200x/y",    "vault:v1/x",
+        "vault:v:x",           "sealed:",         "sealed:two words", "file:",
+        "file:/run/x\n",       "vault:8200:x",
+    };
+    static const char *const others[] = {
+        "vault:secret/x#f",     "file:/run/x", "sealed:NAME", "env:",   "vault:8200",
+        "vault:8200/v1/secret", "vault",       "none",        "",       "vault:v1:AbC/d+e==",
+        "vault:v12:",           "env:a b",     " vault:x",    "files:",
+    };
+
+    (void)state;
+    for (size_t i = 0; i < ARRAY_LEN(broken); i++)
+        if (!ref_is_broken(broken[i]))
+            fail_msg("'%s' is not said to be broken", broken[i]);
+    for (size_t i = 0; i < ARRAY_LEN(others); i++)
+        if (ref_is_broken(others[i]))
+            fail_msg("'%s' is said to be broken", others[i]);
+}
+
 static void a_description_is_what_was_written(void **state)
 {
     (void)state;
@@ -166,6 +189,7 @@ int main(void)
         cmocka_unit_test(what_is_wrong_is_named_without_the_text),
         cmocka_unit_test(a_parsed_reference_does_not_need_its_text),
         cmocka_unit_test(a_value_is_an_inline_reference_when_it_parses_as_one),
+        cmocka_unit_test(a_value_that_was_meant_as_a_reference_is_a_broken_one),
         cmocka_unit_test(a_description_is_what_was_written),
         cmocka_unit_test(a_description_of_a_command_has_no_arguments),
         cmocka_unit_test(running_out_of_memory_is_said_and_not_a_wrong_contract),
