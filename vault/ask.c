@@ -159,12 +159,11 @@ int ask_error(struct vault *v, struct ask *ask, struct err *err)
         return -1;
     if (ask->token == AUTH_TOKEN_DEAD) {
         struct err copy = *err;
-        (void)err_set(err, copy.kind,
-                      "%s; the token has expired, was revoked, or is none of this Vault: it may "
-                      "not look itself up either",
-                      copy.text);
+        (void)err_set(err, copy.kind, "%s; " AUTH_TOKEN_DEAD_SAYS, copy.text);
         err->http_status = copy.http_status;
-        return err_hint(err, "Get a new token, or let agent log in (vault.auth).");
+        (void)err_hint(err, AUTH_TOKEN_DEAD_HINT);
+        if (ask->needs)
+            (void)err_hint(err, "If it still is one:");
     }
     hint_at_policy(ask, err);
     if (ask->policies.len > 0)

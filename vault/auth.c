@@ -113,6 +113,11 @@ static int no_token(const struct vault_config *config, struct err *err)
                       "there is no token for Vault: not in --token-file, BAO_TOKEN, VAULT_TOKEN or "
                       "~/%s, and no role id to log in with",
                       HOME_TOKEN_NAME);
+    const char *bao = getenv("BAO_TOKEN"), *vault = getenv("VAULT_TOKEN");
+    if (bao && !*bao && vault && *vault)
+        (void)err_hint(err,
+                       "BAO_TOKEN is there and empty, and so hides VAULT_TOKEN, as it does for "
+                       "OpenBao's own command line: unset it.");
     return err_hint(err, "Set VAULT_TOKEN, or VAULT_ROLE_ID and VAULT_SECRET_ID, or say how to log "
                          "in in the contract's vault.auth.");
 }

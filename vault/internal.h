@@ -313,9 +313,15 @@ MUST_USE int auth_again(struct vault *v, int64_t deadline_ms, struct err *err);
 
 enum auth_verdict {
     AUTH_TOKEN_LIVES, /* it may look at itself: what was refused is not its to read */
-    AUTH_TOKEN_DEAD,  /* expired, revoked, or never one */
+    AUTH_TOKEN_DEAD,  /* expired, revoked, never one; or a live one without the default policy */
     AUTH_UNKNOWN,     /* could not be asked */
 };
+
+/* Of AUTH_TOKEN_DEAD: Vault answers 403 to each of them. */
+#define AUTH_TOKEN_DEAD_SAYS                                                                    \
+    "the token has expired, was revoked, is none of this Vault, or has no policy that lets it " \
+    "look even itself up"
+#define AUTH_TOKEN_DEAD_HINT "Get a new token, or let agent log in (vault.auth)."
 /* Ask lookup-self. POLICIES gets the token's policies, joined. */
 enum auth_verdict auth_look_at_token(struct vault *v, int64_t deadline_ms, struct buf *policies);
 

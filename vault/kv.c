@@ -311,12 +311,11 @@ static void explain(struct vault_read *const *refused, size_t count, enum auth_v
         struct err *err = &refused[i]->err;
         if (verdict == AUTH_TOKEN_DEAD) {
             copy = *err;
-            (void)err_set(err, copy.kind,
-                          "%s; the token has expired, was revoked, or is none of this "
-                          "Vault: it may not look itself up either",
-                          copy.text);
+            (void)err_set(err, copy.kind, "%s; " AUTH_TOKEN_DEAD_SAYS, copy.text);
             err->http_status = copy.http_status;
-            (void)err_hint(err, "Get a new token, or let agent log in (vault.auth).");
+            (void)err_hint(err, AUTH_TOKEN_DEAD_HINT);
+            if (*copy.hint)
+                (void)err_hint(err, "If it still is one: %s", copy.hint);
             continue;
         }
         if (*policies)

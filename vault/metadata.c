@@ -391,11 +391,9 @@ static int check_token(struct outlines *all, int64_t deadline_ms, struct err *er
             return 0;
     if (auth_look_at_token(all->v, deadline_ms, &policies) != AUTH_TOKEN_DEAD || all->v->logged_in)
         return 0;
-    (void)err_set(err, ERR_SOURCE_DENIED,
-                  "look at '%s' at '%s': the token has expired, was revoked, or is none of this "
-                  "Vault: it may not look itself up either",
+    (void)err_set(err, ERR_SOURCE_DENIED, "look at '%s' at '%s': " AUTH_TOKEN_DEAD_SAYS,
                   all->list[0].outline->path, vault_address(all->v));
-    return err_hint(err, "Get a new token, or let agent log in (vault.auth).");
+    return err_hint(err, AUTH_TOKEN_DEAD_HINT);
 }
 
 int vault_outline_all(struct vault *v, struct vault_outline *outlines, size_t count,

@@ -199,6 +199,10 @@ static void no_token_at_all_says_where_it_was_looked_for(void **state)
     assert_text_has(err.text, "VAULT_TOKEN");
     assert_text_has(err.hint, "VAULT_ROLE_ID");
     assert_text_has(no_token(&contract).text, "vault.auth.token");
+    assert_text_lacks(err.hint, "BAO_TOKEN");
+    setenv("VAULT_TOKEN", "of-vault", 1);
+    setenv("BAO_TOKEN", "", 1);
+    assert_text_has(no_token(&none).hint, "BAO_TOKEN is there and empty, and so hides VAULT_TOKEN");
 }
 
 static void a_token_file_has_to_be_there_and_not_anybodys(void **state)

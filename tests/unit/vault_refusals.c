@@ -255,7 +255,10 @@ static void a_dead_token_is_told_from_a_denied_path(void **state)
     struct meeting m = meet(pages, NULL, &read, LONG_MS);
     assert_int_equal(m.err.kind, ERR_SOURCE_DENIED);
     assert_text_has(m.err.text, "expired");
+    assert_text_has(m.err.text, "no policy that lets it look even itself up");
     assert_text_has(m.err.hint, "new token");
+    assert_text_has(m.err.hint, "If it still is one: A policy would allow it with: path "
+                                "\"secret/data/db\" { capabilities = [\"read\"] }");
     assert_int_equal(atomic_load(&m.counts->requests), 2);
     part(&m, &read);
 }
