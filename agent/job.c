@@ -61,9 +61,10 @@ int job_refuse_problems(const struct job *job, enum err_kind kind, const char *w
     const struct finding *first = first_error(&job->findings);
     if (!first)
         return 0;
+    bool named = first->variable && *first->variable; /* a contract may say "" */
     err_set(err, kind, "%s: %zu problem%s%s: %s%s%s", what, job->findings.errors,
             job->findings.errors == 1 ? "" : "s", job->findings.errors == 1 ? "" : ", the first",
-            first->variable ? first->variable : "", first->variable ? ": " : "", first->message);
+            named ? first->variable : "", named ? ": " : "", first->message);
     if (!job->call->common.json)
         return -1; /* people see place and hint of each in the table above */
     if (first->file)

@@ -267,6 +267,7 @@ static void check_vault(struct contract_document *d, const struct node *section)
 
     keys_merge(section, at, VAULT_KEY_COUNT);
     check_auth(d, at[VAULT_AUTH]);
+    addresses_check(d, at[VAULT_ADDRESS], at[VAULT_ADDRESSES], at[VAULT_REDIRECT_HOSTS]);
     const struct node *profiles = at[VAULT_PROFILES];
     sections_check_profiles(d, profiles);
     if (!profiles || profiles->kind != NODE_OBJECT)
@@ -275,6 +276,7 @@ static void check_vault(struct contract_document *d, const struct node *section)
         const struct node *over[VAULT_KEY_COUNT] = {NULL};
         keys_merge(profile, over, VAULT_KEY_COUNT);
         check_auth(d, over[VAULT_AUTH]);
+        addresses_check(d, over[VAULT_ADDRESS], over[VAULT_ADDRESSES], over[VAULT_REDIRECT_HOSTS]);
     }
 }
 

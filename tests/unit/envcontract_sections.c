@@ -64,6 +64,37 @@ static void a_log_in_has_what_its_method_needs(void **state)
     assert_all_wrong(list, ARRAY_LEN(list));
 }
 
+static void what_is_no_address_of_vault_is_said_at_its_place(void **state)
+{
+    static const struct wrong list[] = {
+        {TOP("'vault': {'address': 'vault.acme:8200'}"), 1, 57, "/vault/address",
+         "'address': no scheme", "https://vault.example:8200"},
+        {TOP("'vault': {'address': 'ftp://v'}"), 1, 57, "/vault/address",
+         "'address' has to start with https://, http:// or unix://", NULL},
+        {TOP("'vault': {'address': 'https://'}"), 1, 57, "/vault/address", "no address of one host",
+         NULL},
+        {TOP("'vault': {'address': 'https://v:1,w:2'}"), 1, 57, "/vault/address",
+         "no address of one host", NULL},
+        {TOP("'vault': {'address': 'https://v:99999'}"), 1, 57, "/vault/address", "port", NULL},
+        {TOP("'vault': {'address': 'https://u:canary@v'}"), 1, 57, "/vault/address",
+         "has a user name, a query or a fragment", NULL},
+        {TOP("'vault': {'address': 'unix://run/v'}"), 1, 57, "/vault/address",
+         "no absolute path of a socket", NULL},
+        {TOP("'vault': {'addresses': ['https://v', 'w:8200']}"), 1, 73, "/vault/addresses/1",
+         "'addresses': no scheme", NULL},
+        {TOP("'vault': {'redirect_hosts': ['v2:8200']}"), 1, 65, "/vault/redirect_hosts/0",
+         "'redirect_hosts': no scheme", NULL},
+        {TOP("'vault': {'redirect_hosts': ['unix:///v']}"), 1, 65, "/vault/redirect_hosts/0",
+         "has to start with https:// or http://", NULL},
+        {"{'contract': 1, 'profile': {'var': 'R', 'values': ['dev']}, 'vars': {'R': {}},\n"
+         "'vault': {'profiles': {'dev': {'address': 'v'}}}}",
+         2, 43, "/vault/profiles/dev/address", "'address': no scheme", NULL},
+    };
+
+    (void)state;
+    assert_all_wrong(list, ARRAY_LEN(list));
+}
+
 static void what_the_environment_can_bring_is_not_asked_for(void **state)
 {
     static const char *const methods[] = {"token", "approle", "kubernetes", "jwt", "cert"};
@@ -313,6 +344,7 @@ int main(void)
         cmocka_unit_test(wrong_profiles_are_said_at_their_place),
         cmocka_unit_test(more_profiles_than_the_ceiling_are_refused),
         cmocka_unit_test(a_log_in_has_what_its_method_needs),
+        cmocka_unit_test(what_is_no_address_of_vault_is_said_at_its_place),
         cmocka_unit_test(what_the_environment_can_bring_is_not_asked_for),
         cmocka_unit_test(vault_is_read_off_with_its_profile_over_it),
         cmocka_unit_test(every_way_in_is_read_off),
