@@ -33,18 +33,30 @@ static void add_names_with_values(const struct opt *table, struct buf *out)
     }
 }
 
-/* What may stand behind an option: its choices, or a file. */
+/* What of the file system an option's value names. */
+enum names_path { NO_PATH, A_FILE, A_FOLDER };
+
+static enum names_path names_path(const struct opt *o)
+{
+    if (!o->argument)
+        return NO_PATH;
+    if (str_eq(o->argument, "DIR"))
+        return A_FOLDER;
+    return str_eq(o->argument, "FILE") || str_eq(o->argument, "PATH") ? A_FILE : NO_PATH;
+}
+
+/* What may stand behind an option: its choices, or a file or folder (the letter is compgen's). */
 static void bash_choices(const struct opt *table, const char *command, struct buf *out)
 {
     for (const struct opt *o = table; o && o->name; o++) {
-        bool is_file = o->kind == OPT_STRING && str_eq(o->argument, "FILE");
-        if (o->kind != OPT_CHOICE && !is_file)
+        enum names_path path = names_path(o);
+        if (o->kind != OPT_CHOICE && path == NO_PATH)
             continue;
         buf_addf(out, "        %s:%s", command, o->name);
         if (o->letter)
             buf_addf(out, "|%s:-%c", command, o->letter);
-        if (is_file) {
-            buf_adds(out, ") files=1 ;;\n");
+        if (path != NO_PATH) {
+            buf_addf(out, ") files=%c ;;\n", path == A_FOLDER ? 'd' : 'f');
             continue;
         }
         buf_adds(out, ") words='");
@@ -59,6 +71,29 @@ static void add_command_names(struct buf *out)
         buf_addf(out, " %s", (*c)->name);
 }
 
+/* What the first word behind the command may be, each with a blank before it. */
+static void add_first_words(const struct command *command, struct buf *out)
+{
+    if (command->first_words)
+        buf_addc(out, ' ');
+    add_choices(command->first_words, out);
+    if (command == &command_help)
+        add_command_names(out);
+}
+
+static bool has_first_words(const struct command *command)
+{
+    return command->first_words || command == &command_help;
+}
+
+/* Every option that takes a value: what stands behind one is no command. */
+static void add_all_with_values(struct buf *out)
+{
+    for (const struct command *const *c = commands; *c; c++)
+        add_names_with_values((*c)->options, out);
+    add_names_with_values(common_options_table, out);
+}
+
 /* The head: find the command among the words. bash cuts --name=value into three words. */
 static void bash_head(struct buf *out)
 {
@@ -67,24 +102,26 @@ static void bash_head(struct buf *out)
                   "    local word=${COMP_WORDS[COMP_CWORD]} before=${COMP_WORDS[COMP_CWORD-1]}\n"
                   "    local command='' words='' files='' value='' i each\n"
                   "    local with_value='");
-    for (const struct command *const *c = commands; *c; c++)
-        add_names_with_values((*c)->options, out);
-    add_names_with_values(common_options_table, out);
-    buf_adds(out, " '\n"
-                  "    for ((i = 1; i < COMP_CWORD; i++)); do\n"
-                  "        each=${COMP_WORDS[i]}\n"
-                  "        if [[ -n $value ]]; then\n"
-                  "            [[ $each == = ]] || value=''\n"
-                  "        elif [[ $each == -- ]]; then\n"
-                  "            compopt -o default; COMPREPLY=(); return\n"
-                  "        elif [[ $with_value == *\" $each \"* ]]; then\n"
-                  "            value=1\n"
-                  "        elif [[ -z $command && $each != -* ]]; then\n"
-                  "            command=$each\n"
-                  "        fi\n"
-                  "    done\n"
-                  "    [[ $word == = ]] && word=''\n"
-                  "    [[ $before == = ]] && before=${COMP_WORDS[COMP_CWORD-2]}\n");
+    add_all_with_values(out);
+    buf_adds(out,
+             " '\n"
+             "    for ((i = 1; i < COMP_CWORD; i++)); do\n"
+             "        each=${COMP_WORDS[i]}\n"
+             "        if [[ -n $value ]]; then\n"
+             "            [[ $each == = ]] || value=''\n"
+             "        elif [[ $each == -- ]]; then\n"
+             "            compopt -o default; COMPREPLY=()\n"
+             "            ((i == COMP_CWORD - 1)) && [[ $command == run && $word != */* ]] &&\n"
+             "                mapfile -t COMPREPLY < <(compgen -c -- \"$word\")\n"
+             "            return\n"
+             "        elif [[ $with_value == *\" $each \"* ]]; then\n"
+             "            value=1\n"
+             "        elif [[ -z $command && $each != -* ]]; then\n"
+             "            command=$each\n"
+             "        fi\n"
+             "    done\n"
+             "    [[ $word == = ]] && word=''\n"
+             "    [[ $before == = ]] && before=${COMP_WORDS[COMP_CWORD-2]}\n");
 }
 
 static void write_bash(struct buf *out)
@@ -93,9 +130,7 @@ static void write_bash(struct buf *out)
     buf_adds(out, "    case $command in\n");
     for (const struct command *const *c = commands; *c; c++) {
         buf_addf(out, "        %s) words='", (*c)->name);
-        if (*c == &command_help)
-            add_command_names(out);
-        add_choices((*c)->first_words, out);
+        add_first_words(*c, out);
         add_option_words((*c)->options, out);
         add_option_words(common_options_table, out);
         buf_adds(out, "' ;;\n");
@@ -104,7 +139,7 @@ static void write_bash(struct buf *out)
     add_command_names(out);
     add_option_words(common_options_table, out);
     buf_adds(out, "' ;;\n    esac\n"
-                  "    [[ $command == graph && $word != -* ]] && files=1\n"
+                  "    [[ $command == graph && $word != -* ]] && files=f\n"
                   "    [[ -n $value ]] && words='' files=''\n"
                   "    [[ -n $value ]] && case $command:$before in\n");
     for (const struct command *const *c = commands; *c; c++)
@@ -113,7 +148,7 @@ static void write_bash(struct buf *out)
     buf_adds(out, "    esac\n"
                   "    if [[ -n $files ]]; then\n"
                   "        compopt -o filenames 2>/dev/null\n"
-                  "        mapfile -t COMPREPLY < <(compgen -f -- \"$word\")\n"
+                  "        mapfile -t COMPREPLY < <(compgen -\"$files\" -- \"$word\")\n"
                   "    else\n"
                   "        mapfile -t COMPREPLY < <(compgen -W \"$words\" -- \"$word\")\n"
                   "    fi\n"
@@ -145,7 +180,8 @@ static void zsh_option(const struct opt *o, const char *name, const char *joint,
         add_choices(o->choices, out);
         buf_addc(out, ')');
     } else if (o->argument) {
-        buf_addf(out, ":%s:%s", o->argument, str_eq(o->argument, "FILE") ? "_files" : " ");
+        static const char *const actions[] = {[NO_PATH] = " ", "_files", "_files -/"};
+        buf_addf(out, ":%s:%s", o->argument, actions[names_path(o)]);
     }
     buf_addc(out, '\'');
 }
@@ -160,11 +196,32 @@ static void zsh_options(const struct opt *table, struct buf *out)
     }
 }
 
+/* What stands behind one command. Its own words are those from the command on. */
+static void zsh_command(const struct command *command, struct buf *out)
+{
+    buf_addf(out, "        %s) _arguments -S", command->name);
+    zsh_options(command->options, out);
+    zsh_options(common_options_table, out);
+    if (command == &command_run)
+        buf_adds(out, " \\\n            '*::command:_normal'");
+    if (command == &command_graph)
+        buf_adds(out, " \\\n            '1:path:_files'");
+    if (has_first_words(command)) {
+        buf_adds(out, " \\\n            '1:word:(");
+        add_first_words(command, out);
+        buf_adds(out, ")'");
+    }
+    buf_adds(out, " ;;\n");
+}
+
+/* Options may stand before the command. In a file of $fpath this is the function itself. */
 static void write_zsh(struct buf *out)
 {
     buf_adds(out, "#compdef agent\n"
-                  "# zsh completion for agent: agent completion zsh > \"${fpath[1]}/_agent\"\n"
+                  "# zsh completion for agent: source <(agent completion zsh) behind compinit, or\n"
+                  "# agent completion zsh > \"${fpath[1]}/_agent\"\n"
                   "_agent() {\n"
+                  "    local curcontext=$curcontext state line ret=1\n"
                   "    local -a names\n"
                   "    names=(");
     for (const struct command *const *c = commands; *c; c++) {
@@ -172,32 +229,60 @@ static void write_zsh(struct buf *out)
         add_zsh_text((*c)->summary, out);
         buf_addc(out, '\'');
     }
-    buf_adds(out, ")\n"
-                  "    if ((CURRENT == 2)); then _describe command names; return; fi\n"
-                  "    local name=$words[2]\n"
-                  "    shift words; ((CURRENT--))\n"
-                  "    case $name in\n");
-    for (const struct command *const *c = commands; *c; c++) {
-        buf_addf(out, "        %s) _arguments", (*c)->name);
-        zsh_options((*c)->options, out);
-        zsh_options(common_options_table, out);
-        if (*c == &command_run)
-            buf_adds(out, " \\\n            '*::command:_normal'");
-        if (*c == &command_graph)
-            buf_adds(out, " \\\n            '1:path:_files'");
-        if ((*c)->first_words) {
-            buf_adds(out, " \\\n            '1:word:(");
-            add_choices((*c)->first_words, out);
-            buf_adds(out, ")'");
-        }
-        if (*c == &command_help) {
-            buf_adds(out, " \\\n            '1:command:(");
-            add_command_names(out);
-            buf_adds(out, ")'");
-        }
-        buf_adds(out, " ;;\n");
-    }
-    buf_adds(out, "    esac\n}\n_agent \"$@\"\n");
+    buf_adds(out, ")\n    _arguments -C");
+    zsh_options(common_options_table, out);
+    buf_adds(out, " \\\n            '(-): :->command' '(-)*:: :->behind' && ret=0\n"
+                  "    if [[ $state == command ]]; then _describe command names && ret=0; fi\n"
+                  "    if [[ $state != behind ]]; then return ret; fi\n"
+                  "    case $words[1] in\n");
+    for (const struct command *const *c = commands; *c; c++)
+        zsh_command(*c, out);
+    buf_adds(out,
+             "    esac\n"
+             "}\n"
+             "if [[ $funcstack[1] == _agent ]]; then _agent \"$@\"; else compdef _agent agent; "
+             "fi\n");
+}
+
+/* The functions by which fish knows what stands in the line already. */
+static void fish_head(struct buf *out)
+{
+    buf_adds(out, "# fish completion for agent: agent completion fish | source\n"
+                  "function __agent_command\n"
+                  "    set -l words (commandline -opc)\n"
+                  "    set -l value\n"
+                  "    set -e words[1]\n"
+                  "    for each in $words\n"
+                  "        if test -n \"$value\"\n"
+                  "            set value\n"
+                  "        else if test \"$each\" = --\n"
+                  "            return 1\n"
+                  "        else if contains -- \"$each\"");
+    add_all_with_values(out);
+    buf_adds(out,
+             "\n"
+             "            set value 1\n"
+             "        else if not string match -q -- '-*' \"$each\"\n"
+             "            echo $each\n"
+             "            return 0\n"
+             "        end\n"
+             "    end\n"
+             "    return 1\n"
+             "end\n"
+             "function __agent_no_command\n"
+             "    not __agent_command >/dev/null; and not contains -- -- (commandline -opc)\n"
+             "end\n"
+             "function __agent_command_is\n"
+             "    set -l command (__agent_command)\n"
+             "    test \"$command\" = $argv[1]\n"
+             "end\n"
+             "function __agent_program\n"
+             "    set -l words (commandline -opc)\n"
+             "    set -l at (contains -i -- -- $words); or return\n"
+             "    set -e words[1..$at]\n"
+             "    complete -C (string join -- ' ' (string escape -- $words) (commandline -ct))\n"
+             "end\n"
+             "complete -c agent -f\n");
 }
 
 static void fish_options(const struct opt *table, const char *command, struct buf *out)
@@ -205,12 +290,14 @@ static void fish_options(const struct opt *table, const char *command, struct bu
     for (const struct opt *o = table; o && o->name; o++) {
         buf_adds(out, "complete -c agent");
         if (command)
-            buf_addf(out, " -n '__fish_seen_subcommand_from %s'", command);
+            buf_addf(out, " -n '__agent_command_is %s'", command);
         buf_addf(out, " -l %s", o->name + 2);
         if (o->letter)
             buf_addf(out, " -s %c", o->letter);
+        static const char *const values[] = {
+            [NO_PATH] = " -x", " -r -F", " -x -a '(__fish_complete_directories)'"};
         if (o->argument)
-            buf_adds(out, str_eq(o->argument, "FILE") ? " -r -F" : " -x");
+            buf_adds(out, values[names_path(o)]);
         if (o->kind == OPT_CHOICE) {
             buf_adds(out, " -a '");
             add_choices(o->choices, out);
@@ -224,26 +311,21 @@ static void fish_options(const struct opt *table, const char *command, struct bu
 
 static void write_fish(struct buf *out)
 {
-    buf_adds(out, "# fish completion for agent: agent completion fish | source\n"
-                  "complete -c agent -f\n");
+    fish_head(out);
     for (const struct command *const *c = commands; *c; c++) {
-        buf_addf(out, "complete -c agent -n __fish_use_subcommand -a %s -d ", (*c)->name);
+        buf_addf(out, "complete -c agent -n __agent_no_command -a %s -d ", (*c)->name);
         str_add_shell(out, (*c)->summary, strlen((*c)->summary));
         buf_addc(out, '\n');
         fish_options((*c)->options, (*c)->name, out);
-        if ((*c)->first_words) {
-            buf_addf(out, "complete -c agent -n '__fish_seen_subcommand_from %s' -a '", (*c)->name);
-            add_choices((*c)->first_words, out);
+        if (has_first_words(*c)) {
+            buf_addf(out, "complete -c agent -n '__agent_command_is %s' -a '", (*c)->name);
+            add_first_words(*c, out);
             buf_adds(out, "'\n");
         }
     }
     fish_options(common_options_table, NULL, out);
-    buf_adds(out, "complete -c agent -n '__fish_seen_subcommand_from graph' -F\n"
-                  "complete -c agent -n '__fish_seen_subcommand_from run' -a "
-                  "'(__fish_complete_subcommand)'\n"
-                  "complete -c agent -n '__fish_seen_subcommand_from help' -a '");
-    add_command_names(out);
-    buf_adds(out, "'\n");
+    buf_adds(out, "complete -c agent -n '__agent_command_is graph' -F\n"
+                  "complete -c agent -n '__agent_command_is run' -a '(__agent_program)'\n");
 }
 
 static int completion_run(const struct invocation *call)

@@ -112,6 +112,7 @@ static const struct opt no_options[] = {{0}};
 const struct command command_help = {
     .name = "help",
     .arguments = "[COMMAND|TOPIC]",
+    .first_words = "rotation",
     .summary = "what there is, or more of one command",
     .options = no_options,
     .run = help_run,

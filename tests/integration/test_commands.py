@@ -2,11 +2,12 @@
 from __future__ import annotations
 
 import json
+import os
 import re
 import shlex
 import shutil
 import xml.etree.ElementTree as xml
-from typing import Any, Dict, List, Set
+from typing import Any, Dict, List, Mapping, Optional, Set
 
 from tests.lib.case import ACME, Case, lacks
 from tests.lib.project import HEAD, Project
@@ -248,14 +249,14 @@ def test_where_graph_looks(case: Case) -> None:
 # ---- completion ---------------------------------------------------------------------------------------
 
 
-def complete(case: Case, line: str) -> List[str]:
+def complete(case: Case, line: str, env: Optional[Mapping[str, str]] = None) -> List[str]:
     """What bash offers behind LINE, whose last word is being typed."""
     words = re.findall(r"=|[^\s=]+", line) + ([""] if line.endswith((" ", "=")) else [])
     script = (f"source <({shlex.quote(str(case.make_agent().binary))} completion bash)\n"
               f"COMP_WORDS=({' '.join(shlex.quote(word) for word in words)})\n"
               f"COMP_CWORD={len(words) - 1}\ncompopt() {{ :; }}\n"
               "complete -p agent >/dev/null && _agent agent\nprintf '%s\\n' \"${COMPREPLY[@]}\"")
-    got = case.tool("bash", "--norc", "-u", "-c", script).expect(0)
+    got = case.tool("bash", "--norc", "-u", "-c", script, env=env).expect(0)
     assert got.stderr == "", got
     return [word for word in got.stdout.splitlines() if word]
 
@@ -296,8 +297,83 @@ def test_each_shell_reads_its_completion(case: Case) -> None:
                 form = f" -{'l' if option.startswith('--') else 's'} {bare}" if shell == "fish" \
                     else option
                 assert form in text, (shell, name, option)
-    if shutil.which("fish"):
-        got = case.tool("fish", "--no-config", "-c", f"source {case.folder / 'completion.fish'}; "
-                        "complete -C 'agent fetch --format '; complete -C 'agent boo'").expect(0)
-        assert {line.split("\t")[0] for line in got.stdout.splitlines()} == {
-            *FORMATS, "bootstrap"}, got
+
+
+# What a line is completed to, by shells that have options before the command, too. zsdeeper/ is the one
+# folder beside the file zsfile.
+OFFERED = (
+    ("agent boo", ["bootstrap"]), ("agent check --env-o", ["--env-only"]),
+    ("agent fetch --format ", FORMATS), ("agent fetch --format=kub", ["kubernetes"]),
+    ("agent --profile check fet", ["fetch"]), ("agent --log json check --env-o", ["--env-only"]),
+    ("agent help rotati", ["rotation"]), ("agent seal rek", ["rekey"]),
+    ("agent completion ", ["bash", "zsh", "fish"]), ("agent check --drift zs", ["zsdeeper"]),
+    ("agent fetch -o zsf", ["zsfile"]), ("agent graph zsf", ["zsfile"]),
+    ("agent run --probe zsf", ["zsfile"]), ("agent run --redact -- zsprog", ["zsprogram"]))
+
+
+def completing(case: Case) -> Dict[str, str]:
+    """The files of OFFERED, and a program; gives the environment."""
+    case.folder.write("zsfile", "")
+    case.folder.write("zsdeeper/file", "")
+    case.folder.write("bin/zsprogram", "#!/bin/sh\n", 0o755)
+    os.symlink(case.make_agent().binary, case.folder / "bin/agent")
+    return {"PATH": f"{case.folder / 'bin'}:{os.environ['PATH']}", "TERM": "dumb"}
+
+
+def test_bash_completes_the_same_as_the_others(case: Case) -> None:
+    env = completing(case)
+    for line, expected in OFFERED:
+        offered = [word for word in complete(case, line, env)  # behind a blank, options too
+                   if not line.endswith(" ") or not word.startswith("-")]
+        assert sorted(offered) == sorted(expected), line
+
+
+def test_fish_completes(case: Case) -> None:
+    if not shutil.which("fish"):
+        case.skip("fish is not installed")
+    env = completing(case)
+    script = "agent completion fish | source\n" + "".join(
+        f"echo '== {line}'\ncomplete -C '{line}'\n" for line, _ in OFFERED)
+    got = case.tool("fish", "--no-config", "-c", script, env=env).expect(0)
+    offered = [part.splitlines()[1:] for part in got.stdout.split("== ")[1:]]
+    for (line, expected), lines in zip(OFFERED, offered):
+        words = [each.split("\t")[0].rstrip("/").rpartition("=")[2] for each in lines]
+        assert sorted(words) == sorted(expected), (line, words)
+
+
+# zsh completes on a terminal alone, which zpty is. What it would add goes between two marks.
+ZSH_SETUP = r"""
+PROMPT= ; unset zle_bracketed_paste
+autoload -U compinit; compinit -u -D; source <(agent completion zsh)
+zstyle ':completion:*' completer _complete
+bindkey '^I' complete-word
+compprefuncs=(begins) comppostfuncs=(ends)
+begins() { print '\n<<'; compprefuncs=(begins) }
+ends() { print '>>'; comppostfuncs=(ends); compstate[insert]= compstate[list]= }
+compadd() {
+    local -a hits
+    [[ "${@[1,(i)(-|--)]}" == *-(O|A|D)* ]] || { builtin compadd -O hits "$@"; print -rl -- $hits }
+    builtin compadd "$@"
+}
+print REA''DY
+"""
+ZSH_DRIVER = r"""
+zmodload zsh/zpty; zpty z zsh -f -i; zpty -w z 'source ./setup.zsh'; zpty -r -m z said '*READY*'
+for line; do
+    zpty -n -w z "$line"$'\t'; zpty -r -m z said '*<<*>>*'; zpty -n -w z $'\x15'
+    print -r -- "== $line"; print -r -- "${${${said//$'\r'/}##*<<$'\n'}%%>>*}"
+done
+"""
+
+
+def test_zsh_completes(case: Case) -> None:
+    if not shutil.which("zsh"):
+        case.skip("zsh is not installed")
+    env = completing(case)
+    case.folder.write("setup.zsh", ZSH_SETUP)
+    got = case.tool("zsh", "-f", "-c", ZSH_DRIVER, "zsh", *(line for line, _ in OFFERED),
+                    env=env).expect(0)
+    offered = [part.splitlines()[1:] for part in got.stdout.split("== ")[1:]]
+    assert len(offered) == len(OFFERED), got
+    for (line, expected), words in zip(OFFERED, offered):
+        assert {word for word in words if word} == set(expected), (line, words)
