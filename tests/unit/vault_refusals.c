@@ -246,6 +246,21 @@ static void a_denied_path_names_the_policy_that_would_allow_it(void **state)
     part(&m, &read);
 }
 
+/* It decides whether a variable that is not required stays unset or is an error. */
+static void nothing_at_the_guess_outweighs_a_refusal_of_the_other_spelling(void **state)
+{
+    static const struct page pages[] = {{"/v1/secret/data/none", 404, nothing, 0},
+                                        {NULL, 0, NULL, 0}};
+    struct vault_read read = {.path = "secret/none"};
+
+    (void)state;
+    struct meeting m = meet(pages, NULL, &read, LONG_MS);
+    assert_int_equal(m.err.kind, ERR_SOURCE_MISSING);
+    assert_text_has(m.err.text, "'secret/data/none'");
+    assert_text_has(m.err.text, "404");
+    part(&m, &read);
+}
+
 static void a_dead_token_is_told_from_a_denied_path(void **state)
 {
     static const struct page pages[] = {{NULL, 0, NULL, 0}};
@@ -542,6 +557,7 @@ int main(void)
         clean_test(a_hint_of_kv_v1_is_no_lease),
         clean_test(deleted_and_destroyed_versions_are_told_from_missing_ones),
         clean_test(a_denied_path_names_the_policy_that_would_allow_it),
+        clean_test(nothing_at_the_guess_outweighs_a_refusal_of_the_other_spelling),
         clean_test(a_dead_token_is_told_from_a_denied_path),
         clean_test(a_token_that_a_server_repeats_is_not_shown),
         clean_test(foreign_words_are_shown_as_such),
