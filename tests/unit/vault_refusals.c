@@ -261,6 +261,43 @@ static void nothing_at_the_guess_outweighs_a_refusal_of_the_other_spelling(void 
     part(&m, &read);
 }
 
+static void what_was_asked_already_is_not_asked_again(void **state)
+{
+    static const struct page pages[] = {
+        {"/v1/secret/data/none", 404, nothing, 0},
+        {"/v1/sys/internal/ui/mounts/secret/none", 200,
+         "{\"data\":{\"path\":\"secret/\",\"type\":\"kv\",\"options\":{\"version\":\"2\"}}}", 0},
+        {NULL, 0, NULL, 0}};
+    struct vault_read read = {.path = "secret/none"};
+
+    (void)state;
+    struct meeting m = meet(pages, NULL, &read, LONG_MS);
+    assert_int_equal(m.err.kind, ERR_SOURCE_MISSING);
+    assert_text_has(m.err.text, "'secret/data/none'");
+    assert_int_equal(atomic_load(&m.counts->requests), 2);
+    part(&m, &read);
+}
+
+static void a_token_that_read_another_path_is_not_looked_at(void **state)
+{
+    static const struct page pages[] = {
+        {"/v1/secret/data/a", 200, "{\"data\":{\"data\":{},\"metadata\":{\"version\":1}}}", 0},
+        {NULL, 0, NULL, 0}};
+    struct vault_read read = {.path = "secret/data/a"};
+    struct vault_read both[] = {{.path = "secret/data/a"}, {.path = "secret/data/b"}};
+    struct err err = ERR_INIT;
+
+    (void)state;
+    struct meeting m = meet(pages, NULL, &read, LONG_MS);
+    assert_int_equal(vault_read_all(m.vault, both, 2, clock_in_ms(LONG_MS), &err), -1);
+    assert_text_has(err.text, "403");
+    assert_text_lacks(err.text, "expired");
+    assert_int_equal(atomic_load(&m.counts->requests), 3);
+    vault_read_release(&both[0]);
+    vault_read_release(&both[1]);
+    part(&m, &read);
+}
+
 static void a_dead_token_is_told_from_a_denied_path(void **state)
 {
     static const struct page pages[] = {{NULL, 0, NULL, 0}};
@@ -558,6 +595,8 @@ int main(void)
         clean_test(deleted_and_destroyed_versions_are_told_from_missing_ones),
         clean_test(a_denied_path_names_the_policy_that_would_allow_it),
         clean_test(nothing_at_the_guess_outweighs_a_refusal_of_the_other_spelling),
+        clean_test(a_token_that_read_another_path_is_not_looked_at),
+        clean_test(what_was_asked_already_is_not_asked_again),
         clean_test(a_dead_token_is_told_from_a_denied_path),
         clean_test(a_token_that_a_server_repeats_is_not_shown),
         clean_test(foreign_words_are_shown_as_such),
