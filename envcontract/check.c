@@ -150,19 +150,40 @@ static bool has_placeholder_password(struct check *c, enum contract_type type, c
     return decoded && placeholder_is(buf_text(&password), password.len);
 }
 
-/* What stands in for a value is one finding: what else is wrong with it goes with it. */
-static bool check_stand_in(struct check *c, const struct contract_variable *variable,
-                           const char *bytes, size_t length)
+/* What is still a reference, by its own look or by that of a part before it was composed. */
+static bool check_unresolved(struct check *c, const struct contract_variable *variable,
+                             const struct contract_value *value, const char *bytes, size_t length)
 {
     struct message message = {0};
     const char *unresolved = placeholder_unresolved(bytes, length);
-    if (unresolved) {
-        shape_add_length(&message, bytes, length);
+    AUTO_ARENA arena = ARENA_INIT;
+    struct err defect = ERR_INIT;
+    struct ref unused;
+
+    if (!unresolved && !value->unresolved_part)
+        return false;
+    shape_add_length(&message, bytes, length);
+    if (unresolved)
         message_addf(&message, ", still %s and no value", unresolved);
-        add(c, variable, "unresolved", "Whatever fills it in did not run before this check.",
-            message.text);
+    else
+        message_addf(&message,
+                     ", and its part `%s` is still a reference or ciphertext and no value",
+                     value->unresolved_part);
+    if (unresolved && ref_is_broken(bytes) && ref_parse(&arena, bytes, &unused, &defect) != 0 &&
+        defect.kind == ERR_CONTRACT)
+        message_addf(&message, ": %s", defect.text);
+    add(c, variable, "unresolved", "Whatever fills it in did not run before this check.",
+        message.text);
+    return true;
+}
+
+/* What stands in for a value is one finding: what else is wrong with it goes with it. */
+static bool check_stand_in(struct check *c, const struct contract_variable *variable,
+                           const struct contract_value *value, const char *bytes, size_t length)
+{
+    struct message message = {0};
+    if (check_unresolved(c, variable, value, bytes, length))
         return true;
-    }
     if (!variable->secret || variable->rules->placeholder_ok)
         return false;
     bool whole = placeholder_is(bytes, length);
@@ -250,7 +271,7 @@ static void check_value(struct check *c, const struct contract_variable *variabl
     }
     check_forbidden(c, variable);
     check_life(c, variable, value);
-    if (check_stand_in(c, variable, bytes, length))
+    if (check_stand_in(c, variable, value, bytes, length))
         return;
     struct validation validation = {
         .variable = variable,

@@ -288,9 +288,11 @@ struct contract_value {
     bool resolved; /* false: nobody asked (agent variables, names not wanted): not checked */
     bool stale;    /* the last known value, its source could not be reached: fetched before */
     int64_t stale_age_s;
-    const char *absent_because; /* for `required`: what the source said, or NULL; borrowed */
-    const char *absent_hint;    /* and what to do about it, or NULL; borrowed */
-    const char *looked_in;      /* the one place that was looked into instead of the sources ("the
+    const char *absent_because;  /* for `required`: what the source said, or NULL; borrowed */
+    const char *absent_hint;     /* and what to do about it, or NULL; borrowed */
+    const char *unresolved_part; /* of compose: its value is still a reference or ciphertext, which
+                              the whole may not show any more; or NULL; the contract's */
+    const char *looked_in;       /* the one place that was looked into instead of the sources ("the
                               environment"), or NULL; borrowed */
 };
 

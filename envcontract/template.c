@@ -185,7 +185,8 @@ struct assembly {
     const struct contract *contract;
     const struct contract_variable *variable;
     const struct contract_input *input;
-    const char *missing_part; /* of compose: the first without a value, or NULL */
+    const char *missing_part;    /* of compose: the first without a value, or NULL */
+    const char *unresolved_part; /* of compose: the first that stands for a value, or NULL */
     struct findings *findings;
 };
 
@@ -227,6 +228,8 @@ static int compose(struct assembly *a, struct secret *out, struct err *err)
             a->missing_part = piece->name;
             return 0;
         }
+        if (!a->unresolved_part && placeholder_unresolved(secret_reveal(part), secret_length(part)))
+            a->unresolved_part = piece->name;
         if (template_fill(piece, part, &text, err) != 0)
             return err_wrap(err, "part `%s`", piece->name);
     }
@@ -351,6 +354,8 @@ int contract_assemble(const struct contract *contract, const struct contract_var
         secret_release(&value.bytes);
         return err_wrap(err, "'%s'", variable->name);
     }
+    if (value.origin == VALUE_SOURCE)
+        value.unresolved_part = a.unresolved_part;
     value.absent_because = absence(&a);
     value.absent_hint = input->absent_hint;
     if (is_usable(&a, &environment) &&

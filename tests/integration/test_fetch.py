@@ -286,6 +286,16 @@ def test_what_could_not_be_fetched_hides_nothing_that_is_wrong_besides(case: Cas
     assert "2 errors" in some.stderr and "UNSET" not in some.stderr, some
 
 
+def test_a_part_that_is_a_broken_reference_is_no_password(case: Case) -> None:
+    Project(case).contract({"URL": {
+        "type": "postgres-url", "secret": True, "source": {"user": "env:WHO", "pw": "env:PW"},
+        "compose": "postgresql://{user|url}:{pw|url}@h/d", "rotate": {"strategy": "none", "why": "x"}}})
+    env = {"WHO": "app", "PW": "vault:secret/app"}
+    for command, code in ((["fetch"], 1), (["check"], 1), (["run", "--", "true"], 125)):
+        got = case.agent(*command, env=env).expect(code)
+        assert not lacks(got.stdout + got.stderr, ["URL", "unresolved", "its part `pw`"]), got
+
+
 # ---- where it goes ------------------------------------------------------------------------------------
 
 

@@ -287,6 +287,28 @@ static void what_is_still_a_reference_is_unresolved(void **state)
             fail_msg("'%s' is fine", fine[i]);
 }
 
+static void what_is_unresolved_says_why_where_it_can(void **state)
+{
+    (void)state;
+    struct model m;
+    model_init(&m, 3);
+    set(&m, 0, "vault:secret/CANARY");
+    set(&m, 1, "vault:secret/CANARY#field");
+    set(&m, 2, "postgresql://u:vault%3ACANARY@h/d");
+    m.values[2].unresolved_part = "password";
+    AUTO_FINDINGS findings = FINDINGS_INIT;
+    check(&m, &findings);
+    assert_int_equal(findings.count, 3);
+    for (size_t i = 0; i < findings.count; i++) {
+        assert_string_equal(findings.list[i].rule, "unresolved");
+        assert_text_lacks(findings.list[i].message, "CANARY");
+    }
+    assert_text_has(findings.list[0].message, "reference to Vault and no value: the 'vault:' "
+                                              "reference has no '#' and field");
+    assert_text_lacks(findings.list[1].message, "'vault:'");
+    assert_text_has(findings.list[2].message, "its part `password` is still a reference");
+}
+
 /* ---- canaries ------------------------------------------------------------------------------- */
 
 enum { PIECE_BYTES = 6 };
@@ -422,6 +444,7 @@ int main(void)
         cmocka_unit_test(a_placeholder_is_refused_for_secrets_only),
         cmocka_unit_test(a_placeholder_hides_in_a_password),
         cmocka_unit_test(what_is_still_a_reference_is_unresolved),
+        cmocka_unit_test(what_is_unresolved_says_why_where_it_can),
         cmocka_unit_test(no_finding_shows_a_piece_of_a_value),
         cmocka_unit_test(a_hundred_thousand_variables_are_checked),
     };

@@ -201,6 +201,27 @@ static void a_missing_part_makes_the_whole_missing(void **state)
     assert_value(&s, VALUE_SOURCE, "app:@h");
 }
 
+/* Encoded into the whole, nobody would see it any more. */
+static void a_part_that_is_still_a_reference_is_remembered(void **state)
+{
+    (void)state;
+    AUTO_SETTING s;
+    setting_init(&s, 3);
+    give(&s, 0, "app");
+    give(&s, 1, "s3cr3t");
+    give(&s, 2, "h");
+    compose_as(&s, "postgresql://{user|url}:{password|url}@{host}/app");
+    assemble(&s);
+    assert_null(s.value.unresolved_part);
+    give(&s, 1, "vault:secret/acme");
+    assert_value(&s, VALUE_SOURCE, "postgresql://app:vault%3Asecret%2Facme@h/app");
+    assert_string_equal(s.value.unresolved_part, "password");
+    s.input.environment = "another";
+    s.variable.overridable = true; /* what wins has no parts */
+    assert_value(&s, VALUE_ENVIRONMENT, "another");
+    assert_null(s.value.unresolved_part);
+}
+
 static void a_default_stands_in_for_nothing_and_for_empty(void **state)
 {
     (void)state;
@@ -312,6 +333,7 @@ int main(void)
         cmocka_unit_test(a_value_is_composed_through_filters),
         cmocka_unit_test(what_json_cannot_carry_is_an_error_that_shows_nothing),
         cmocka_unit_test(a_missing_part_makes_the_whole_missing),
+        cmocka_unit_test(a_part_that_is_still_a_reference_is_remembered),
         cmocka_unit_test(a_default_stands_in_for_nothing_and_for_empty),
         cmocka_unit_test(an_empty_value_without_default_stays_empty),
         cmocka_unit_test(the_environment_as_source_is_the_origin_and_shadows_nothing),
