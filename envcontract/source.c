@@ -47,6 +47,12 @@ static bool is_word(const char *word, size_t length, const char *wanted)
     return length == strlen(wanted) && memcmp(word, wanted, length) == 0;
 }
 
+static void no_profile(struct contract_document *d, const struct node *value)
+{
+    problem(d, value, AT_VALUE, "Add \"profile\": {\"var\": …, \"values\": […]}.",
+            "'{profile}' in a contract without 'profile'");
+}
+
 /* Every `{word}` of a reference is one of ours. */
 static void check_placeholders(struct contract_document *d, const struct node *value)
 {
@@ -62,8 +68,7 @@ static void check_placeholders(struct contract_document *d, const struct node *v
                     "'{%.*s}' is not known in a source",
                     (int)(length < SHOWN_BYTES ? length : SHOWN_BYTES), at + 1);
         else if (is_word(at + 1, length, "profile") && !d->has_profiles)
-            problem(d, value, AT_VALUE, "Add \"profile\": {\"var\": …, \"values\": […]}.",
-                    "'{profile}' in a contract without 'profile'");
+            no_profile(d, value);
     }
 }
 
@@ -118,15 +123,33 @@ static struct node *command_of(const struct node *value)
                : NULL;
 }
 
+/* Other braces are the command's own; that one nobody would mean to be handed on as it is. */
+static void check_word(struct contract_document *d, const struct node *word)
+{
+    size_t length;
+
+    for (const char *at = next_placeholder(word->text, &length); at && !d->has_profiles;
+         at = next_placeholder(at + 1, &length)) {
+        if (!is_word(at + 1, length, "profile"))
+            continue;
+        no_profile(d, word);
+        return;
+    }
+}
+
 static void check_command(struct contract_document *d, struct node *argv)
 {
     static const struct key command = {.name = "command", .kind = KIND_ARGV};
 
     kind_check(d, &command, argv);
     for (const struct node *word = argv->first; word; word = word->next) {
-        if (word->kind == NODE_STRING && word->count > KEY_SOURCE_MAX_BYTES)
+        if (word->kind != NODE_STRING)
+            continue;
+        if (word->count > KEY_SOURCE_MAX_BYTES)
             problem(d, word, AT_VALUE, "Put it into a file.",
                     "a word of a command has at most %d bytes", KEY_SOURCE_MAX_BYTES);
+        else
+            check_word(d, word);
     }
 }
 

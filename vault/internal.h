@@ -338,10 +338,9 @@ MUST_USE int source_read_file(const char *path, bool guarded, struct buf *out, s
 /* NAME's value in ENVIRONMENT (NULL-terminated NAME=value, or NULL), or NULL. */
 const char *source_environment_get(const char *const *environment, const char *name);
 
-/* What REF's command puts out, with PATH, HOME and LANG of ENVIRONMENT alone; WHAT is for messages. */
+/* What REF's command puts out, with PATH, HOME and LANG of ENVIRONMENT alone. */
 MUST_USE int source_read_command(const struct ref *ref, const char *const *environment,
-                                 const char *what, int64_t deadline_ms, struct buf *out,
-                                 struct err *err);
+                                 int64_t deadline_ms, struct buf *out, struct err *err);
 
 /* ---- mount.c -------------------------------------------------------------------------------- */
 

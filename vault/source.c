@@ -260,8 +260,7 @@ static void resolve_command(const struct source_set *set, struct source_request 
     AUTO_BUF output = BUF_INIT(SOURCE_COMMAND_MAX_BYTES);
     struct err err = ERR_INIT;
 
-    if (source_read_command(&request->ref, set->environment, request->variable, deadline_ms,
-                            &output, &err) != 0)
+    if (source_read_command(&request->ref, set->environment, deadline_ms, &output, &err) != 0)
         failed(request, &err);
     else
         answer(request, buf_text(&output), without_newline(&output), "what the command put out");

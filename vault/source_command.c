@@ -70,8 +70,8 @@ static int run_command(const struct proc_request *request, struct err *err)
     return err_set(err, ERR_SOURCE_DATA, "the command '%s' %s", request->argv[0], buf_text(&how));
 }
 
-int source_read_command(const struct ref *ref, const char *const *environment, const char *what,
-                        int64_t deadline_ms, struct buf *out, struct err *err)
+int source_read_command(const struct ref *ref, const char *const *environment, int64_t deadline_ms,
+                        struct buf *out, struct err *err)
 {
     static const char *const names[COMMAND_VARIABLES] = {"PATH", "HOME", "LANG"};
     const char *own[COMMAND_VARIABLES + 1] = {NULL};
@@ -90,7 +90,7 @@ int source_read_command(const struct ref *ref, const char *const *environment, c
         .output = out,
         .error_output = &error_output,
         .deadline_ms = clock_earlier(deadline_ms, clock_in_ms(SOURCE_COMMAND_MS)),
-        .what = what,
+        .what = "the source's command", /* whose it is, whoever asked for the value says */
     };
     return run_command(&command, err);
 }

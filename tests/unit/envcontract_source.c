@@ -17,6 +17,8 @@ static void what_is_no_source_is_said_at_its_place(void **state)
         {V("{'command': []}"), 1, 54, "/vars/A/source/command", "'command' is an empty list", NULL},
         {V("{'command': ['x', 1]}"), 1, 60, "/vars/A/source/command/1", "this one is a number",
          NULL},
+        {V("{'command': ['x', '{y} {profile}']}"), 1, 60, "/vars/A/source/command/1",
+         "'{profile}' in a contract without 'profile'", NULL},
         {V("'env:{nam}'"), 1, 42, "/vars/A/source", "'{nam}' is not known in a source",
          "{profile}, {name} and {lower_name}"},
         {V("'vault:a/{profile}#x'"), 1, 42, "/vars/A/source",

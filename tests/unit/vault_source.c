@@ -220,6 +220,7 @@ static void a_command_has_a_ceiling_and_a_deadline(void **state)
     assert_int_equal(source_set_new(NULL, environment, &set, &err), 0);
     assert_int_equal(source_resolve(set, &request, 1, clock_in_ms(50), &err), -1);
     assert_int_equal(err.kind, ERR_SOURCE_DOWN);
+    assert_text_has(err.text, "VARIABLE: the source's command: 'sleep' ran out of time");
     source_set_free(set);
 }
 
