@@ -237,7 +237,9 @@ static int send_login(struct vault *v, struct login *login, int64_t deadline_ms,
     if (flight_perform(v, call, deadline_ms, err) != 0)
         return -1;
     if (call->status == 200)
-        return take_login(v, call, err);
+        return take_login(v, call, err) == 0
+                   ? 0
+                   : err_wrap(err, "log in at '%s' at '%s'", call->path, vault_address(v));
     (void)answer_error(v, call, "log in at", err);
     if (call->status == 400)
         (void)err_hint(err, "What was sent is wrong, has expired or was used up.");

@@ -630,7 +630,10 @@ def test_where_a_token_comes_from(case: Case) -> None:
     case.folder.write("good", good + "\n", 0o600)
     case.agent("fetch", env=here).expect(4)
     case.folder.write(".vault-token", good + "\n", 0o600)
-    case.agent("fetch", env=here).expect(0)
+    assert case.agent("fetch", env=here).expect(0).stderr == ""
+    os.chmod(case.folder / ".vault-token", 0o644)  # Vault's own command line takes it without a word
+    open_to_all = case.agent("fetch", env=here).expect(0)
+    assert not lacks(open_to_all.stderr, ["warn", "read by others", ".vault-token"]), open_to_all
     case.agent("fetch", env={**here, "VAULT_TOKEN": bad}).expect(4)
     case.agent("fetch", env={**here, "VAULT_TOKEN": bad, "BAO_TOKEN": good}).expect(0)
     case.agent("fetch", "--token-file", "good", env={**here, "VAULT_TOKEN": bad}).expect(0)

@@ -456,6 +456,7 @@ static void an_answer_to_a_log_in_that_is_none_is_named(void **state)
         struct meeting m = meet(pages, &approle, &read, LONG_MS);
         assert_int_equal(m.result, -1);
         assert_text_has(m.err.text, cases[i].says);
+        assert_text_has(m.err.text, "log in at 'auth/approle/login' at 'http://127.0.0.1:");
         part(&m, &read);
     }
 }
