@@ -152,6 +152,7 @@ static int vault_settings_of(struct job *job, struct err *err)
         .timeout_ms = from->timeout_ms,
         .deadline_ms = from->deadline_ms,
         .retries = from->retries,
+        .no_retries = from->no_retries,
         .folder = job->contract->folder,
     };
     return 0;

@@ -102,6 +102,7 @@ struct contract_vault {
     bool allow_http;
     int64_t timeout_ms, deadline_ms; /* 0: unsaid */
     int retries;                     /* 0: unsaid, as many as the deadline allows */
+    bool no_retries;                 /* it says 0 */
 };
 
 enum contract_create {

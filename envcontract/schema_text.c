@@ -45,7 +45,7 @@ static const struct {
     {"vault", "allow_http", "Plain HTTP to what is not this machine (false)."},
     {"vault", "timeout", "For one request (10s)."},
     {"vault", "deadline", "For a request with all that is tried again (60s)."},
-    {"vault", "retries", "At most so many, within the deadline."},
+    {"vault", "retries", "At most so many, within the deadline; 0 is none at all."},
     {"vault", "kv", "The KV version of mounts, 1 or 2, so that nobody has to ask."},
     {"vault", "profiles", "The same keys, by profile; they lie over these."},
     {"auth", "method", "How to log in."},

@@ -236,6 +236,7 @@ static void select_vault(struct contract_document *d, const struct node *section
     out->timeout_ms = node_duration_ms(at[VAULT_TIMEOUT], 0);
     out->deadline_ms = node_duration_ms(at[VAULT_DEADLINE], 0);
     out->retries = (int)node_integer(at[VAULT_RETRIES], 0);
+    out->no_retries = node_integer(at[VAULT_RETRIES], 1) == 0;
     select_mounts(d, at[VAULT_KV], out);
     select_auth(d, at[VAULT_AUTH], profile, out);
 }
@@ -261,6 +262,12 @@ static void check_auth(struct contract_document *d, const struct node *section)
             problem(d, section, AT_KEY, NULL, "the method 'userpass' needs '%s'", needs[i].name);
 }
 
+static void check_limit(struct contract_document *d, const struct node *node, const char *name)
+{
+    if (node && node->kind == NODE_STRING && node_duration_ms(node, -1) == 0)
+        problem(d, node, AT_VALUE, NULL, "'%s' leaves no time for a request", name);
+}
+
 static void check_vault(struct contract_document *d, const struct node *section)
 {
     const struct node *at[VAULT_KEY_COUNT] = {NULL};
@@ -268,6 +275,8 @@ static void check_vault(struct contract_document *d, const struct node *section)
     keys_merge(section, at, VAULT_KEY_COUNT);
     check_auth(d, at[VAULT_AUTH]);
     addresses_check(d, at[VAULT_ADDRESS], at[VAULT_ADDRESSES], at[VAULT_REDIRECT_HOSTS]);
+    check_limit(d, at[VAULT_TIMEOUT], "timeout");
+    check_limit(d, at[VAULT_DEADLINE], "deadline");
     const struct node *profiles = at[VAULT_PROFILES];
     sections_check_profiles(d, profiles);
     if (!profiles || profiles->kind != NODE_OBJECT)
@@ -277,6 +286,8 @@ static void check_vault(struct contract_document *d, const struct node *section)
         keys_merge(profile, over, VAULT_KEY_COUNT);
         check_auth(d, over[VAULT_AUTH]);
         addresses_check(d, over[VAULT_ADDRESS], over[VAULT_ADDRESSES], over[VAULT_REDIRECT_HOSTS]);
+        check_limit(d, over[VAULT_TIMEOUT], "timeout");
+        check_limit(d, over[VAULT_DEADLINE], "deadline");
     }
 }
 

@@ -271,7 +271,7 @@ static int read_limits(struct settings_reading *r)
 
     config->timeout_ms = settings->timeout_ms > 0 ? settings->timeout_ms : VAULT_TIMEOUT_MS;
     config->deadline_ms = settings->deadline_ms > 0 ? settings->deadline_ms : VAULT_DEADLINE_MS;
-    config->retries = settings->retries > 0 ? settings->retries : -1;
+    config->retries = settings->no_retries ? 0 : settings->retries > 0 ? settings->retries : -1;
     const char *name, *text = vault_environment("CLIENT_TIMEOUT", &name);
     if (text && (str_to_go_duration(text, strlen(text), &config->timeout_ms) != 0 ||
                  config->timeout_ms <= 0))

@@ -71,6 +71,7 @@ struct vault_settings {
     int64_t timeout_ms;  /* one request; 0: 10 s */
     int64_t deadline_ms; /* all retries of one call, as a duration; 0: 60 s */
     int retries;         /* at most this many within the deadline; 0: no limit but it */
+    bool no_retries;     /* none at all */
     const char *folder;  /* where relative paths of files start */
 };
 

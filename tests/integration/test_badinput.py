@@ -68,6 +68,13 @@ def test_vault_unreachable(case: Case) -> None:
             ["no-such-host.invalid"], "source-down")
 
 
+def test_a_contract_may_want_no_second_attempt(case: Case) -> None:
+    env = at_address(case, f"http://127.0.0.1:{CLOSED_PORT}", retries=0)
+    assert "attempts" not in refused(case, ["fetch"], env, 3, ["refused"], "source-down")["message"]
+    env = at_address(case, f"http://127.0.0.1:{CLOSED_PORT}", retries=1)
+    refused(case, ["fetch"], env, 3, ["(2 attempts)"], "source-down")
+
+
 def test_vault_sealed(case: Case) -> None:
     bao = OpenBao()
     case.defer(bao.remove)

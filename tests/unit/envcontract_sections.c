@@ -86,6 +86,10 @@ static void what_is_no_address_of_vault_is_said_at_its_place(void **state)
          "'redirect_hosts': no scheme", NULL},
         {TOP("'vault': {'redirect_hosts': ['unix:///v']}"), 1, 65, "/vault/redirect_hosts/0",
          "has to start with https:// or http://", NULL},
+        {TOP("'vault': {'timeout': '0s'}"), 1, 57, "/vault/timeout", "no time for a request", NULL},
+        {"{'contract': 1, 'profile': {'var': 'R', 'values': ['dev']}, 'vars': {'R': {}},\n"
+         "'vault': {'profiles': {'dev': {'deadline': '0ms'}}}}",
+         2, 44, "/vault/profiles/dev/deadline", "'deadline' leaves no time", NULL},
         {"{'contract': 1, 'profile': {'var': 'R', 'values': ['dev']}, 'vars': {'R': {}},\n"
          "'vault': {'profiles': {'dev': {'address': 'v'}}}}",
          2, 43, "/vault/profiles/dev/address", "'address': no scheme", NULL},
@@ -122,6 +126,7 @@ static void vault_is_read_off_with_its_profile_over_it(void **state)
         "'file:/run/s'}, "
         "'profiles': {'dev': {'address': 'http://127.0.0.1:8200', 'allow_http': true, 'namespace': "
         "null, "
+        "'retries': 0, "
         "'auth': {'method': 'userpass', 'username': 'u', 'password': 'env:P'}}}}}");
     const struct contract_vault *v = &l.contract->vault;
 
@@ -134,6 +139,7 @@ static void vault_is_read_off_with_its_profile_over_it(void **state)
     assert_int_equal(v->timeout_ms, 5000);
     assert_int_equal(v->deadline_ms, 60000);
     assert_int_equal(v->retries, 3);
+    assert_false(v->no_retries);
     assert_int_equal(v->kv_mount_count, 2);
     assert_string_equal(v->kv_mounts[1], "old");
     assert_int_equal(v->kv_versions[1], 1);
@@ -154,7 +160,7 @@ static void vault_is_read_off_with_its_profile_over_it(void **state)
     assert_string_equal(v->username, "u");
     assert_string_equal(v->password, "env:P");
     assert_null(v->role_id);
-    assert_int_equal(v->retries, 3);
+    assert_true(v->no_retries);
     unload(&l);
 }
 

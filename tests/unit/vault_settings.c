@@ -189,9 +189,16 @@ static void limits_take_gos_durations(void **state)
         int64_t ms;
     } durations[] = {{"2", 2000}, {"60s", 60000}, {"5m", 300000}};
     const struct vault_settings none = {0}, said = {.timeout_ms = 7, .retries = 4};
+    const struct vault_settings never = {.no_retries = true};
     struct vault_config config;
 
     (void)state;
+    read_fine(&none, &config);
+    assert_int_equal(config.retries, -1);
+    vault_config_release(&config);
+    read_fine(&never, &config);
+    assert_int_equal(config.retries, 0);
+    vault_config_release(&config);
     read_fine(&said, &config);
     assert_int_equal(config.timeout_ms, 7);
     assert_int_equal(config.retries, 4);
