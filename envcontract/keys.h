@@ -510,9 +510,8 @@ void sections_check(struct contract *contract);
 /* The keys of a `profiles` object (NULL: none) are profiles of the contract. */
 void sections_check_profiles(struct contract_document *d, const struct node *map);
 
-/* Vault's `address`, `addresses` and `redirect_hosts` (each may be NULL): what is no address there. */
-void addresses_check(struct contract_document *d, const struct node *address,
-                     const struct node *addresses, const struct node *origins);
+/* What `vault` or a profile of it says of where and how Vault is reached: what cannot be used there. */
+void reach_check(struct contract_document *d, const struct node *const at[VAULT_KEY_COUNT]);
 
 /* Vault with the keys of its PROFILE (may be NULL), and the database, in the arena `selected`. */
 void sections_select(struct contract *contract, const char *profile);

@@ -262,6 +262,8 @@ static void check_mounts(struct contract_document *d, const struct key *key, str
                 CONTRACT_MAX_LIST);
     for (const struct node *member = value->first; member; member = member->next) {
         int64_t version = node_integer(member, 0);
+        if (member->key[strspn(member->key, "/")] == '\0')
+            problem(d, member, AT_KEY, NULL, "a mount without a name");
         if (version != 1 && version != 2)
             problem(d, member, AT_VALUE, NULL, "the KV version of a mount is 1 or 2");
     }

@@ -182,6 +182,16 @@ static void select_auth(struct contract_document *d, const struct node *section,
     out->secret_id_wrapped = node_truth(at[AUTH_SECRET_ID_WRAPPED], false);
 }
 
+/* Vault itself lists them as "secret/". NULL: no memory. */
+static const char *without_slashes(struct contract_document *d, const char *mount)
+{
+    mount += strspn(mount, "/");
+    size_t length = strlen(mount);
+    while (length > 0 && mount[length - 1] == '/')
+        length--;
+    return arena_dup_n(&d->selected, mount, length);
+}
+
 static void select_mounts(struct contract_document *d, const struct node *mounts,
                           struct contract_vault *out)
 {
@@ -195,7 +205,11 @@ static void select_mounts(struct contract_document *d, const struct node *mounts
     }
     size_t count = 0;
     for (const struct node *member = mounts->first; member; member = member->next) {
-        names[count] = member->key;
+        names[count] = without_slashes(d, member->key);
+        if (!names[count]) {
+            d->no_memory = true;
+            return;
+        }
         versions[count++] = (unsigned)node_integer(member, 0);
     }
     out->kv_mounts = names;
@@ -262,21 +276,13 @@ static void check_auth(struct contract_document *d, const struct node *section)
             problem(d, section, AT_KEY, NULL, "the method 'userpass' needs '%s'", needs[i].name);
 }
 
-static void check_limit(struct contract_document *d, const struct node *node, const char *name)
-{
-    if (node && node->kind == NODE_STRING && node_duration_ms(node, -1) == 0)
-        problem(d, node, AT_VALUE, NULL, "'%s' leaves no time for a request", name);
-}
-
 static void check_vault(struct contract_document *d, const struct node *section)
 {
     const struct node *at[VAULT_KEY_COUNT] = {NULL};
 
     keys_merge(section, at, VAULT_KEY_COUNT);
     check_auth(d, at[VAULT_AUTH]);
-    addresses_check(d, at[VAULT_ADDRESS], at[VAULT_ADDRESSES], at[VAULT_REDIRECT_HOSTS]);
-    check_limit(d, at[VAULT_TIMEOUT], "timeout");
-    check_limit(d, at[VAULT_DEADLINE], "deadline");
+    reach_check(d, at);
     const struct node *profiles = at[VAULT_PROFILES];
     sections_check_profiles(d, profiles);
     if (!profiles || profiles->kind != NODE_OBJECT)
@@ -285,9 +291,7 @@ static void check_vault(struct contract_document *d, const struct node *section)
         const struct node *over[VAULT_KEY_COUNT] = {NULL};
         keys_merge(profile, over, VAULT_KEY_COUNT);
         check_auth(d, over[VAULT_AUTH]);
-        addresses_check(d, over[VAULT_ADDRESS], over[VAULT_ADDRESSES], over[VAULT_REDIRECT_HOSTS]);
-        check_limit(d, over[VAULT_TIMEOUT], "timeout");
-        check_limit(d, over[VAULT_DEADLINE], "deadline");
+        reach_check(d, over);
     }
 }
 

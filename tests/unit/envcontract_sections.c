@@ -86,6 +86,11 @@ static void what_is_no_address_of_vault_is_said_at_its_place(void **state)
          "'redirect_hosts': no scheme", NULL},
         {TOP("'vault': {'redirect_hosts': ['unix:///v']}"), 1, 65, "/vault/redirect_hosts/0",
          "has to start with https:// or http://", NULL},
+        {TOP("'vault': {'kv': {'/': 2}}"), 1, 53, "/vault/kv/~1", "a mount without a name", NULL},
+        {TOP("'vault': {'namespace': 'a b'}"), 1, 59, "/vault/namespace", "no header can have",
+         NULL},
+        {TOP("'vault': {'tls_server_name': 'v:8200'}"), 1, 65, "/vault/tls_server_name",
+         "not the name of a host", "without a scheme and a port"},
         {TOP("'vault': {'timeout': '0s'}"), 1, 57, "/vault/timeout", "no time for a request", NULL},
         {"{'contract': 1, 'profile': {'var': 'R', 'values': ['dev']}, 'vars': {'R': {}},\n"
          "'vault': {'profiles': {'dev': {'deadline': '0ms'}}}}",
@@ -119,7 +124,7 @@ static void vault_is_read_off_with_its_profile_over_it(void **state)
     struct loaded l = load_text(
         "{'contract': 1, 'profile': {'var': 'R', 'values': ['dev', 'prod']}, 'vars': {'R': {}},\n"
         "'vault': {'address': 'https://vault.{profile}.acme', 'namespace': 'ns', 'timeout': '5s', "
-        "'deadline': '1m', 'retries': 3, 'kv': {'secret': 2, 'old': 1}, 'ca_cert': '/ca.pem', "
+        "'deadline': '1m', 'retries': 3, 'kv': {'secret': 2, '/old/': 1}, 'ca_cert': '/ca.pem', "
         "'ca_path': '/ca', 'tls_server_name': 'v', 'redirect_hosts': ['https://v2:8200'], "
         "'auth': {'method': 'approle', 'mount': 'ar', 'role_id': 'env:ROLE_{profile}', "
         "'secret_id': "

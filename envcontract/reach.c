@@ -1,5 +1,6 @@
-/* envcontract/addresses.c: where the contract says that Vault is. What only a start would have met is
- * told by every command that reads the contract. */
+/* envcontract/reach.c: where the contract says that Vault is, and how it is reached. What only a start
+ * would have met is told by every command that reads the contract. */
+#include <ctype.h>
 #include <string.h>
 
 #include "base/str.h"
@@ -8,6 +9,12 @@
 
 #define UNIX_SCHEME "unix://"
 #define LOOKS_LIKE  "It looks like https://vault.example:8200."
+
+/* What is of another kind, or empty, was said when its key was checked. */
+static bool is_text(const struct node *node)
+{
+    return node && node->kind == NODE_STRING && node->count > 0;
+}
 
 /* "{profile}" is filled in later, and any of its values may stand in a host: so it is taken for one. */
 static void without_placeholders(const struct node *node, struct buf *out)
@@ -60,15 +67,51 @@ static void check_list(struct contract_document *d, const struct node *list, con
     if (!list || list->kind != NODE_ARRAY)
         return;
     for (const struct node *item = list->first; item; item = item->next)
-        if (item->kind == NODE_STRING && item->count > 0)
+        if (is_text(item))
             check_address(d, item, key, may_be_socket);
 }
 
-void addresses_check(struct contract_document *d, const struct node *address,
-                     const struct node *addresses, const struct node *origins)
+static void check_limit(struct contract_document *d, const struct node *node, const char *key)
 {
-    if (address && address->kind == NODE_STRING && address->count > 0)
-        check_address(d, address, "address", true);
-    check_list(d, addresses, "addresses", true);
-    check_list(d, origins, "redirect_hosts", false);
+    if (is_text(node) && node_duration_ms(node, -1) == 0)
+        problem(d, node, AT_VALUE, NULL, "'%s' leaves no time for a request", key);
+}
+
+/* A header's value: visible ASCII, white space at its ends aside. */
+static void check_namespace(struct contract_document *d, const struct node *node)
+{
+    const char *text = node->text;
+    size_t length = node->count;
+
+    str_trim(&text, &length);
+    for (size_t i = 0; i < length; i++)
+        if ((unsigned char)text[i] < 0x21 || (unsigned char)text[i] > 0x7e) {
+            problem(d, node, AT_VALUE, NULL,
+                    "'namespace' has a byte in it that no header can have");
+            return;
+        }
+}
+
+static void check_server_name(struct contract_document *d, const struct node *node)
+{
+    for (const char *c = node->text; *c; c++)
+        if (!strchr("-._", *c) && !isalnum((unsigned char)*c)) {
+            problem(d, node, AT_VALUE, "It is one name, without a scheme and a port.",
+                    "'tls_server_name' is not the name of a host");
+            return;
+        }
+}
+
+void reach_check(struct contract_document *d, const struct node *const at[VAULT_KEY_COUNT])
+{
+    if (is_text(at[VAULT_ADDRESS]))
+        check_address(d, at[VAULT_ADDRESS], "address", true);
+    check_list(d, at[VAULT_ADDRESSES], "addresses", true);
+    check_list(d, at[VAULT_REDIRECT_HOSTS], "redirect_hosts", false);
+    if (is_text(at[VAULT_NAMESPACE]))
+        check_namespace(d, at[VAULT_NAMESPACE]);
+    if (is_text(at[VAULT_TLS_SERVER_NAME]))
+        check_server_name(d, at[VAULT_TLS_SERVER_NAME]);
+    check_limit(d, at[VAULT_TIMEOUT], "timeout");
+    check_limit(d, at[VAULT_DEADLINE], "deadline");
 }
