@@ -45,6 +45,7 @@ struct http_transfer {
     struct http_exchange *exchange;
     size_t header_bytes;
     bool too_many_headers;
+    bool through_proxy;
     char error_text[CURL_ERROR_SIZE];
 };
 

@@ -3,6 +3,8 @@
 
 #include "vault/http_curl.h"
 
+enum { HTTP_REFUSALS = 400, HTTP_PROXY_WANTS_LOGIN = 407, HTTP_FAULTS = 500 };
+
 #define CLIENT_CERTIFICATE \
     "The server refused the handshake: does it want VAULT_CLIENT_CERT and VAULT_CLIENT_KEY?"
 
@@ -57,6 +59,37 @@ static int tls_failure(const char *text, struct err *err)
     return err_set(err, ERR_SOURCE_DOWN, "%s", text);
 }
 
+/* Whether it was the proxy between that failed, which is then said. One that refuses will go on doing
+ * so: that is no server that is away. */
+static bool proxy_failure(const struct http_transfer *transfer, CURLcode code, const char *text,
+                          struct err *err)
+{
+    long status = 0;
+
+    if (!transfer->through_proxy)
+        return false;
+    (void)http_curl.easy_getinfo(transfer->easy, CURLINFO_HTTP_CONNECTCODE, &status);
+    if (status == HTTP_PROXY_WANTS_LOGIN) {
+        (void)err_set(err, ERR_SOURCE_DENIED, "the proxy answered %ld to CONNECT", status);
+        (void)err_hint(err, "It wants a user name and a password, in its URL: "
+                            "http://USER:PASSWORD@HOST:PORT.");
+        return true;
+    }
+    if (status >= HTTP_REFUSALS && status < HTTP_FAULTS) {
+        (void)err_set(err, ERR_SOURCE_DENIED, "the proxy answered %ld to CONNECT", status);
+        (void)err_hint(err,
+                       "It does not let this machine reach Vault. no_proxy names the hosts that "
+                       "https_proxy is not for.");
+        return true;
+    }
+    if (status < HTTP_FAULTS && code != CURLE_COULDNT_RESOLVE_PROXY &&
+        code != CURLE_COULDNT_CONNECT && !strstr(text, "CONNECT"))
+        return false;
+    (void)err_set(err, ERR_SOURCE_DOWN, "through the proxy: %s", text);
+    (void)err_hint(err, "Is the proxy that the environment names running, and can it reach Vault?");
+    return true;
+}
+
 void http_failure_describe(const struct http_transfer *transfer, CURLcode code, struct err *err)
 {
     const struct buf *answer = &transfer->exchange->answer;
@@ -86,6 +119,8 @@ void http_failure_describe(const struct http_transfer *transfer, CURLcode code, 
         (void)tls_failure(text, err);
         return;
     }
+    if (proxy_failure(transfer, code, text, err))
+        return;
     (void)http_curl.easy_getinfo(transfer->easy, CURLINFO_OS_ERRNO, &reason);
     (void)err_set(err, ERR_SOURCE_DOWN, "%s%s%s", text, reason ? ": " : "",
                   reason ? strerrordesc_np((int)reason) : "");

@@ -142,6 +142,14 @@ static void set_tls(struct options *o, const struct vault_config *config)
     set_long(o, CURLOPT_PIPEWAIT, 1L);
 }
 
+/* The one that everybody uses is not for what runs on this machine. */
+static bool goes_through_proxy(const struct vault_config *config, const struct vault_node *node)
+{
+    bool near = node && node->loopback && !node->connect_to;
+
+    return secret_is_set(&config->proxy) && !(near && config->proxy_is_usual);
+}
+
 static void set_route(struct options *o, const struct http_exchange *exchange,
                       const struct vault_config *config, struct curl_slist *connect_to)
 {
@@ -150,8 +158,7 @@ static void set_route(struct options *o, const struct http_exchange *exchange,
     else
         set_long(o, CURLOPT_HTTP_VERSION, (long)CURL_HTTP_VERSION_1_1);
     const struct vault_node *node = exchange->node;
-    bool near = node && node->loopback && !node->connect_to;
-    bool through = secret_is_set(&config->proxy) && !(near && config->proxy_is_usual);
+    bool through = goes_through_proxy(config, node);
     /* An empty one is none; without it curl would read http_proxy. */
     set_text(o, CURLOPT_PROXY, through ? secret_reveal(&config->proxy) : "");
     set_text(o, CURLOPT_NOPROXY, config->no_proxy ? config->no_proxy : "");
@@ -280,6 +287,7 @@ int http_request_set_up(struct http_transfer *transfer, const struct vault_confi
     set_request(&options, transfer);
     set_route(&options, exchange, config, route);
     set_limits(&options, exchange, config);
+    transfer->through_proxy = goes_through_proxy(config, exchange->node);
     if (options.failed != CURLE_OK)
         return err_set(err, ERR_RESOURCE, "prepare a request: libcurl says: %s",
                        http_curl.easy_strerror(options.failed));

@@ -208,6 +208,36 @@ static bool all_are_near(const struct vault_config *config)
     return true;
 }
 
+/* What libcurl could not use it would show whole, password included, at each of many attempts. As with
+ * it, http:// is meant where there is no scheme. */
+static int check_proxy(const char *name, const char *text, struct err *err)
+{
+    static const char *const schemes[] = {"http",    "https",  "socks4",
+                                          "socks4a", "socks5", "socks5h"};
+    static const char hint[] = "It looks like http://proxy.example:3128.";
+    AUTO_BUF whole = BUF_INIT(VAULT_ADDRESS_MAX_BYTES), login = BUF_INIT(VAULT_ADDRESS_MAX_BYTES);
+    bool known = false;
+    struct url url;
+
+    if (!strstr(text, "://"))
+        buf_adds(&whole, "http://");
+    buf_adds(&whole, text);
+    if (buf_check(&whole, ERR_USAGE, name, err) != 0)
+        return -1;
+    if (url_parse(buf_text(&whole), whole.len, &url, ERR_USAGE, err) != 0) {
+        (void)err_wrap(err, "%s", name);
+        return err_hint(err, hint);
+    }
+    for (size_t i = 0; i < ARRAY_LEN(schemes); i++)
+        known = known || url_scheme_is(&url, schemes[i]);
+    /* A NUL in its user or password makes libcurl go without the proxy, in silence. */
+    if (known && url.host.length > 0 && !url.has_host_list && url_decode(&url.user, &login) == 0 &&
+        url_decode(&url.password, &login) == 0)
+        return 0;
+    (void)err_set(err, ERR_USAGE, "%s is no URL of a proxy", name);
+    return err_hint(err, hint);
+}
+
 /* http_proxy is never used: a proxy of plain http sees the token. */
 static int read_proxy(struct settings_reading *r)
 {
@@ -235,6 +265,8 @@ static int read_proxy(struct settings_reading *r)
         if (text && settings_keep(r, &config->no_proxy, first_of(exceptions, &unused)) != 0)
             return -1;
     }
+    if (text && check_proxy(name, text, r->err) != 0)
+        return -1;
     return keep_secret(r, &config->proxy, text);
 }
 

@@ -5,15 +5,17 @@ import base64
 import json
 import os
 import pty
+import socket
 import stat
 import subprocess
+import threading
 from typing import Any, Dict, List, Mapping, Optional
 
 from tests.lib.agent import Result
 from tests.lib.case import Case, lacks
 from tests.lib.processes import plain_environment, wait_until
 from tests.lib.project import Project
-from tests.lib.servers import Answer, Request
+from tests.lib.servers import Answer, RawServer, Request
 
 SECRET = {"type": "string", "secret": True}
 TOKEN = "scripted-token-canary"
@@ -521,6 +523,52 @@ def test_skipping_the_verification_is_said_and_strict_profiles_refuse_it(case: C
     case.folder.write("contract.json", json.dumps(text))
     strict = case.agent("fetch", "--profile=prod", env=env).expect(2)
     assert "VAULT_SKIP_VERIFY" in strict.stderr
+
+
+def pass_on(source: socket.socket, to: socket.socket) -> None:
+    """Everything, until one of the two ends."""
+    try:
+        while data := source.recv(65536):
+            to.sendall(data)
+        to.shutdown(socket.SHUT_WR)
+    except OSError:
+        pass  # the other direction ended both
+
+
+def test_a_proxy_carries_what_it_can_not_read_and_is_told_apart_from_vault(case: Case) -> None:
+    env, seen, refusal = tls_variables(case), [], bytearray()
+    env["VAULT_CACERT"] = str(case.openbao_tls.ca_cert)
+    password = case.canaries.new("proxy password")
+
+    def proxy(client: socket.socket) -> None:
+        head = b""
+        while b"\r\n\r\n" not in head:
+            head += client.recv(65536)
+        seen.append(head)
+        if refusal:
+            client.sendall(bytes(refusal))
+            return
+        with socket.create_connection(("127.0.0.1", case.openbao_tls.port)) as vault_itself:
+            client.sendall(b"HTTP/1.1 200 OK\r\n\r\n")
+            threading.Thread(target=pass_on, args=(vault_itself, client), daemon=True).start()
+            pass_on(client, vault_itself)
+
+    server = RawServer(proxy)
+    case.defer(server.stop)
+    env["VAULT_PROXY_ADDR"] = f"http://user:{password}@127.0.0.1:{server.port}"
+    assert case.agent("fetch", "--format=json", env=env).expect(0).json() == {"X": "over TLS"}
+    assert len(seen) == 1 and seen[0].startswith(b"CONNECT ") and b"X-Vault-Token" not in seen[0]
+    for status, code, words in ((407, 4, ["USER:PASSWORD"]), (403, 4, ["no_proxy"]),
+                                (502, 3, ["proxy that the environment names"])):
+        refusal[:] = f"HTTP/1.1 {status} No\r\nContent-Length: 0\r\n\r\n".encode()
+        got = case.agent("fetch", env={**env, "VAULT_MAX_RETRIES": "1"}).expect(code)
+        assert not lacks(got.stderr, ["the proxy", str(status), *words]), got
+        assert ("attempts" in got.stderr) == (code == 3), got
+    env["VAULT_PROXY_ADDR"] = "http://127.0.0.1:1"
+    away = case.agent("fetch", env={**env, "VAULT_MAX_RETRIES": "0"}).expect(3)
+    assert not lacks(away.stderr, ["through the proxy", "proxy that the environment names"]), away
+    env["VAULT_PROXY_ADDR"] = f"http://user:{password}@127.0.0.1:99999"
+    assert "VAULT_PROXY_ADDR" in case.agent("fetch", env=env).expect(2).stderr
 
 
 def test_the_wrong_scheme_is_told(case: Case) -> None:

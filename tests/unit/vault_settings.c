@@ -278,6 +278,40 @@ static void http_proxy_is_never_used(void **state)
     assert_text_has(read_refused(&plain).text, "VAULT_PROXY_ADDR");
 }
 
+/* libcurl would show it, password included, and try again for a minute. */
+static void what_is_no_proxy_is_refused_without_being_shown(void **state)
+{
+    static const char *const wrong[] = {
+        "http://u:canary@ho st:1",
+        "http://u:canary@host:99999",
+        "htp://u:canary@host:1",
+        "http://u:canary@",
+        "u:canary@a,b",
+        "http://u:canary%zz@host:1",
+        "http://u:canary%00@h",
+    };
+    static const char *const fine[] = {"proxy:3128", "u:canary@proxy", "socks5h://[::1]:1",
+                                       "https://proxy"};
+    const struct vault_settings tls = {.address = "https://vault"};
+    struct vault_config config;
+
+    (void)state;
+    for (size_t i = 0; i < ARRAY_LEN(wrong); i++) {
+        setenv("VAULT_PROXY_ADDR", wrong[i], 1);
+        struct err err = read_refused(&tls);
+        assert_int_equal(err.kind, ERR_USAGE);
+        assert_text_has(err.text, "VAULT_PROXY_ADDR");
+        assert_text_lacks(err.text, "canary");
+        assert_text_has(err.hint, "http://proxy.example:3128");
+    }
+    for (size_t i = 0; i < ARRAY_LEN(fine); i++) {
+        setenv("VAULT_PROXY_ADDR", fine[i], 1);
+        read_fine(&tls, &config);
+        assert_string_equal(secret_reveal(&config.proxy), fine[i]);
+        vault_config_release(&config);
+    }
+}
+
 static void authorities_have_an_order_and_must_be_there(void **state)
 {
     const struct vault_settings contract = {.ca_cert = "own.pem", .folder = "/nowhere/to/be/found"};
@@ -473,6 +507,7 @@ int main(void)
         clean_test(limits_take_gos_durations),
         clean_test(rates_have_a_burst),
         clean_test(http_proxy_is_never_used),
+        clean_test(what_is_no_proxy_is_refused_without_being_shown),
         folder_test(authorities_have_an_order_and_must_be_there),
         folder_test(a_folder_of_authorities_is_read_as_vaults_command_line_reads_it),
         clean_test(certificate_and_key_need_each_other),
