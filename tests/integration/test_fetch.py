@@ -15,7 +15,7 @@ from tests.lib.agent import Result
 from tests.lib.case import Case, lacks
 from tests.lib.processes import plain_environment, wait_until
 from tests.lib.project import Project
-from tests.lib.servers import Answer, RawServer, Request
+from tests.lib.servers import Answer, Certificates, RawServer, Request, ScriptedHttp
 
 SECRET = {"type": "string", "secret": True}
 TOKEN = "scripted-token-canary"
@@ -523,6 +523,21 @@ def test_skipping_the_verification_is_said_and_strict_profiles_refuse_it(case: C
     case.folder.write("contract.json", json.dumps(text))
     strict = case.agent("fetch", "--profile=prod", env=env).expect(2)
     assert "VAULT_SKIP_VERIFY" in strict.stderr
+
+
+def test_no_redirect_leaves_tls_even_to_where_it_may_go(case: Case) -> None:
+    certificates = Certificates(case.folder.path)
+    answer = Answer(200, json.dumps({"data": {"data": {"x": "1"}, "metadata": {"version": 1}}}))
+    plain = case.scripted(lambda _request: answer)
+    place = {"Location": f"{plain.address}/v1/kv/data/app"}
+    server = ScriptedHttp(lambda _request: Answer(307, "", place), certificates)
+    case.defer(server.stop)
+    case.canaries.add("token", TOKEN)
+    Project(case).contract({"X": {"type": "string", "source": "vault:kv/app#x"}}, vault={
+        "address": server.address, "kv": {"kv": 2}, "redirect_hosts": [plain.address]})
+    got = case.agent("fetch", env={"VAULT_TOKEN": TOKEN, "VAULT_CACERT": str(certificates.ca)})
+    assert not lacks(got.expect(4).stderr, ["307", plain.address, "not followed"]), got
+    assert len(server.requests) == 1 and not plain.requests
 
 
 def pass_on(source: socket.socket, to: socket.socket) -> None:

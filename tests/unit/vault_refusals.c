@@ -130,6 +130,22 @@ static void a_failed_look_is_not_kept(void **state)
     part(&m, &read);
 }
 
+/* KV version 1 may have a secret of that very name: it is another one. */
+static void a_guess_that_finds_something_of_version_1_is_not_the_secret(void **state)
+{
+    static const struct page pages[] = {
+        {"/v1/kv1/data/a", 200, "{\"data\":{\"f\":\"another\"}}", 0},
+        {"/v1/kv1/a", 200, plain, 0},
+        {NULL, 0, NULL, 0}};
+    struct vault_read read = {.path = "kv1/a"};
+
+    (void)state;
+    struct meeting m = meet(pages, NULL, &read, LONG_MS);
+    assert_int_equal(m.result, 0);
+    assert_value(&read, "plain");
+    part(&m, &read);
+}
+
 static void a_mount_of_two_segments_is_found(void **state)
 {
     static const struct page pages[] = {
@@ -589,6 +605,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         clean_test(a_refused_look_leaves_the_other_spelling_to_be_tried),
         clean_test(a_failed_look_is_not_kept),
+        clean_test(a_guess_that_finds_something_of_version_1_is_not_the_secret),
         clean_test(a_mount_of_two_segments_is_found),
         clean_test(a_login_is_never_asked_for_on_a_guess),
         clean_test(a_static_login_lasts_until_its_rotation),
