@@ -117,6 +117,19 @@ static void hint_at_policy(const struct call *call, struct err *err)
                        buf_text(&path));
 }
 
+static void hint_at_absence(const struct call *call, struct err *err)
+{
+    static const char no_mount[] = "no handler for route";
+    const struct buf *answer = &call->exchange.answer;
+
+    if (memmem(buf_text(answer), answer->len, no_mount, strlen(no_mount)))
+        (void)err_hint(err, "Nothing is mounted where that path begins: `bao secrets list` "
+                            "(`vault secrets list`) shows what is.");
+    else
+        (void)err_hint(err, "Write what belongs there, or mend the path: `bao kv list` "
+                            "(`vault kv list`) shows what is beside it.");
+}
+
 /* CALL is R's last word, and no answer. */
 void kv_fail(struct reading *r, struct call *call)
 {
@@ -129,6 +142,8 @@ void kv_fail(struct reading *r, struct call *call)
         return;
     }
     (void)answer_error(r->all->v, call, "read", err);
+    if (err->kind == ERR_SOURCE_MISSING)
+        hint_at_absence(call, err);
     r->refused = call->status == 403;
     if (r->refused)
         hint_at_policy(call, err);

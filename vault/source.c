@@ -305,7 +305,10 @@ int source_adopt(struct source_set *set, struct vault_read *read, struct err *er
 static void no_such_field(struct source_request *request, const struct vault_read *read)
 {
     AUTO_BUF names = BUF_INIT(NAMES_BYTES);
+    AUTO_FREE const char **all = mem_new(read->field_count + 1, sizeof(*all));
 
+    for (size_t i = 0; i < read->field_count && all; i++)
+        all[i] = read->fields[i].name;
     for (size_t i = 0; i < read->field_count; i++) {
         if (names.len + strlen(read->fields[i].name) + sizeof(", ...") > NAMES_BYTES) {
             buf_adds(&names, ", ...");
@@ -315,6 +318,9 @@ static void no_such_field(struct source_request *request, const struct vault_rea
     }
     (void)err_set(&request->err, ERR_SOURCE_MISSING, "'%s' has no field '%s'; it has: %s",
                   read->path, request->ref.field, names.len ? buf_text(&names) : "none");
+    const char *nearest = all ? str_nearest(request->ref.field, all) : NULL; /* else unhinted */
+    if (nearest)
+        (void)err_hint(&request->err, "Did you mean '%s'?", nearest);
     absent(request);
 }
 
