@@ -197,6 +197,8 @@ bool ref_is_broken(const char *value)
 
     if (take_apart(value, &pieces, &scheme) == NULL || !scheme)
         return false;
+    if (value[strlen(scheme)] == ' ')
+        return false;
     for (size_t i = 0; i < ARRAY_LEN(schemes); i++) {
         if (schemes[i].prefix != scheme)
             continue;

@@ -33,8 +33,9 @@ MUST_USE int ref_parse(struct arena *a, const char *text, struct ref *out, struc
 bool ref_is_inline(const char *value);
 
 /* Whether VALUE was meant as an inline reference and is none: it begins like one, and ref_parse says what
- * is wrong. Not what only begins alike: a host named vault with its port ("vault:8200/v1"), and the
- * ciphertext of Vault's transit engine ("vault:v1:..."), which the application itself knows about. */
+ * is wrong. Not what only begins alike: a sentence ("vault: a note"), a host named vault with its port
+ * ("vault:8200/v1"), and the ciphertext of Vault's transit engine ("vault:v1:..."), which the
+ * application itself knows about. */
 bool ref_is_broken(const char *value);
 
 /* As it was written, "vault:secret/acme/db#user"; of a command only the first word. */

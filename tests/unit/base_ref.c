@@ -125,9 +125,22 @@ static void a_value_that_was_meant_as_a_reference_is_a_broken_one(void **state)
         "file:/run/x\n",       "vault:8200:x",
     };
     static const char *const others[] = {
-        "vault:secret/x#f",     "file:/run/x", "sealed:NAME", "env:",   "vault:8200",
-        "vault:8200/v1/secret", "vault",       "none",        "",       "vault:v1:AbC/d+e==",
-        "vault:v12:",           "env:a b",     " vault:x",    "files:",
+        "vault:secret/x#f",
+        "file:/run/x",
+        "sealed:NAME",
+        "env:",
+        "vault:8200",
+        "vault:8200/v1/secret",
+        "vault",
+        "none",
+        "",
+        "vault:v1:AbC/d+e==",
+        "vault:v12:",
+        "env:a b",
+        " vault:x",
+        "files:",
+        "vault: a note",
+        "file: a/b",
     };
 
     (void)state;
