@@ -291,14 +291,15 @@ static void what_is_unresolved_says_why_where_it_can(void **state)
 {
     (void)state;
     struct model m;
-    model_init(&m, 3);
+    model_init(&m, 4);
     set(&m, 0, "vault:secret/CANARY");
     set(&m, 1, "vault:secret/CANARY#field");
     set(&m, 2, "postgresql://u:vault%3ACANARY@h/d");
     m.values[2].unresolved_part = "password";
+    set(&m, 3, "${CANARY}");
     AUTO_FINDINGS findings = FINDINGS_INIT;
     check(&m, &findings);
-    assert_int_equal(findings.count, 3);
+    assert_int_equal(findings.count, 4);
     for (size_t i = 0; i < findings.count; i++) {
         assert_string_equal(findings.list[i].rule, "unresolved");
         assert_text_lacks(findings.list[i].message, "CANARY");
@@ -307,6 +308,7 @@ static void what_is_unresolved_says_why_where_it_can(void **state)
                                               "reference has no '#' and field");
     assert_text_lacks(findings.list[1].message, "'vault:'");
     assert_text_has(findings.list[2].message, "its part `password` is still a reference");
+    assert_text_lacks(findings.list[3].message, "none of the forms");
 }
 
 /* ---- canaries ------------------------------------------------------------------------------- */

@@ -216,6 +216,10 @@ static void a_part_that_is_still_a_reference_is_remembered(void **state)
     give(&s, 1, "vault:secret/acme");
     assert_value(&s, VALUE_SOURCE, "postgresql://app:vault%3Asecret%2Facme@h/app");
     assert_string_equal(s.value.unresolved_part, "password");
+    s.given[2] = NULL;
+    s.rules.default_value = "a default";
+    assert_value(&s, VALUE_DEFAULT, "a default");
+    assert_null(s.value.unresolved_part);
     s.input.environment = "another";
     s.variable.overridable = true; /* what wins has no parts */
     assert_value(&s, VALUE_ENVIRONMENT, "another");

@@ -289,6 +289,7 @@ static void what_is_no_proxy_is_refused_without_being_shown(void **state)
         "u:canary@a,b",
         "http://u:canary%zz@host:1",
         "http://u:canary%00@h",
+        "http://%00:canary@h",
     };
     static const char *const fine[] = {"proxy:3128", "u:canary@proxy", "socks5h://[::1]:1",
                                        "https://proxy"};
