@@ -176,10 +176,7 @@ static int adopt(const struct guard_settings *settings, bool trust, struct run *
         return err_set(err, ERR_DB_LOCK, "%s: somebody else is at work on it: %s", run->place,
                        turn.holder);
     if (r->read_only)
-        return err_set(
-            err, ERR_DB_DOWN,
-            "%s: this is a standby or a read-only session, and there is a stamp to write",
-            run->place);
+        return run_refuse_read_only(run, err);
     return stamp(settings, trust, run, &db, &look, guard, err);
 }
 

@@ -38,17 +38,30 @@ int64_t run_deadline(const struct run *run, size_t statements)
     return settings_deadline(run->settings, one * count);
 }
 
+int run_refuse_read_only(const struct run *run, struct err *err)
+{
+    const struct database_report *r = run->report;
+    if (!r->in_recovery) {
+        err_set(err, ERR_DB_DOWN,
+                "%s: the session is read-only, and there is something to write (the database is "
+                "'%s')",
+                run->place, state_word(r->state));
+        return err_hint(err, "See default_transaction_read_only, of the role and of the database.");
+    }
+    err_set(err, ERR_DB_DOWN,
+            "%s: this server is a standby (%s:%s), and there is something to write (the database "
+            "is '%s')",
+            run->place, r->host ? r->host : "", r->port ? r->port : "", state_word(r->state));
+    return err_hint(err, "Connect to the primary: with both hosts in the URL, "
+                         "target_session_attrs=read-write finds it, also after a fail-over.");
+}
+
 int run_refuse_state(const struct run *run, struct err *err)
 {
     const struct database_report *r = run->report;
     bool would_write = r->state == STATE_FRESH || (r->state == STATE_BEHIND && run->migrate);
-    if (r->read_only && would_write) {
-        err_set(err, ERR_DB_DOWN,
-                "%s: this is a standby or a read-only session, and there is "
-                "something to write (the database is '%s')",
-                run->place, state_word(r->state));
-        return err_hint(err, "Connect to the primary; see default_transaction_read_only.");
-    }
+    if (r->read_only && would_write)
+        return run_refuse_read_only(run, err);
     err_set(err, ERR_DB_STATE, "%s: the database is '%s': %s", run->place, state_word(r->state),
             r->why ? r->why : "no reason is known");
     return r->hint ? err_hint(err, "%s", r->hint) : -1;

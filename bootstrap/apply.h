@@ -163,6 +163,8 @@ MUST_USE int run_open(struct run *run, struct db **out, struct err *err);
 int64_t run_deadline(const struct run *run, size_t statements);
 /* ERR_DB_STATE (or ERR_DB_DOWN, read-only) from the report. */
 int run_refuse_state(const struct run *run, struct err *err);
+/* The same where the session takes no writes: ERR_DB_DOWN, with whose fault it is. */
+int run_refuse_read_only(const struct run *run, struct err *err);
 int run_refuse_without_create(const struct run *run, struct err *err);
 /* Add "; <text>" behind the error's text. */
 int run_append(struct err *err, const char *format, ...) PRINTF(2, 3);

@@ -70,6 +70,7 @@ struct database_report {
     char *hint;       /* what to do next, or NULL */
     char *server_version, *host, *port, *database, *user;
     bool tls, read_only;
+    bool in_recovery;        /* read_only, since it is a standby */
     char *tls_version;       /* or NULL */
     size_t table_count;      /* without the version table */
     char **missing;          /* expected tables that are not there; NULL-terminated */

@@ -363,8 +363,12 @@ void explain_hint(const struct database_settings *settings, const struct look *l
                   const struct stamp_facts *stamp, enum database_state state, struct buf *out)
 {
     const struct telling t = {.settings = settings, .look = look, .stamp = stamp, .out = out};
-    if (tellings[state].hint)
-        tellings[state].hint(&t);
+    if (!tellings[state].hint)
+        return;
+    tellings[state].hint(&t);
+    if (look->in_recovery)
+        buf_addf(out, "%sThis server is a standby: that is done on its primary.",
+                 out->len > 0 ? " " : "");
 }
 
 /* ---- rights ---------------------------------------------------------------------------------------- */

@@ -120,7 +120,9 @@ void verify_write_text(const struct database_report *r, struct buf *out)
         add_line(out, i ? "" : "rights", r->rights[i]);
     add_line(out, "tls", tls_word(r));
     if (r->read_only)
-        add_line(out, "session", "read-only (a standby, or default_transaction_read_only)");
+        add_line(out, "session",
+                 r->in_recovery ? "read-only: the server is a standby"
+                                : "read-only (default_transaction_read_only)");
     add_line(out, "state", r->state_known ? state_word(r->state) : "not known");
     add_line(out, "why", r->why);
     add_list_line(out, "heads", r->heads);

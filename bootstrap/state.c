@@ -240,6 +240,7 @@ int state_classify(const struct database_settings *settings, const struct look *
     report->state = state;
     report->state_known = true;
     report->read_only = look->read_only;
+    report->in_recovery = look->in_recovery;
     report->table_count = look->counts.tables;
     report->behind = stamp.behind;
     return 0;

@@ -15,6 +15,7 @@ from tests.lib.processes import plain_environment
 from tests.lib.processes import Skip
 from tests.lib.servers import ROOT, Database, Folder, OpenBao, Postgres, Proxy, ScriptedHttp
 from tests.lib.scripted import Script
+from tests.lib.standby import PAIR_OPTIONS, Standby
 
 ACME = ROOT / "examples" / "acme"
 Test = TypeVar("Test", bound=Callable[..., Any])
@@ -83,6 +84,16 @@ class Case:
         return self._watched(server)
 
     @property
+    def standby(self) -> Standby:
+        """A shared standby, and its primary."""
+        primary = self._shared.get("primary", lambda: Postgres(PAIR_OPTIONS))
+        server: Standby = self._shared.get("standby", lambda: Standby(primary))
+        self.canaries.add("primary's superuser's password", server.password)
+        self._watched(primary)
+        self._watched(server)
+        return server
+
+    @property
     def openbao(self) -> OpenBao:
         """The shared OpenBao over plain HTTP."""
         server: OpenBao = self._shared.get("openbao", OpenBao)
@@ -135,6 +146,13 @@ class Case:
         self.defer(made.remove)
         self.canaries.add("own superuser's password", made.password)
         return self._watched(made)
+
+    def standby_of_its_own(self) -> Standby:
+        """A standby and its primary for this test alone."""
+        made = Standby(self.server_of_its_own(options=PAIR_OPTIONS))
+        self.defer(made.remove)
+        self._watched(made)
+        return made
 
     def _watched(self, server: Postgres) -> Postgres:
         self._logs.setdefault(server, server.log_bytes())

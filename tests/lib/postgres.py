@@ -38,7 +38,7 @@ DEFAULTS = {
     "timezone": "UTC", "max_wal_size": "2GB",
     "log_statement": "all",  # no test may leave a password there: Case.close looks
 }
-HBA = """local all postgres trust
+HBA = """local all,replication postgres trust
 local all all scram-sha-256
 host all all 127.0.0.1/32 scram-sha-256
 """

@@ -158,7 +158,7 @@ static void a_read_only_session_and_ipv6_are_shown(void **state)
     set(&report.host, "::1");
     verify_write_text(&report, &out);
     assert_text_has(buf_text(&out), " at [::1]:5432\n");
-    assert_text_has(buf_text(&out), "session     read-only");
+    assert_text_has(buf_text(&out), "session     read-only (default_transaction_read_only)\n");
     assert_text_has(buf_text(&out), "tls         off\n");
 }
 
