@@ -208,19 +208,39 @@ static void add_query(const char *query, struct buf *out)
     }
 }
 
+static void add_host(const char *host, size_t length, struct buf *out)
+{
+    if (host[0] == '/')
+        str_add_percent(out, host, length);
+    else if (memchr(host, ':', length))
+        buf_addf(out, "[%.*s]", (int)length, host);
+    else
+        buf_add(out, host, length);
+}
+
+/* Each of the list with its port, or with the one that is all of theirs. */
+static void add_hosts(const char *host, const char *port, struct buf *out)
+{
+    for (bool more = true; more;) {
+        size_t length = strcspn(host, ","), digits = strcspn(port, ",");
+        add_host(host, length, out);
+        buf_addf(out, ":%.*s", (int)digits, port);
+        more = host[length] != '\0';
+        if (more)
+            buf_addc(out, ',');
+        host += length + more;
+        port += port[digits] ? digits + 1 : 0;
+    }
+}
+
 /* A URL without its password, which goes by the environment. */
 static void psql_url(const struct db_target *target, struct buf *out)
 {
     buf_adds(out, "postgresql://");
     str_add_percent(out, target->user, strlen(target->user));
     buf_addc(out, '@');
-    if (target->host[0] == '/')
-        str_add_percent(out, target->host, strlen(target->host));
-    else if (strchr(target->host, ':'))
-        buf_addf(out, "[%s]", target->host);
-    else
-        buf_adds(out, target->host);
-    buf_addf(out, ":%s/", target->port);
+    add_hosts(target->host, target->port, out);
+    buf_addc(out, '/');
     str_add_percent(out, target->database, strlen(target->database));
     add_query(target->query, out);
 }

@@ -116,7 +116,7 @@ int run_open(struct run *run, struct db **out, struct err *err)
         if (strcmp(err->sqlstate, "53300") == 0)
             log_progress(&run->progress, "the server has no connection left, waiting: %s",
                          err->text);
-        else if (err->sqlstate[0])
+        else if (err->sqlstate[0] || (err->step && strcmp(err->step, "database") == 0))
             log_progress(&run->progress, "the database is not ready yet: %s", err->text);
         else
             log_progress(&run->progress, "the database is not listening yet: %s", err->text);

@@ -13,6 +13,7 @@
 #include "base/log.h"
 #include "base/mem.h"
 #include "base/str.h"
+#include "base/url.h"
 #include "bootstrap/db_internal.h"
 #include "bootstrap/db_params.h"
 
@@ -114,10 +115,9 @@ static const char *step_of_sqlstate(const char *sqlstate, const char *now)
 static enum err_kind kind_without_sqlstate(const struct db_said *said, const char *step)
 {
     bool broke = db_said_errno(said) != 0 || !said->primary[0];
-    if (broke || str_eq(step, "connect") || strstr(said->primary, "read-only") ||
-        strstr(said->primary, "read-write"))
-        return ERR_DB_DOWN;
-    return ERR_DB_REFUSED;
+    if (db_said_of_parameter(said))
+        return ERR_CONTRACT;
+    return broke || str_eq(step, "connect") ? ERR_DB_DOWN : ERR_DB_REFUSED;
 }
 
 static void hint_for(struct err *err, const struct db_said *said)
@@ -132,23 +132,23 @@ static void hint_for(struct err *err, const struct db_said *said)
     else if (err->sys_errno == ECONNRESET || !said->primary[0])
         err_hint(err, "It closed without a word: a proxy without its server, a wrong port, or a "
                       "server that died (its log says why).");
+    else if (db_said_of_parameter(said))
+        err_hint(err, "The URL's query, or a PG* variable of TLS, says so.");
     else if (strstr(said->primary, "does not support SSL"))
         err_hint(err, "Over a network that is trusted, sslmode=disable in the URL goes without.");
     else
         err_hint(err, "%s", steps[step_index(err->step)].hint);
 }
 
-/* PgBouncer says 08P01, protocol_violation, whatever is wrong; so of credentials its words tell. */
-static bool pooler_refused(const struct db_said *said)
+/* The log-in went well, and it is not the server that was asked for: the next of the list may be, or
+ * this one when it is promoted. */
+static int another_session(const struct attempt *a, const struct db_said *said, const char *hint,
+                           struct err *err)
 {
-    static const char *const words[] = {"no such user", "SASL authentication failed",
-                                        "password authentication failed", "auth failed"};
-    if (!str_eq(said->sqlstate, "08P01"))
-        return false;
-    for (size_t i = 0; i < ARRAY_LEN(words); i++)
-        if (strstr(said->primary, words[i]))
-            return true;
-    return false;
+    db_error(err, ERR_DB_DOWN, a->place, steps[step_index("database")].phase, said);
+    err->step = "database";
+    err->sys_errno = EAGAIN;
+    return err_hint(err, "%s", hint);
 }
 
 static int attempt_failed(const struct attempt *a, const char *text, struct err *err)
@@ -156,14 +156,18 @@ static int attempt_failed(const struct attempt *a, const char *text, struct err 
     struct db_said said;
     db_said_from_text(&said, text);
     db_said_hide(&said, a->password);
-    bool by_pooler = pooler_refused(&said);
+    const char *wanted = db_said_of_session(&said);
+    if (wanted)
+        return another_session(a, &said, wanted, err);
+    bool by_pooler = db_said_of_pooler(&said);
     const char *step = by_pooler ? "auth" : step_of_sqlstate(said.sqlstate, a->step);
     enum err_kind kind = by_pooler          ? ERR_DB_REFUSED
                          : said.sqlstate[0] ? db_kind(said.sqlstate)
                                             : kind_without_sqlstate(&said, step);
     if (kind == ERR_DB_SQL) /* nothing was asked yet: it is the connection that was refused */
         kind = ERR_DB_REFUSED;
-    db_error(err, kind, a->place, steps[step_index(step)].phase, &said);
+    db_error(err, kind, a->place,
+             kind == ERR_CONTRACT ? "connection parameters" : steps[step_index(step)].phase, &said);
     err->step = step;
     err->sys_errno = said.sqlstate[0] ? 0 : db_said_errno(&said);
     if (!said.primary[0] && !said.sqlstate[0])
@@ -260,6 +264,7 @@ struct search {
     const struct db_target *target;
     struct db *db;
     int64_t deadline_ms;
+    const char *attrs; /* target_session_attrs in place of the URL's; NULL: the URL's */
     size_t failures;
     struct buf story; /* "10.0.0.1: Connection refused", joined */
     struct err last;  /* of the attempt that came farthest */
@@ -325,6 +330,8 @@ static int try_address(struct search *s, const char *host, const char *port, con
     db_describe(buf_text(&shown), port, s->target->database, s->target->user, &place);
     if (db_params_build(s->target, host, port, address, &params, err) != 0)
         return err_wrap(err, "%s", buf_text(&place));
+    if (s->attrs)
+        db_params_replace(&params, "target_session_attrs", s->attrs);
     struct attempt attempt = {.place = buf_text(&place),
                               .password = &s->target->password,
                               .started_ms = clock_now_ms(),
@@ -366,7 +373,8 @@ static int try_host(struct search *s, const char *host, const char *port, size_t
     return 1;
 }
 
-static int try_all(struct search *s, struct err *err)
+/* Every host of the list in turn; LATER: how many attempts are left for others behind them. */
+static int try_list(struct search *s, size_t later, struct err *err)
 {
     AUTO_BUF host = BUF_INIT(ERR_TEXT_BYTES);
     AUTO_BUF port = BUF_INIT(ERR_TEXT_BYTES);
@@ -382,10 +390,35 @@ static int try_all(struct search *s, struct err *err)
         if (buf_check(&host, ERR_CONTRACT, "a host's name", err) != 0 ||
             buf_check(&port, ERR_CONTRACT, "a port", err) != 0)
             return -1; /* for want of memory it would be another host */
-        int result = try_host(s, buf_text(&host), buf_text(&port), hosts - i, err);
+        int result = try_host(s, buf_text(&host), buf_text(&port), hosts - i + later, err);
         if (result <= 0)
             return result;
     }
+    return 1;
+}
+
+/* libpq sees one host of the list at a time: that the others are looked at first is ours to do. */
+static bool prefers_standby(const struct db_target *target)
+{
+    struct url url = {.query = {.start = target->query, .length = strlen(target->query)}};
+    struct url_span attrs = url_query(&url, "target_session_attrs");
+    return strchr(target->host, ',') && url_span_is(&attrs, "prefer-standby");
+}
+
+static int try_all(struct search *s, struct err *err)
+{
+    int result = 1;
+    if (prefers_standby(s->target)) {
+        s->attrs = "standby";
+        result = try_list(s, DB_MAX_HOSTS, err);
+        s->attrs = "any";
+        s->failures = 0; /* each is asked again, and says it again */
+        buf_clear(&s->story);
+    }
+    if (result > 0)
+        result = try_list(s, 0, err);
+    if (result <= 0)
+        return result;
     *err = s->last;
     if (s->failures > 1) {
         const char *step = s->last.step;

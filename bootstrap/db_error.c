@@ -307,6 +307,45 @@ int db_said_errno(const struct db_said *said)
     return 0;
 }
 
+bool db_said_of_pooler(const struct db_said *said)
+{
+    static const char *const words[] = {"no such user", "SASL authentication failed",
+                                        "password authentication failed", "auth failed"};
+    if (!str_eq(said->sqlstate, "08P01"))
+        return false;
+    for (size_t i = 0; i < ARRAY_LEN(words); i++)
+        if (strstr(said->primary, words[i]))
+            return true;
+    return false;
+}
+
+const char *db_said_of_session(const struct db_said *said)
+{
+    static const struct {
+        const char *words, *hint;
+    } known[] = {
+        {"session is read-only",
+         "target_session_attrs asks for a server that takes writes: this one is a standby, or "
+         "default_transaction_read_only is set."},
+        {"session is not read-only",
+         "target_session_attrs asks for a server that takes no writes, and this one does."},
+        {"server is in hot standby mode",
+         "target_session_attrs asks for the primary, and this server is a standby."},
+        {"server is not in hot standby mode",
+         "target_session_attrs asks for a standby, and this server is a primary."},
+    };
+    for (size_t i = 0; i < ARRAY_LEN(known); i++)
+        if (str_eq(said->primary, known[i].words))
+            return known[i].hint;
+    return NULL;
+}
+
+bool db_said_of_parameter(const struct db_said *said)
+{
+    return !said->sqlstate[0] && str_starts(said->primary, "invalid ") &&
+           (strstr(said->primary, " value: \"") || strstr(said->primary, "connection option"));
+}
+
 int db_error(struct err *err, enum err_kind kind, const char *place, const char *phase,
              const struct db_said *said)
 {

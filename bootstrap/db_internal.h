@@ -119,6 +119,16 @@ int db_said_errno(const struct db_said *said);
 
 enum err_kind db_kind(const char *sqlstate);
 
+/* Did PgBouncer refuse the credentials? Its code is 08P01, protocol_violation, whatever is wrong, so
+ * that its words tell. */
+bool db_said_of_pooler(const struct db_said *said);
+
+/* Did libpq let the server go because target_session_attrs wants another one? What that one would be,
+ * as a hint; or NULL. */
+const char *db_said_of_session(const struct db_said *said);
+/* Did libpq refuse a parameter of the URL before it went anywhere? */
+bool db_said_of_parameter(const struct db_said *said);
+
 /* Set *err: "PLACE: PHASE: primary (SQLSTATE condition); detail; context", with the server's hint.
  * Never blank: without a text it says what is known, and that the server gave none. PHASE is what was
  * being done: "authentication". Returns -1. */

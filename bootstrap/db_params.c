@@ -34,6 +34,13 @@ const char *db_params_get(const struct db_params *params, const char *keyword)
     return NULL;
 }
 
+void db_params_replace(struct db_params *params, const char *keyword, const char *value)
+{
+    for (size_t i = 0; i < params->count; i++)
+        if (str_eq(params->keywords[i], keyword))
+            params->values[i] = value;
+}
+
 /* OWNED, or NULL for a value that outlives the params, is the copy that VALUE points to. */
 static int add(struct db_params *params, const char *keyword, const char *value, char *owned,
                struct err *err)
@@ -165,12 +172,10 @@ static int add_root_certificates(struct db_params *params, struct err *err)
         err->step = "tls";
         return err_hint(err, "Install ca-certificates, or name a file with sslrootcert.");
     }
-    for (size_t i = 0; named && i < params->count; i++)
-        if (str_eq(params->keywords[i], "sslrootcert")) {
-            params->values[i] = bundle;
-            return 0;
-        }
-    return add_default(params, "sslrootcert", bundle, err);
+    if (!named)
+        return add_default(params, "sslrootcert", bundle, err);
+    db_params_replace(params, "sslrootcert", bundle);
+    return 0;
 }
 
 static int add_defaults(struct db_params *params, const struct db_target *target, const char *host,

@@ -20,6 +20,9 @@ void db_params_release(struct db_params *params);
 MUST_USE int db_params_build(const struct db_target *target, const char *host, const char *port,
                              const char *address, struct db_params *out, struct err *err);
 
+/* KEYWORD, where it is there, has VALUE, which outlives PARAMS. */
+void db_params_replace(struct db_params *params, const char *keyword, const char *value);
+
 /* The value of KEYWORD, or NULL; for tests and messages. */
 const char *db_params_get(const struct db_params *params, const char *keyword);
 

@@ -6,9 +6,11 @@ from urllib.parse import quote
 
 from tests.lib.agent import Result
 from tests.lib.case import Case, lacks
-from tests.lib.project import SCHEMA, Project, assert_untouched
+from tests.lib.project import SCHEMA, Project, assert_made, assert_untouched
 from tests.lib.servers import Database
 from tests.lib.standby import Standby
+
+CLOSED_PORT = 1
 
 
 class Pair:
@@ -94,3 +96,44 @@ def test_what_a_standby_lacks_is_not_done_there(case: Case) -> None:
     Project(case).database_contract({"command": ["touch", "made"]}, expect=["orgs"])
     result = pair.agent("bootstrap", url=url).expect(5)
     assert "this server is a standby" in result.stderr and not (case.folder / "made").exists(), result
+
+
+# ---- several hosts ------------------------------------------------------------------------------------
+
+
+def test_of_several_hosts_the_one_that_was_asked_for_is_taken(case: Case) -> None:
+    pair = shared_pair(case)
+    first, second = pair.primary.port, pair.standby.port
+    for attrs, ports, taken in (
+            (None, (second, first), second), ("any", (first, second), first),
+            ("read-write", (second, first), first), ("primary", (second, first), first),
+            ("standby", (first, second), second), ("read-only", (first, second), second),
+            ("prefer-standby", (first, second), second), ("prefer-standby", (first, CLOSED_PORT), first),
+            ("read-write", (CLOSED_PORT, second, first), first)):
+        document = pair.agent("verify", "--json", url=pair.url(*ports, attrs=attrs)).expect(1).json()
+        assert int(document["port"]) == taken and document["state"] == "fresh", (attrs, ports, document)
+    said = pair.agent("doctor", url=pair.url(second, first, attrs="primary")).stdout
+    assert "`psql -X -w -c 'select 1'` works" in said, said
+    result = pair.agent("bootstrap", "--json", url=pair.url(second, first, attrs="primary")).expect(0)
+    assert result.json()["created"] is True and int(result.json()["port"]) == first, result
+    assert_made(pair.there)
+
+
+def test_a_list_without_the_one_that_was_asked_for(case: Case) -> None:
+    pair = shared_pair(case, wait="1s")
+    first, second = pair.primary.port, pair.standby.port
+    for attrs, ports, words in (
+            ("read-write", (second,), ["session is read-only", "takes writes"]),
+            ("primary", (second,), ["hot standby mode", "asks for the primary"]),
+            ("standby", (first,), ["not in hot standby mode", "asks for a standby"]),
+            ("read-only", (first,), ["not read-only"]),
+            ("read-write", (second, CLOSED_PORT), ["2 attempts", "session is read-only", "refused"])):
+        url = pair.url(*ports, attrs=attrs)
+        said = pair.agent("verify", url=url).expect(5).stderr
+        assert not lacks(said, words) and "password" not in said, said
+        result = pair.agent("bootstrap", "--json", url=url).expect(5)
+        assert not lacks(result.stderr, [*words, "waited in vain"]), result
+    for attrs in ("nonsense", "READ-WRITE"):
+        result = pair.agent("verify", "--json", url=pair.url(second, first, attrs=attrs)).expect(2)
+        assert result.json()["error"]["kind"] == "contract" and attrs in result.stderr, result
+    assert_untouched(pair.there)

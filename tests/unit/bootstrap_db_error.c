@@ -145,6 +145,54 @@ static void an_error_says_all_it_can(void **state)
     assert_string_equal(err.sqlstate, "ZZ999");
 }
 
+static void a_server_that_was_not_meant_is_told_from_one_that_refuses(void **state)
+{
+    (void)state;
+    static const char *const cases[][2] = {
+        {"session is read-only", "takes writes"},
+        {"session is not read-only", "takes no writes"},
+        {"server is in hot standby mode", "asks for the primary"},
+        {"server is not in hot standby mode", "asks for a standby"},
+    };
+    struct db_said said;
+    for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+        char text[256];
+        (void)snprintf(text, sizeof(text),
+                       "connection to server at \"127.0.0.1\", port 5432 failed: %s\n",
+                       cases[i][0]);
+        db_said_from_text(&said, text);
+        assert_non_null(db_said_of_session(&said));
+        assert_text_has(db_said_of_session(&said), cases[i][1]);
+        assert_false(db_said_of_parameter(&said));
+    }
+    db_said_from_text(&said, "FATAL:  28000: session is read-only is no such role\n");
+    assert_null(db_said_of_session(&said));
+}
+
+static void a_parameter_that_libpq_refuses_is_known(void **state)
+{
+    (void)state;
+    static const char *const refused[] = {
+        "invalid sslmode value: \"yes\"\n",
+        "invalid target_session_attrs value: \"writer\"\n",
+        "invalid integer value \"x\" for connection option \"keepalives\"\n",
+    };
+    static const char *const others[] = {
+        "connection to server at \"h\", port 1 failed: FATAL:  22023: invalid value: \"x\"\n",
+        "connection to server at \"h\", port 1 failed: received invalid response: v\n",
+        "",
+    };
+    struct db_said said;
+    for (size_t i = 0; i < ARRAY_LEN(refused); i++) {
+        db_said_from_text(&said, refused[i]);
+        assert_true(db_said_of_parameter(&said));
+    }
+    for (size_t i = 0; i < ARRAY_LEN(others); i++) {
+        db_said_from_text(&said, others[i]);
+        assert_false(db_said_of_parameter(&said));
+    }
+}
+
 static void conditions_have_their_names(void **state)
 {
     (void)state;
@@ -167,6 +215,8 @@ int main(void)
         cmocka_unit_test(a_password_is_hidden_in_every_part),
         cmocka_unit_test(a_password_that_a_text_was_cut_in_is_hidden),
         cmocka_unit_test(an_error_says_all_it_can),
+        cmocka_unit_test(a_server_that_was_not_meant_is_told_from_one_that_refuses),
+        cmocka_unit_test(a_parameter_that_libpq_refuses_is_known),
         cmocka_unit_test(conditions_have_their_names),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
