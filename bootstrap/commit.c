@@ -195,17 +195,36 @@ int commit_give_up(struct run *run, struct db **db, enum outcome *outcome, struc
 
 /* ---- a COMMIT without an answer -------------------------------------------------------------- */
 
-enum verdict { VERDICT_COMMITTED, VERDICT_ABORTED, VERDICT_IN_PROGRESS, VERDICT_UNKNOWN };
+enum verdict {
+    VERDICT_COMMITTED,
+    VERDICT_ABORTED,
+    VERDICT_IN_PROGRESS,
+    VERDICT_BEHIND, /* a standby without it: it may be on its way there, or not applied yet */
+    VERDICT_UNKNOWN
+};
 
-/* The stamp decides where the server does not know the id (any more, or yet: a failover). */
+/* The stamp decides where the server does not know the id (any more, or yet: a failover), and also where
+ * it knows one as committed: a server that was promoted without our transaction gives its id to others. */
 static int ask_stamp(struct run *run, struct db *db, enum verdict *verdict, struct err *err)
 {
     if (state_look(db, run->settings, run_deadline(run, 1), run->report, NULL, err) != 0)
         return -1;
     if (run->report->state == STATE_CURRENT)
         *verdict = VERDICT_COMMITTED;
+    else if (run->report->in_recovery)
+        *verdict = VERDICT_BEHIND;
     else
         *verdict = run->report->state == STATE_FRESH ? VERDICT_ABORTED : VERDICT_UNKNOWN;
+    return 0;
+}
+
+/* Where somebody has gone on from what we made, the second look says what it finds. */
+static int confirm_committed(struct run *run, struct db *db, enum verdict *verdict, struct err *err)
+{
+    if (ask_stamp(run, db, verdict, err) != 0)
+        return -1;
+    if (*verdict == VERDICT_UNKNOWN)
+        *verdict = VERDICT_COMMITTED;
     return 0;
 }
 
@@ -227,7 +246,7 @@ static int ask_status(struct run *run, struct db *db, const char *xid, enum verd
     const char *status = results.count ? db_cell(&results.list[0], 0, 0) : "";
     int rc = 0;
     if (strcmp(status, "committed") == 0)
-        *verdict = VERDICT_COMMITTED;
+        rc = confirm_committed(run, db, verdict, err);
     else if (strcmp(status, "aborted") == 0)
         *verdict = VERDICT_ABORTED;
     else if (strcmp(status, "in progress") == 0)
@@ -254,6 +273,11 @@ static int still_in_doubt(struct run *run, const char *xid, const struct err *la
 /* Ask on new connections until there is an answer or time is up. */
 static int resolve(struct run *run, const char *xid, enum verdict *verdict, struct err *err)
 {
+    static const char *const words[] = {
+        [VERDICT_IN_PROGRESS] = "the server says that it is still in progress",
+        [VERDICT_BEHIND] = "the server that answers is a standby, and has not heard of it (yet)",
+        [VERDICT_UNKNOWN] =
+            "the server does not know it, and the database is neither fresh nor current"};
     struct err last = ERR_INIT;
     struct backoff backoff = {.base_ms = POLL_BASE_MS, .cap_ms = POLL_CAP_MS};
     int64_t deadline = settings_deadline(run->settings, run->settings->wait_ms);
@@ -262,14 +286,10 @@ static int resolve(struct run *run, const char *xid, enum verdict *verdict, stru
         int rc = run_open(run, &db, &last);
         if (rc == 0)
             rc = ask_status(run, db, xid, verdict, &last);
-        if (rc == 0 && *verdict != VERDICT_IN_PROGRESS && *verdict != VERDICT_UNKNOWN)
+        if (rc == 0 && (*verdict == VERDICT_COMMITTED || *verdict == VERDICT_ABORTED))
             return 0;
         if (rc == 0)
-            err_set(&last, ERR_DB_IN_DOUBT, "%s",
-                    *verdict == VERDICT_IN_PROGRESS
-                        ? "the server says that it is still in progress"
-                        : "the server does not know it, and the database is neither fresh nor "
-                          "current");
+            err_set(&last, ERR_DB_IN_DOUBT, "%s", words[*verdict]);
         log_progress(&run->progress, "COMMIT was sent and not answered: asking what became of it");
         if ((rc == 0 && *verdict == VERDICT_UNKNOWN) || !backoff_wait(&backoff, 0, deadline))
             return still_in_doubt(run, xid, &last, err);
@@ -374,7 +394,23 @@ static int look_again(struct run *run, struct err *err)
     if (run_open(run, &db, err) != 0 ||
         state_look(db, run->settings, run_deadline(run, 1), run->report, NULL, err) != 0)
         return -1;
+    if (run->report->state != STATE_CURRENT && run->report->in_recovery)
+        return err_set(err, ERR_DB_DOWN, "%s: a standby answers, and finds the database '%s' (yet)",
+                       run->place, state_word(run->report->state));
     return report_set_connection(run->report, db, err);
+}
+
+static int found_otherwise(struct run *run, struct err *err)
+{
+    struct database_report *r = run->report;
+    err_set(err, ERR_DB_STATE, "%s: %sa new connection finds the database '%s': %s", run->place,
+            r->created ? "it was committed, but " : "", state_word(r->state),
+            r->why ? r->why : "no reason is known");
+    if (!r->created || r->state != STATE_FRESH)
+        return -1;
+    r->created = false;
+    return err_hint(err, "After a fail-over to a server that had not received it (asynchronous "
+                         "replication), run agent bootstrap again: it makes it there.");
 }
 
 int commit_verify(struct run *run, struct db **first, struct err *err)
@@ -396,10 +432,7 @@ int commit_verify(struct run *run, struct db **first, struct err *err)
         return err_hint(err, "Run `agent verify` when the server can be reached.");
     }
     if (run->report->state != STATE_CURRENT)
-        return err_set(err, ERR_DB_STATE,
-                       "%s: COMMIT was answered, but a new connection finds the database '%s': %s",
-                       run->place, state_word(run->report->state),
-                       run->report->why ? run->report->why : "no reason is known");
+        return found_otherwise(run, err);
     run->report->verified = true;
     return 0;
 }

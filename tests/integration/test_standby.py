@@ -1,15 +1,20 @@
 """A real primary and its standby: what a standby is told as, lists of hosts, and fail-overs."""
 from __future__ import annotations
 
-from typing import Any, Optional
+from contextlib import contextmanager
+from typing import Any, Iterator, Optional
 from urllib.parse import quote
 
-from tests.lib.agent import Result
-from tests.lib.case import Case, lacks
-from tests.lib.project import SCHEMA, Project, assert_made, assert_untouched
-from tests.lib.servers import Database
-from tests.lib.standby import Standby
+import psycopg
 
+from tests.lib.agent import Result, Running
+from tests.lib.case import Case, lacks
+from tests.lib.processes import wait_until
+from tests.lib.project import HEAD, SCHEMA, Project, assert_made, assert_no_lock, assert_untouched
+from tests.lib.servers import Database, Postgres
+from tests.lib.standby import Standby, stop_at_once, wait_for_standby
+
+GATE = 42  # an advisory lock that the schema waits for
 CLOSED_PORT = 1
 
 
@@ -38,12 +43,45 @@ class Pair:
         """Run a command to its end."""
         return self.case.agent(*args, env={"DATABASE_URL": url})
 
+    def start(self, url: str) -> Running:
+        """Start to make it."""
+        return self.case.make_agent().start("bootstrap", "--json", env={"DATABASE_URL": url})
+
+    def waits_in_commit(self) -> str:
+        """Wait for a COMMIT that waits for the standby; gives the transaction's id."""
+        asked = "SELECT backend_xid FROM pg_stat_activity WHERE wait_event = 'SyncRep' AND backend_xid IS NOT NULL"
+        wait_until(lambda: self.primary.sql(asked) != [], "a COMMIT that waits for a standby")
+        return self.primary.value(asked)
+
+    def is_asked(self, what: str) -> None:
+        """Wait until the standby was asked that."""
+        wait_until(lambda: what in self.standby.log_text(), f"a session at the standby that asks for {what}")
+
+
+@contextmanager
+def gate(database: Database) -> Iterator[None]:
+    """While it is open, who asks for the lock waits."""
+    with psycopg.connect(database.server.url(database.name), autocommit=True) as session:
+        session.execute(f"SELECT pg_advisory_lock({GATE})")
+        yield
+
+
+def wait_at_gate(server: Postgres) -> None:
+    """Wait until the schema has come to the gate."""
+    wait_until(lambda: server.value("SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND "
+                                    f"objid = {GATE} AND NOT granted") == "1", "the schema at the gate")
+
 
 def shared_pair(case: Case, **settings: Any) -> Pair:
     """On servers that are not harmed."""
     pair = Pair(case, case.standby, **settings)
     case.defer(pair.there.drop)
     return pair
+
+
+def pair_of_its_own(case: Case, **settings: Any) -> Pair:
+    """On servers for this test alone."""
+    return Pair(case, case.standby_of_its_own(), **settings)
 
 
 # ---- a standby ----------------------------------------------------------------------------------------
@@ -137,3 +175,133 @@ def test_a_list_without_the_one_that_was_asked_for(case: Case) -> None:
         result = pair.agent("verify", "--json", url=pair.url(second, first, attrs=attrs)).expect(2)
         assert result.json()["error"]["kind"] == "contract" and attrs in result.stderr, result
     assert_untouched(pair.there)
+
+
+# ---- fail-overs -----------------------------------------------------------------------------------------
+
+
+def test_a_standby_is_waited_for_until_it_is_promoted(case: Case) -> None:
+    pair = pair_of_its_own(case)
+    stop_at_once(pair.primary)
+    running = pair.start(pair.url(attrs="read-write"))
+    wait_until(running.has_spoken, "a word that it waits")
+    pair.standby.promote()
+    result = running.wait().expect(0)
+    assert result.json()["created"] is True and "not ready yet" in result.stderr, result
+    assert_made(pair.here)
+
+
+def test_a_primary_that_dies_while_the_schema_runs(case: Case) -> None:
+    pair = pair_of_its_own(case, schema=f"{SCHEMA}SELECT pg_advisory_xact_lock({GATE});\n")
+    with gate(pair.there):
+        running = pair.start(pair.url(attrs="read-write"))
+        wait_at_gate(pair.primary)
+        stop_at_once(pair.primary)
+    pair.standby.promote()
+    result = running.wait().expect(0)
+    document = result.json()
+    assert document["created"] is True and int(document["port"]) == pair.standby.port, result
+    assert_made(pair.here)
+    document = pair.agent("bootstrap", "--json", url=pair.url(attrs="read-write")).expect(0).json()
+    assert document["created"] is False, document
+
+
+def test_a_commit_that_the_standby_has_is_found_there(case: Case) -> None:
+    """It is in the standby's log and not applied yet: who asks there finds nothing, and may not believe it."""
+    pair = pair_of_its_own(case)
+    wait_for_standby(pair.primary)
+    pair.there.sql("ALTER DATABASE " + pair.there.name + " SET synchronous_commit = 'remote_apply'")
+    pair.standby.sql("SELECT pg_wal_replay_pause()")
+    running = pair.start(pair.url())
+    pair.waits_in_commit()
+    stop_at_once(pair.primary)
+    pair.is_asked("pg_xact_status")
+    assert pair.here.tables() == []
+    pair.standby.promote()
+    result = running.wait().expect(0)
+    document = result.json()
+    assert document["created"] is True and document["verified"] is True, result
+    assert int(document["port"]) == pair.standby.port, result
+    assert_made(pair.here)
+
+
+def test_a_standby_that_is_not_promoted_leaves_it_in_doubt(case: Case) -> None:
+    pair = pair_of_its_own(case, wait="1s")
+    wait_for_standby(pair.primary)
+    pair.there.sql("ALTER DATABASE " + pair.there.name + " SET synchronous_commit = 'remote_apply'")
+    pair.standby.sql("SELECT pg_wal_replay_pause()")
+    running = pair.start(pair.url())
+    pair.waits_in_commit()
+    stop_at_once(pair.primary)
+    result = running.wait().expect(5)
+    document = result.json()
+    assert document["state"] == "in-doubt" and document["error"]["kind"] == "in-doubt", result
+    assert not lacks(result.stderr, ["standby", "COMMIT was sent", "agent verify"]), result
+    pair.standby.promote()
+    document = pair.agent("bootstrap", "--json", url=pair.url()).expect(0).json()
+    assert document["created"] is False and document["state"] == "current", document
+    assert_made(pair.here)
+
+
+def test_a_commit_that_the_standby_lacks_is_done_again(case: Case) -> None:
+    """Its id is another transaction's there, which was committed: that says nothing of ours."""
+    pair = pair_of_its_own(case)
+    wait_for_standby(pair.primary)
+    pair.standby.stop()
+    later = case.proxy(CLOSED_PORT)
+    running = pair.start(pair.url(pair.primary.port, later.port))
+    lost = pair.waits_in_commit()
+    stop_at_once(pair.primary)
+    pair.standby.start()
+    pair.standby.promote()
+    while pair.here.value("SELECT pg_current_xact_id()") != lost:
+        pass
+    assert pair.here.value(f"SELECT pg_xact_status('{lost}')") == "committed"
+    later.target = ("127.0.0.1", pair.standby.port)
+    result = running.wait().expect(0)
+    document = result.json()
+    assert document["created"] is True and document["verified"] is True, result
+    assert_made(pair.here)
+
+
+def test_a_commit_that_was_answered_and_lost_is_told(case: Case) -> None:
+    """Asynchronous replication: it was made, and the server that is left has not heard of it."""
+    pair = pair_of_its_own(case, schema=f"{SCHEMA}SELECT pg_advisory_xact_lock({GATE});\n")
+    pair.standby.stop()
+    front = case.proxy(pair.primary.port)
+    with gate(pair.there):
+        running = pair.start(pair.url(front.port))
+        wait_at_gate(pair.primary)
+        front.target = ("127.0.0.1", CLOSED_PORT)
+        # the second look stands beside it already
+        wait_until(lambda: pair.primary.value(
+            "SELECT count(*) FROM pg_stat_activity WHERE query LIKE '%xact_lock_shared%' AND "
+            "wait_event_type = 'Lock'") == "1", "the second look")
+        pair.primary.value("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE query LIKE "
+                           "'%xact_lock_shared%' AND wait_event_type = 'Lock'")
+    wait_until(lambda: pair.there.tables() != [], "the COMMIT")
+    stop_at_once(pair.primary)
+    pair.standby.start()
+    pair.standby.promote()
+    front.target = ("127.0.0.1", pair.standby.port)
+    result = running.wait().expect(6)
+    document = result.json()
+    assert document["state"] == "fresh" and document["verified"] is False, result
+    assert not lacks(result.stderr, ["committed", "a new connection finds", "'fresh'", "fail-over",
+                                     "agent bootstrap"]), result
+    assert_untouched(pair.here)
+    pair.agent("bootstrap", url=pair.url(front.port)).expect(0)
+    assert_made(pair.here)
+
+
+def test_a_commit_that_no_standby_confirms_is_told_as_made(case: Case) -> None:
+    """The standby is away: the primary has it, and says that nobody else may."""
+    pair = pair_of_its_own(case, statement_timeout="1s")
+    wait_for_standby(pair.primary)
+    pair.standby.stop()
+    result = pair.start(pair.url()).wait().expect(0)
+    document = result.json()
+    assert document["created"] is True and document["state"] == "current", result
+    assert "might not have been replicated" in result.stderr, result
+    assert pair.there.stamped() == [HEAD]
+    assert_no_lock(pair.there)
