@@ -132,12 +132,9 @@ static void hint_for(struct err *err, const struct db_said *said)
     else if (err->sys_errno == ECONNRESET || !said->primary[0])
         err_hint(err, "It closed without a word: a proxy without its server, a wrong port, or a "
                       "server that died (its log says why).");
-    else if (db_said_of_parameter(said))
-        err_hint(err, "The URL's query, or a PG* variable of TLS, says so.");
-    else if (strstr(said->primary, "does not support SSL"))
-        err_hint(err, "Over a network that is trusted, sslmode=disable in the URL goes without.");
     else
-        err_hint(err, "%s", steps[step_index(err->step)].hint);
+        err_hint(err, "%s",
+                 db_said_hint(said) ? db_said_hint(said) : steps[step_index(err->step)].hint);
 }
 
 /* The log-in went well, and it is not the server that was asked for: the next of the list may be, or
@@ -160,7 +157,11 @@ static int attempt_failed(const struct attempt *a, const char *text, struct err 
     if (wanted)
         return another_session(a, &said, wanted, err);
     bool by_pooler = db_said_of_pooler(&said);
-    const char *step = by_pooler ? "auth" : step_of_sqlstate(said.sqlstate, a->step);
+    /* with TLS 1.3 the server refuses a certificate behind the handshake */
+    bool of_tls = !said.sqlstate[0] && str_starts(said.primary, "SSL error");
+    const char *step = by_pooler ? "auth"
+                       : of_tls  ? "tls"
+                                 : step_of_sqlstate(said.sqlstate, a->step);
     enum err_kind kind = by_pooler          ? ERR_DB_REFUSED
                          : said.sqlstate[0] ? db_kind(said.sqlstate)
                                             : kind_without_sqlstate(&said, step);

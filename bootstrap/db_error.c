@@ -346,6 +346,39 @@ bool db_said_of_parameter(const struct db_said *said)
            (strstr(said->primary, " value: \"") || strstr(said->primary, "connection option"));
 }
 
+const char *db_said_hint(const struct db_said *said)
+{
+    static const char files[] =
+        "It is this side's own certificate: sslcert and sslkey in the URL, or PGSSLCERT and "
+        "PGSSLKEY; sslpassword opens a key.";
+    static const struct {
+        const char *words, *hint;
+    } known[] = {
+        {"does not support SSL",
+         "Over a network that is trusted, sslmode=disable in the URL goes without."},
+        {"no pg_hba.conf entry",
+         "The server's pg_hba.conf has no line for this user, this database and this address with "
+         "or without TLS, as it was said: add one, or ask with another sslmode."},
+        {"valid client certificate",
+         "The server wants a certificate of this side: name it and its key with sslcert and sslkey "
+         "in the URL, or PGSSLCERT and PGSSLKEY; a certificate that is not there is passed over."},
+        {"certificate authentication failed",
+         "Is the name in the certificate (CN) the user's, or mapped to it in pg_ident.conf?"},
+        {" alert ",
+         "The server refused the certificate of this side: is sslcert signed by what its "
+         "ssl_ca_file trusts, and still valid?"},
+        {"root certificate", NULL},
+        {"private key file", files},
+        {"certificate file", files},
+    };
+    if (db_said_of_parameter(said))
+        return "The URL's query, or a PG* variable of TLS, says so.";
+    for (size_t i = 0; i < ARRAY_LEN(known); i++)
+        if (strstr(said->primary, known[i].words))
+            return known[i].hint;
+    return NULL;
+}
+
 int db_error(struct err *err, enum err_kind kind, const char *place, const char *phase,
              const struct db_said *said)
 {

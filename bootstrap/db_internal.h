@@ -128,6 +128,8 @@ bool db_said_of_pooler(const struct db_said *said);
 const char *db_said_of_session(const struct db_said *said);
 /* Did libpq refuse a parameter of the URL before it went anywhere? */
 bool db_said_of_parameter(const struct db_said *said);
+/* What to do about it, where the words tell more than how far the connection came; or NULL. */
+const char *db_said_hint(const struct db_said *said);
 
 /* Set *err: "PLACE: PHASE: primary (SQLSTATE condition); detail; context", with the server's hint.
  * Never blank: without a text it says what is known, and that the server gave none. PHASE is what was

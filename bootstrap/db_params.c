@@ -116,7 +116,11 @@ static int add_query(struct db_params *params, const struct db_target *target, s
     if (binding.start && url_span_is(&binding, "require") &&
         add_default(params, "channel_binding", "require", err) != 0)
         return -1;
-    /* asyncpg's word; the driver's name is stripped from the scheme, its parameters stay. */
+    /* JDBC's word, which libpq takes in a URL, too; then asyncpg's: the driver's name is stripped from
+     * the scheme, its parameters stay. */
+    struct url_span tls = url_query(&url, "ssl");
+    if (url_span_is(&tls, "true"))
+        return add_default(params, "sslmode", "require", err);
     return add_from_query(params, &url, "ssl", "sslmode", err);
 }
 
@@ -178,6 +182,17 @@ static int add_root_certificates(struct db_params *params, struct err *err)
     return 0;
 }
 
+/* libpq would look for the key under the home directory. */
+static int require_key(const struct db_params *params, struct err *err)
+{
+    if (!db_params_get(params, "sslcert") || db_params_get(params, "sslkey"))
+        return 0;
+    err_set(err, ERR_CONTRACT, "TLS: sslcert is named, and its key is not");
+    err->step = "tls";
+    return err_hint(err, "Name the key with sslkey in the URL, or PGSSLKEY; it may be in the same "
+                         "file.");
+}
+
 static int add_defaults(struct db_params *params, const struct db_target *target, const char *host,
                         struct err *err)
 {
@@ -221,7 +236,7 @@ int db_params_build(const struct db_target *target, const char *host, const char
         add(&params, "password", secret_reveal(&target->password), NULL, err) != 0)
         return -1;
     if (add_query(&params, target, err) != 0 || add_environment(&params, err) != 0 ||
-        add_defaults(&params, target, host, err) != 0)
+        require_key(&params, err) != 0 || add_defaults(&params, target, host, err) != 0)
         return -1;
     *out = params;
     params = DB_PARAMS_INIT; /* moved */

@@ -90,6 +90,7 @@ class Postgres:
         self.password = FIRST_PASSWORD
         self.options: Dict[str, str] = {**DEFAULTS, **(options or {})}
         self.ca_cert: Optional[Path] = None
+        self.certificates: Optional[Certificates] = None
         self.program: Optional[Program] = None
         self._initdb()
         if tls:
@@ -127,7 +128,7 @@ class Postgres:
             as_owner = self.data.stat()
             os.chown(key, as_owner.st_uid, as_owner.st_gid)
         key.chmod(0o600)
-        self.ca_cert = made.ca
+        self.ca_cert, self.certificates = made.ca, made
         self.options.update({"ssl": "on", "ssl_cert_file": str(made.certificate),
                              "ssl_key_file": str(key)})
 

@@ -84,6 +84,7 @@ static void tls_is_required_beyond_this_machine_unless_the_url_says_otherwise(vo
         {"postgresql://app@db.acme.io/x?sslmode=disable", "disable"},
         {"postgresql://app@db.acme.io/x?sslmode=verify-full", "verify-full"},
         {"postgresql+asyncpg://app@db.acme.io/x?ssl=verify-ca", "verify-ca"},
+        {"postgresql://app@localhost/x?ssl=true", "require"},
         {"postgresql+asyncpg://app@db.acme.io/x?ssl=disable&sslmode=require", "require"},
     };
     for (size_t i = 0; i < ARRAY_LEN(cases); i++)
@@ -129,6 +130,24 @@ static void verification_without_a_root_uses_the_systems(void **state)
                  "/etc/ssl/certs/ca-certificates.crt");
     assert_param("postgresql://app@db.acme.io/x?sslmode=verify-full&sslrootcert=system",
                  "sslrootcert", "/etc/ssl/certs/ca-certificates.crt");
+}
+
+static void a_certificate_without_its_key_is_named(void **state)
+{
+    (void)state;
+    struct db_target target = {0};
+    struct err err = ERR_INIT;
+    AUTO_DB_PARAMS params = DB_PARAMS_INIT;
+    parse("postgresql://app@db.acme.io/x?sslcert=/ours.pem", &target);
+    assert_int_equal(db_params_build(&target, target.host, target.port, "", &params, &err), -1);
+    assert_int_equal(err.kind, ERR_CONTRACT);
+    assert_text_has(err.text, "sslcert is named, and its key is not");
+    assert_text_has(err.hint, "sslkey");
+    assert_int_equal(setenv("PGSSLKEY", "/ours.key", 1), 0);
+    assert_int_equal(db_params_build(&target, target.host, target.port, "", &params, &err), 0);
+    assert_string_equal(db_params_get(&params, "sslkey"), "/ours.key");
+    assert_int_equal(unsetenv("PGSSLKEY"), 0);
+    db_target_release(&target);
 }
 
 static void time_place_and_password_file_are_not_the_querys(void **state)
@@ -190,6 +209,7 @@ int main(void)
         cmocka_unit_test(the_environment_may_make_tls_stronger_and_not_weaker),
         cmocka_unit_test(files_of_the_environment_are_taken_where_the_url_has_none),
         cmocka_unit_test(verification_without_a_root_uses_the_systems),
+        cmocka_unit_test(a_certificate_without_its_key_is_named),
         cmocka_unit_test(time_place_and_password_file_are_not_the_querys),
         cmocka_unit_test(parts_may_stand_in_the_query),
         cmocka_unit_test(a_target_is_described_without_its_password),
