@@ -11,7 +11,7 @@ from tests.lib.agent import Result, Running
 from tests.lib.case import Case, lacks
 from tests.lib.processes import wait_until
 from tests.lib.project import HEAD, SCHEMA, Project, assert_made, assert_no_lock, assert_untouched
-from tests.lib.servers import Database, Postgres
+from tests.lib.servers import Database, Postgres, Proxy
 from tests.lib.standby import Standby, stop_at_once, wait_for_standby
 
 GATE = 42  # an advisory lock that the schema waits for
@@ -264,22 +264,41 @@ def test_a_commit_that_the_standby_lacks_is_done_again(case: Case) -> None:
     assert_made(pair.here)
 
 
-def test_a_commit_that_was_answered_and_lost_is_told(case: Case) -> None:
-    """Asynchronous replication: it was made, and the server that is left has not heard of it."""
-    pair = pair_of_its_own(case, schema=f"{SCHEMA}SELECT pg_advisory_xact_lock({GATE});\n")
-    pair.standby.stop()
-    front = case.proxy(pair.primary.port)
+def commit_without_a_second_look(pair: Pair, front: Proxy) -> Running:
+    """Have it made over FRONT, which lets nobody through behind the COMMIT."""
+    beside = "FROM pg_stat_activity WHERE query LIKE '%xact_lock_shared%' AND wait_event_type = 'Lock'"
     with gate(pair.there):
         running = pair.start(pair.url(front.port))
         wait_at_gate(pair.primary)
         front.target = ("127.0.0.1", CLOSED_PORT)
         # the second look stands beside it already
-        wait_until(lambda: pair.primary.value(
-            "SELECT count(*) FROM pg_stat_activity WHERE query LIKE '%xact_lock_shared%' AND "
-            "wait_event_type = 'Lock'") == "1", "the second look")
-        pair.primary.value("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE query LIKE "
-                           "'%xact_lock_shared%' AND wait_event_type = 'Lock'")
+        wait_until(lambda: pair.primary.value(f"SELECT count(*) {beside}") == "1", "the second look")
+        pair.primary.value(f"SELECT pg_terminate_backend(pid) {beside}")
     wait_until(lambda: pair.there.tables() != [], "the COMMIT")
+    return running
+
+
+def test_a_second_look_at_a_standby_that_is_behind_waits_for_it(case: Case) -> None:
+    pair = pair_of_its_own(case, schema=f"{SCHEMA}SELECT pg_advisory_xact_lock({GATE});\n")
+    pair.standby.sql("SELECT pg_wal_replay_pause()")
+    front = case.proxy(pair.primary.port)
+    running = commit_without_a_second_look(pair, front)
+    pair.standby.receive()
+    stop_at_once(pair.primary)
+    front.target = ("127.0.0.1", pair.standby.port)
+    pair.is_asked("pg_is_in_recovery")
+    pair.standby.promote()
+    document = running.wait().expect(0).json()
+    assert document["created"] is True and document["verified"] is True, document
+    assert_made(pair.here)
+
+
+def test_a_commit_that_was_answered_and_lost_is_told(case: Case) -> None:
+    """Asynchronous replication: it was made, and the server that is left has not heard of it."""
+    pair = pair_of_its_own(case, schema=f"{SCHEMA}SELECT pg_advisory_xact_lock({GATE});\n")
+    pair.standby.stop()
+    front = case.proxy(pair.primary.port)
+    running = commit_without_a_second_look(pair, front)
     stop_at_once(pair.primary)
     pair.standby.start()
     pair.standby.promote()

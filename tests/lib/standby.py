@@ -48,10 +48,17 @@ class Standby(Postgres):
         return self.primary.value("SELECT count(*) FROM pg_stat_replication WHERE state = 'streaming'") != "0"
 
     def catch_up(self) -> None:
-        """Wait until it has what the primary has now."""
-        # a commit, which is on the disk with all before it
+        """Wait until what the primary has now is seen here."""
+        self._has_come("pg_last_wal_replay_lsn()")
+
+    def receive(self) -> None:
+        """Wait until what the primary has now is on the disk here, applied or not."""
+        self._has_come("pg_last_wal_receive_lsn()")
+
+    def _has_come(self, so_far: str) -> None:
+        # a commit, which is on the primary's disk with all before it
         place = self.primary.value("SELECT pg_logical_emit_message(true, 'here', '')")
-        wait_until(lambda: self.value(f"SELECT pg_last_wal_replay_lsn() >= '{place}'::pg_lsn") == "t",
+        wait_until(lambda: self.value(f"SELECT {so_far} >= '{place}'::pg_lsn") == "t",
                    "a standby that is behind", self.program)
 
     def promote(self) -> None:
