@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "base/mem.h"
 #include "base/str.h"
 
 /* What a format may make before sanitising; beyond it a text is cut unread. */
@@ -120,6 +121,7 @@ static size_t whole_characters(const char *bytes, size_t length)
     return length;
 }
 
+/* What was formatted does not stay on the stack: redact.c makes of a secret what an error would show. */
 PRINTF(2, 0) static void line_format(struct line *line, const char *format, va_list args)
 {
     char raw[RAW_BYTES];
@@ -133,6 +135,7 @@ PRINTF(2, 0) static void line_format(struct line *line, const char *format, va_l
         line_text(line, raw, whole_characters(raw, sizeof raw - 1));
         line->cut = true;
     }
+    mem_wipe(raw, length > 0 && (size_t)length < sizeof raw ? (size_t)length : sizeof raw);
 }
 
 /* The error's text becomes "<formatted>: <cause>". Where both are too long for it the first is cut
@@ -178,6 +181,7 @@ int err_set(struct err *err, enum err_kind kind, const char *format, ...)
     err_clear(err);
     err->kind = some_kind(kind);
     memcpy(err->text, text, line.length + 1);
+    mem_wipe(text, line.length);
     return -1;
 }
 

@@ -14,6 +14,7 @@ from typing import Any, List, Optional
 
 from tests.lib.agent import Running
 from tests.lib.case import Case, lacks
+from tests.lib.memory import places_of
 from tests.lib.processes import wait_until
 from tests.lib.project import Project
 from tests.lib.scripted import Answer, Request, ScriptedHttp
@@ -23,7 +24,6 @@ CALM = True  # leases of two to five seconds
 LONG = os.environ.get("AGENT_LONG") == "1"
 RENEWALS = 2000 if LONG else 3
 PATIENCE = 4 * 3600.0 if LONG else 120.0
-LARGEST = 256 * 1024 * 1024  # of a mapping; larger ones are a sanitizer's own
 SECRET = {"type": "string", "secret": True}
 # Logs in every 100 ms with what the file has, and writes what came of it.
 APPLICATION = """\
@@ -297,32 +297,10 @@ def test_the_parent_has_secrets_in_one_place(case: Case) -> None:
     running = site.start("sh", "app.sh")
     url = (case.folder / "url").read_text()
     password = url.split(":")[2].split("@")[0]
-    found = places_of(running.pid, password)
-    assert len(found) == 1, found
+    found = [mapping for _, mapping in places_of(running.pid, [password.encode()])]
+    assert len(found) == 1, [str(each) for each in found]
     # A sanitizer does without mlock.
-    assert "locked" in found[0] or "asan" in str(case.make_agent().binary), found
+    assert found[0].locked or "asan" in str(case.make_agent().binary), str(found[0])
     libraries = Path(f"/proc/{running.pid}/maps").read_text()
     assert not re.search(r"libcurl|libssl|libcrypto|libpq", libraries), libraries
     site.end()
-
-
-def places_of(pid: int, text: str) -> List[str]:
-    """Where in a process's memory it stands: each mapping, and whether it is locked."""
-    found: List[str] = []
-    for span in re.split(r"(?m)^(?=[0-9a-f]+-[0-9a-f]+ )", Path(f"/proc/{pid}/smaps").read_text()):
-        head = re.match(r"([0-9a-f]+)-([0-9a-f]+) (\S+) \S+ \S+ \S+ *(.*)", span)
-        if not head or not head.group(3).startswith("r") or head.group(4) in ("[vvar]", "[vsyscall]"):
-            continue
-        start, end = (int(head.group(k), 16) for k in (1, 2))
-        if re.search(r"^Rss: +0 kB", span, re.M) or end - start > LARGEST:
-            continue
-        with open(f"/proc/{pid}/mem", "rb") as memory:
-            memory.seek(start)
-            try:
-                held = memory.read(end - start)
-            except OSError:
-                continue
-        if text.encode() in held:
-            flags = re.search(r"^VmFlags:(.*)$", span, re.M)
-            found.append(f"{head.group(0)} {'locked' if flags and ' lo' in flags.group(1) else ''}")
-    return found

@@ -65,6 +65,11 @@ class Canaries:
             self._forms[name] = _forms_of(value)
         return value
 
+    def forms(self) -> Dict[bytes, str]:
+        """Each form of each secret, with the secret's name."""
+        with self._lock:
+            return {form: name for name, forms in self._forms.items() for form in forms}
+
     def check(self, data: bytes, where: str) -> None:
         """Leak when one of them is in `data`."""
         with self._lock:
