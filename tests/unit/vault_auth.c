@@ -225,6 +225,29 @@ static void a_token_file_has_to_be_there_and_not_anybodys(void **state)
     remove_file("token");
 }
 
+static void every_mode_of_a_token_file_is_judged(void **state)
+{
+    AUTO_FREE char *path = in_folder("token");
+    const struct vault_settings flag = {.token_file = path};
+
+    (void)state;
+    write_file("token", "canary", 6, 0600);
+    for (unsigned mode = 0; mode < 010000; mode++) {
+        assert_int_equal(chmod(path, mode), 0);
+        if (mode & S_IWOTH && (geteuid() == 0 || mode & S_IRUSR)) {
+            struct err err = no_token(&flag);
+            assert_text_has(err.text, "may be written by anybody");
+            assert_text_has(err.hint, "chmod o-w");
+            assert_text_lacks(err.text, "canary");
+        } else if (geteuid() == 0 || mode & S_IRUSR) {
+            assert_token(&flag, "canary");
+        } else {
+            assert_text_has(no_token(&flag).text, "Permission denied");
+        }
+    }
+    remove_file("token");
+}
+
 static void a_secret_in_a_contract_is_refused_and_not_shown(void **state)
 {
     const struct vault_settings token = {.token = "canary-token"};
@@ -372,6 +395,7 @@ int main(void)
         clean_test(a_bad_token_is_not_replaced_by_the_next),
         clean_test(no_token_at_all_says_where_it_was_looked_for),
         clean_test(a_token_file_has_to_be_there_and_not_anybodys),
+        clean_test(every_mode_of_a_token_file_is_judged),
         clean_test(a_secret_in_a_contract_is_refused_and_not_shown),
         clean_test(what_a_log_in_needs_is_asked_for_by_name),
         clean_test(every_way_in_asks_for_what_it_lacks),
