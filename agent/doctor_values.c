@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "agent/files.h"
+#include "agent/inline.h"
 #include "base/clock.h"
 #include "base/mem.h"
 #include "base/str.h"
@@ -81,11 +82,33 @@ static void look_at_leases(struct doctor *d)
     }
 }
 
+/* Without a contract, `run` resolves what the environment refers to. */
+static void look_at_references(struct doctor *d)
+{
+    AUTO_INLINE_VALUES values = INLINE_VALUES_INIT;
+    struct err err = ERR_INIT;
+
+    if (d->vault_is == DOCTOR_VAULT_CLOSED) /* what is wrong with it was said */
+        return;
+    int resolved = inline_resolve(&d->job, NULL, &values, &err);
+    bool said = doctor_take_findings(d);
+    if (resolved != 0 && !said)
+        doctor_say_err(d, DOCTOR_ERROR, "variables", &err);
+    if (resolved == 0 && values.count > 0)
+        doctor_say(d, DOCTOR_OK, "variables", NULL,
+                   values.count == 1 ? "%zu variable of the environment refers to what is there"
+                                     : "%zu variables of the environment refer to what is there",
+                   values.count);
+    look_at_leases(d);
+}
+
 void doctor_look_at_values(struct doctor *d)
 {
     struct err err = ERR_INIT;
     size_t left = 0;
 
+    if (!d->loaded && !job_has_contract(&d->bounded))
+        look_at_references(d);
     if (!d->loaded)
         return;
     int resolved = resolve(d, &left, &err);

@@ -113,6 +113,16 @@ def test_without_a_contract_or_with_a_broken_one_the_rest_is_looked_at(case: Cas
     nothing = doctor(case)
     nothing.find("warning", "contract", "there is none here", "--contract")
     nothing.find("ok", "library", "libpq")
+    bao = case.openbao
+    mount = bao.kv(2)
+    bao.put(f"{mount}/app", {"x": case.canaries.new("value")})
+    env = {"VAULT_ADDR": bao.address, "VAULT_TOKEN": bao.token, "X": f"vault:{mount}/app#x"}
+    doctor(case, env=env).find("ok", "variables", "1 variable of the environment refers")
+    doctor(case, env={**env, "Y": f"vault:{mount}/app#y"}).find("error", "variables", "'Y'", "no field 'y'")
+    doctor(case, env={**env, "Y": "vault:secret"}).find("error", "variables", "'Y'", "'#'")
+    two = doctor(case, env={**env, "Y": f"vault:{mount}/app#y", "Z": f"vault:{mount}/none#z"})
+    two.find("error", "Y", "no field 'y'")
+    two.find("error", "Z", f"{mount}/data/none")
     case.folder.write("contract.json", '{"contract": 1,\n "vars": {"A": {"tyep": "int"}}}')
     broken = doctor(case)
     broken.find("error", "A", "tyep", "type", "contract.json:2")
