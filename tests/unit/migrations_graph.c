@@ -121,6 +121,20 @@ static void each_cycle_is_told_once_with_its_members(void **state)
     assert_text_has(p.err.hint, "1 more problem");
 }
 
+static void a_long_cycle_names_eight_and_counts_the_rest(void **state)
+{
+    (void)state;
+    AUTO_PROJECT p = new_project();
+    for (int i = 0; i < 11; i++) {
+        char id[8], down[8];
+        (void)snprintf(id, sizeof id, "r%02d", i);
+        (void)snprintf(down, sizeof down, "'r%02d'", (i + 1) % 11);
+        put_revision(&p, id, down, "");
+    }
+    load(&p);
+    errors_are(&p, GRAPH_CYCLE, 1, "'r06' -> 'r07' and 3 more");
+}
+
 static void a_revision_that_names_itself_is_a_cycle(void **state)
 {
     (void)state;
@@ -168,6 +182,7 @@ int main(void)
         cmocka_unit_test(one_id_twice_is_an_error_that_names_both_files),
         cmocka_unit_test(a_branch_label_is_nobodys_but_one_revisions),
         cmocka_unit_test(each_cycle_is_told_once_with_its_members),
+        cmocka_unit_test(a_long_cycle_names_eight_and_counts_the_rest),
         cmocka_unit_test(a_revision_that_names_itself_is_a_cycle),
         cmocka_unit_test(an_id_is_found_by_its_exact_bytes),
         cmocka_unit_test(an_empty_history_has_no_heads),

@@ -1,5 +1,7 @@
 #include "tests/unit/migrations_project.h"
 
+#include <unistd.h>
+
 #include "base/json.h"
 
 /* A merge, a dependency, a label, and what each format has to quote. */
@@ -68,6 +70,26 @@ static void json_has_the_members_that_are_promised(void **state)
     assert_text_has(out.data, "/c.py\",\"line\":3}]}");
 }
 
+static void json_leaves_out_a_line_that_is_not_known(void **state)
+{
+    (void)state;
+    AUTO_PROJECT p = new_project();
+    AUTO_BUF out = BUF_INIT(1 << 16);
+    struct json json = JSON_INIT(&out);
+    char path[PATH_MAX];
+    put_revision(&p, "a", "None", "");
+    path_of(&p, "m/versions/gone.py", path);
+    assert_int_equal(symlink("nowhere", path), 0);
+    load(&p);
+    json_begin_object(&json, NULL);
+    graph_write_json(p.graph, &json);
+    json_end_object(&json);
+    assert_int_equal(buf_check(&out, ERR_DEFECT, "json", &p.err), 0);
+    assert_text_has(out.data, "\"errors\":[{\"kind\":\"unreadable\"");
+    assert_text_has(out.data, "/gone.py\"}]}");
+    assert_text_lacks(out.data, "\"line\"");
+}
+
 static void dot_quotes_what_its_strings_cannot_hold(void **state)
 {
     (void)state;
@@ -94,6 +116,11 @@ static void mermaid_writes_marks_as_codes(void **state)
                                     ":::head\n");
     assert_text_has(buf_text(&out), "    r0 --> r2\n    r1 --> r2\n");
     assert_text_has(buf_text(&out), "    r1 -.-> r3\n");
+    put(&p, "m/versions/z.py", "'''a\\x7fb'''\nrevision = 'z'\ndown_revision = 'b'\n");
+    load(&p);
+    buf_clear(&out);
+    graph_write_mermaid(p.graph, &out);
+    assert_text_has(buf_text(&out), "z<br/>a\\x7Fb");
 }
 
 int main(void)
@@ -102,6 +129,7 @@ int main(void)
         cmocka_unit_test(text_has_a_line_for_each_revision_in_order),
         cmocka_unit_test(text_tells_heads_from_what_the_version_table_holds),
         cmocka_unit_test(json_has_the_members_that_are_promised),
+        cmocka_unit_test(json_leaves_out_a_line_that_is_not_known),
         cmocka_unit_test(dot_quotes_what_its_strings_cannot_hold),
         cmocka_unit_test(mermaid_writes_marks_as_codes),
     };

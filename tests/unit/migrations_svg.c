@@ -49,6 +49,19 @@ static void a_dependency_is_dashed_and_takes_no_lane(void **state)
     assert_text_lacks(svg, "cx=\"38\"");
 }
 
+static void heads_and_labels_are_told(void **state)
+{
+    (void)state;
+    AUTO_PROJECT p = new_project();
+    put_revision(&p, "a", "None", "branch_labels = 'one'");
+    put_revision(&p, "b", "None", "depends_on = 'a'");
+    put_revision(&p, "c", "'b'", "");
+    AUTO_FREE char *svg = draw(&p);
+    assert_text_has(svg, ">a</tspan> @one (head, depended on) message of a<");
+    assert_text_has(svg, ">b</tspan> message of b<");
+    assert_text_has(svg, ">c</tspan> (head) message of c<");
+}
+
 static void what_xml_cannot_hold_is_quoted_and_long_text_is_cut(void **state)
 {
     (void)state;
@@ -100,6 +113,7 @@ int main(void)
         cmocka_unit_test(a_chain_is_one_straight_line),
         cmocka_unit_test(a_branch_has_a_lane_of_its_own_between_branching_and_merging),
         cmocka_unit_test(a_dependency_is_dashed_and_takes_no_lane),
+        cmocka_unit_test(heads_and_labels_are_told),
         cmocka_unit_test(what_xml_cannot_hold_is_quoted_and_long_text_is_cut),
         cmocka_unit_test(cycles_and_empty_graphs_are_drawn_too),
         cmocka_unit_test(more_lanes_than_a_screen_has_share_the_last_one),
