@@ -93,13 +93,30 @@ static int take_lock(struct scratch *scratch, int64_t deadline_ms, struct err *e
     return execute(scratch->admin, &sql, deadline_ms, err);
 }
 
-/* The lock is a session's, and a pooler has a list of the databases that it leads to. */
-static int refuse_pooler(const struct scratch *scratch, int64_t deadline_ms, struct err *err)
+/* Nothing can be made there, and so nothing is left there either. */
+static int refuse_read_only(const struct scratch *scratch, const struct db_rows *rows,
+                            struct err *err)
 {
-    static const char sql[] = "SELECT pg_catalog.pg_backend_pid()";
+    bool is_standby = db_cell(rows, 0, 2)[0] == '1';
+    if (strcmp(db_cell(rows, 0, 1), "on") != 0)
+        return 0;
+    err_set(err, ERR_DB_DOWN, "%s: %s, and takes no scratch databases", scratch->variable,
+            is_standby ? "the server is a standby" : "the session is read-only");
+    return err_hint(err, "%s Or use a server of agent's own: --ephemeral.",
+                    is_standby ? "Name a variable with its primary's address."
+                               : "See default_transaction_read_only.");
+}
+
+/* The lock is a session's, and a pooler has a list of the databases that it leads to. */
+static int refuse_unfit(const struct scratch *scratch, int64_t deadline_ms, struct err *err)
+{
+    static const char sql[] = "SELECT pg_catalog.pg_backend_pid(), "
+                              "pg_catalog.current_setting('transaction_read_only'), "
+                              "pg_catalog.pg_is_in_recovery()::int";
     struct db_results results;
     struct db_info info;
     int64_t pid = 0;
+    int result = 0;
     if (db_query(scratch->admin, sql, within(deadline_ms, SCRATCH_STATEMENT_MS), &results, NULL,
                  err) != 0)
         return -1;
@@ -108,10 +125,12 @@ static int refuse_pooler(const struct scratch *scratch, int64_t deadline_ms, str
                            : "";
     if (str_to_int64(cell, strlen(cell), &pid) == 0)
         db_note_backend_pid(scratch->admin, (int)pid);
+    if (results.count > 0 && results.list[0].row_count > 0)
+        result = refuse_read_only(scratch, &results.list[0], err);
     db_results_free(&results);
     db_info(scratch->admin, &info);
-    if (!info.pooled)
-        return 0;
+    if (result != 0 || !info.pooled)
+        return result;
     err_set(err, ERR_DB_REFUSED,
             "%s: a pooler is in between, and scratch databases need sessions of the server's own",
             scratch->variable);
@@ -309,7 +328,7 @@ int scratch_open(const struct guard_settings *settings, int64_t deadline_ms, str
     if (result == 0)
         result = open_admin(out, deadline_ms, err);
     if (result == 0)
-        result = refuse_pooler(out, deadline_ms, err);
+        result = refuse_unfit(out, deadline_ms, err);
     if (result == 0)
         result = make_owner(out, deadline_ms, err);
     if (result == 0)

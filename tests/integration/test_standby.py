@@ -136,6 +136,13 @@ def test_what_a_standby_lacks_is_not_done_there(case: Case) -> None:
     assert "this server is a standby" in result.stderr and not (case.folder / "made").exists(), result
 
 
+def test_guard_takes_no_standby(case: Case) -> None:
+    pair = shared_pair(case, migrate=["true"])
+    said = pair.agent("guard", "--server", "DATABASE_URL", url=pair.url(pair.standby.port)).expect(5).stderr
+    assert not lacks(said, ["DATABASE_URL", "the server is a standby", "--ephemeral"]), said
+    assert "left behind" not in said.lower() and "drop" not in said, said
+
+
 # ---- several hosts ------------------------------------------------------------------------------------
 
 
@@ -150,6 +157,13 @@ def test_of_several_hosts_the_one_that_was_asked_for_is_taken(case: Case) -> Non
             ("read-write", (CLOSED_PORT, second, first), first)):
         document = pair.agent("verify", "--json", url=pair.url(*ports, attrs=attrs)).expect(1).json()
         assert int(document["port"]) == taken and document["state"] == "fresh", (attrs, ports, document)
+    login = pair.there.owner
+    folders = f"{pair.standby.socket_folder},{pair.primary.socket_folder}"
+    url = (f"postgresql://{login.name}:{quote(login.password, safe='')}@/{pair.there.name}?host={quote(folders)}"
+           f"&port={second},{first}&target_session_attrs=")
+    for attrs, taken in (("primary", first), ("any", second)):
+        document = pair.agent("verify", "--json", url=url + attrs).expect(1).json()
+        assert int(document["port"]) == taken, (attrs, document)
     said = pair.agent("doctor", url=pair.url(second, first, attrs="primary")).stdout
     assert "`psql -X -w -c 'select 1'` works" in said, said
     result = pair.agent("bootstrap", "--json", url=pair.url(second, first, attrs="primary")).expect(0)
