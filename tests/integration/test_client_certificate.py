@@ -9,6 +9,7 @@ from urllib.parse import urlencode
 from tests.lib.agent import Result
 from tests.lib.case import Case, lacks
 from tests.lib.certificates import Certificates
+from tests.lib.processes import folder_in_memory
 from tests.lib.project import Project, assert_made, assert_untouched
 from tests.lib.servers import Postgres
 
@@ -18,7 +19,7 @@ OPENSSL_SECONDS = 60
 
 def make_server() -> Postgres:
     """One that asks for certificates of its own CA, and for nothing else."""
-    server = Postgres(tls=True)
+    server = Postgres(tls=True, parent=folder_in_memory())
     (server.data / "pg_hba.conf").write_text(HBA)
     server.sql(f"ALTER SYSTEM SET ssl_ca_file = '{server.ca_cert}'; SELECT pg_reload_conf()")
     return server

@@ -11,8 +11,7 @@ from typing import Any, Callable, Dict, List, Mapping, Optional, Sequence, TypeV
 
 from tests.lib.agent import Agent, Canaries, Result, run_tool
 from tests.lib.alembic_server import AlembicServer
-from tests.lib.processes import plain_environment
-from tests.lib.processes import Skip
+from tests.lib.processes import Skip, folder_in_memory, plain_environment
 from tests.lib.servers import ROOT, Database, Folder, OpenBao, Postgres, Proxy, ScriptedHttp
 from tests.lib.scripted import Script
 from tests.lib.standby import PAIR_OPTIONS, Standby
@@ -72,21 +71,22 @@ class Case:
     @property
     def postgres(self) -> Postgres:
         """The shared PostgreSQL; its superuser's password is a canary."""
-        server: Postgres = self._shared.get("postgres", Postgres)
+        server: Postgres = self._shared.get("postgres", lambda: Postgres(parent=folder_in_memory()))
         self.canaries.add("superuser's password", server.password)
         return self._watched(server)
 
     @property
     def postgres_tls(self) -> Postgres:
         """A shared PostgreSQL that has TLS (`ca_cert`)."""
-        server: Postgres = self._shared.get("postgres_tls", lambda: Postgres(tls=True))
+        server: Postgres = self._shared.get("postgres_tls", lambda: Postgres(tls=True, parent=folder_in_memory()))
         self.canaries.add("superuser's password with TLS", server.password)
         return self._watched(server)
 
     @property
     def standby(self) -> Standby:
         """A shared standby, and its primary."""
-        primary = self._shared.get("primary", lambda: Postgres(PAIR_OPTIONS))
+        primary = self._shared.get("primary", lambda: Postgres(
+            PAIR_OPTIONS, parent=folder_in_memory()))
         server: Standby = self._shared.get("standby", lambda: Standby(primary))
         self.canaries.add("primary's superuser's password", server.password)
         self._watched(primary)
@@ -142,7 +142,7 @@ class Case:
 
     def server_of_its_own(self, **how: Any) -> Postgres:
         """A PostgreSQL for this test alone (`options`, `tls`): to be stopped, filled, broken."""
-        made = Postgres(**how)
+        made = Postgres(**{"parent": folder_in_memory(), **how})
         self.defer(made.remove)
         self.canaries.add("own superuser's password", made.password)
         return self._watched(made)

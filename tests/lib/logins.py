@@ -9,12 +9,14 @@ import psycopg
 
 from tests.lib.case import Case
 from tests.lib.postgres import Database, Postgres, quote_name, quote_text
+from tests.lib.processes import folder_in_memory
 from tests.lib.rotating import Rotating, composed_url, results
 
 
 def server_of(case: Case) -> Postgres:
     """A server that writes down whatever it is asked; the module's own."""
-    made: Postgres = case.once("rotate_pg", lambda: Postgres(options={"log_statement": "all"}))
+    made: Postgres = case.once("rotate_pg", lambda: Postgres(
+        options={"log_statement": "all"}, parent=folder_in_memory()))
     case.canaries.add("superuser's password there", made.password)
     return made
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 import atexit
 import os
 import pwd
+import re
 import shutil
 import signal
 import socket
@@ -23,6 +24,7 @@ ROOT = Path(__file__).resolve().parents[2]
 READY_SECONDS = 60.0
 STOP_SECONDS = 20.0
 POLL_SECONDS = 0.02
+MEMORY_LEAST_BYTES = 6 << 30  # free, for a run's servers of 50 to 100 MB each and what is left for the rest
 
 _lock = threading.RLock()
 _undo: Dict[int, Callable[[], None]] = {}
@@ -102,6 +104,17 @@ class Folder:
         """Remove the folder and what is in it."""
         unregister(self._key)
         shutil.rmtree(self.path, ignore_errors=True)
+
+
+def folder_in_memory() -> Optional[Path]:
+    """Where a folder of a thousand files is made in a sixth of the time; None where there is little room."""
+    memory = Path("/dev/shm")
+    if not os.access(memory, os.W_OK):
+        return None
+    files = os.statvfs(memory)
+    available = re.search(r"^MemAvailable: +(\d+) kB", Path("/proc/meminfo").read_text(), re.M)
+    room = min(files.f_bavail * files.f_frsize, int(available.group(1)) * 1024 if available else 0)
+    return memory if room >= MEMORY_LEAST_BYTES else None
 
 
 class Program:

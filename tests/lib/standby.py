@@ -18,7 +18,7 @@ class Standby(Postgres):
 
     def __init__(self, primary: Postgres) -> None:
         self.primary = primary
-        super().__init__(primary.options)
+        super().__init__(primary.options, parent=primary.folder.path.parent)
         wait_until(self._follows, "a standby that follows", self.program)
 
     def _initdb(self) -> None:
