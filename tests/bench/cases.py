@@ -145,7 +145,7 @@ def _fetch(bench: Bench, folder: Path, server: OpenBao, port: int, paths: Sequen
     if peer:
         settings = inputs.envconsul(folder, address, ca_cert, paths)
         sides.append(Side("envconsul", [peer, f"-config={settings}", "/bin/true"], env))
-    samples = bench.watch.compare(sides)
+    samples = bench.watch.compare(sides, OFTEN)
     what = f"{len(paths)} path{'s' if len(paths) > 1 else ''}, {round_trip} ms"
     bench.versus(samples, f"fetch-{len(paths)}-{round_trip}", what, "agent", "C, libcurl", 1.15)
     bench.versus(samples, "fetch-peer", what, "agent", "envconsul",
