@@ -232,8 +232,9 @@ int job_database_settings(struct job *job, struct database_job *out, struct err 
 
 int job_database(struct job *job, struct database_job *out, struct err *err)
 {
-    if (job_resolve_for_database(job, err) != 0 || job_check(job, err) != 0 ||
-        take_url(job, out, err) != 0)
+    if (job_resolve_for_database(job, err) != 0)
+        return job_check_besides(job, err);
+    if (job_check(job, err) != 0 || take_url(job, out, err) != 0)
         return -1;
     return job_database_settings(job, out, err);
 }

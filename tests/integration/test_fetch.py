@@ -288,6 +288,21 @@ def test_what_could_not_be_fetched_hides_nothing_that_is_wrong_besides(case: Cas
     assert "2 errors" in some.stderr and "UNSET" not in some.stderr, some
 
 
+def test_a_database_whose_url_is_not_to_be_had_hides_nothing_besides(case: Case) -> None:
+    bao = case.openbao
+    mount = bao.kv(2)
+    token = bao.new_token([bao.policy({f"{mount}/data/other": ["read"]})])
+    Project(case).contract({
+        "DATABASE_URL": {"type": "postgres-url", "secret": True, "source": f"vault:{mount}/app#url"},
+        "SCHEMA_PORT": {"type": "port", "source": "env"}},
+        database={"url": "DATABASE_URL", "env": ["SCHEMA_PORT"],
+                  "stamp": {"style": "plain", "revision": "1"}})
+    env = {"VAULT_ADDR": bao.address, "VAULT_TOKEN": token, "SCHEMA_PORT": "none"}
+    for command in ("bootstrap", "verify"):
+        got = case.agent(command, env=env).expect(4)
+        assert not lacks(got.stderr, ["DATABASE_URL: read", "403", "SCHEMA_PORT"]), got
+
+
 def test_a_part_that_is_a_broken_reference_is_no_password(case: Case) -> None:
     Project(case).contract({"URL": {
         "type": "postgres-url", "secret": True, "source": {"user": "env:WHO", "pw": "env:PW"},
