@@ -284,9 +284,8 @@ def commit_without_a_second_look(pair: Pair, front: Proxy) -> Running:
     with gate(pair.there):
         running = pair.start(pair.url(front.port))
         wait_at_gate(pair.primary)
-        front.target = ("127.0.0.1", CLOSED_PORT)
-        # the second look stands beside it already
         wait_until(lambda: pair.primary.value(f"SELECT count(*) {beside}") == "1", "the second look")
+        front.target = ("127.0.0.1", CLOSED_PORT)
         pair.primary.value(f"SELECT pg_terminate_backend(pid) {beside}")
     wait_until(lambda: pair.there.tables() != [], "the COMMIT")
     return running
