@@ -132,7 +132,8 @@ class SealedReader(Reader):
 
 def die_behind(reader: BackendReader, step: str) -> None:
     """The runner is killed when its record has come to that step, before it has an answer."""
-    backend, killed = reader.backend, []
+    backend = reader.backend
+    killed: List[str] = []
     typed = b""
     if (backend.files / NEW_VALUE).exists():
         typed = (backend.files / NEW_VALUE).read_bytes()
@@ -149,7 +150,8 @@ def die_behind(reader: BackendReader, step: str) -> None:
         except HTTPError as problem:
             status, body = problem.code, problem.read()
         if f".pending/{reader.name}" in request.path and f'"step":"{step}"'.encode() in request.body:
-            killed.append(agent.signal(signal.SIGKILL))
+            killed.append(step)  # before it is: whoever waits for its end looks at once
+            agent.signal(signal.SIGKILL)
             return None
         return Answer(status, body, {"Content-Type": "application/json"})
 
