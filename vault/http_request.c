@@ -287,7 +287,8 @@ int http_request_set_up(struct http_transfer *transfer, const struct vault_confi
     set_request(&options, transfer);
     set_route(&options, exchange, config, route);
     set_limits(&options, exchange, config);
-    transfer->through_proxy = goes_through_proxy(config, exchange->node);
+    transfer->by_proxy_alone = goes_through_proxy(config, exchange->node) &&
+                               (!config->no_proxy || !*config->no_proxy);
     if (options.failed != CURLE_OK)
         return err_set(err, ERR_RESOURCE, "prepare a request: libcurl says: %s",
                        http_curl.easy_strerror(options.failed));

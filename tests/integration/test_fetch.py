@@ -597,6 +597,11 @@ def test_a_proxy_carries_what_it_can_not_read_and_is_told_apart_from_vault(case:
     env["VAULT_PROXY_ADDR"] = "http://127.0.0.1:1"
     away = case.agent("fetch", env={**env, "VAULT_MAX_RETRIES": "0"}).expect(3)
     assert not lacks(away.stderr, ["through the proxy", "proxy that the environment names"]), away
+    del env["VAULT_PROXY_ADDR"]
+    env.update(VAULT_MAX_RETRIES="0", VAULT_ADDR="https://0.0.0.0:1", https_proxy="http://127.0.0.1:1")
+    assert "through the proxy" in case.agent("fetch", env=env).expect(3).stderr
+    away = case.agent("fetch", env={**env, "no_proxy": "0.0.0.0"}).expect(3)
+    assert "Is Vault running there" in away.stderr and "proxy" not in away.stderr, away
     env["VAULT_PROXY_ADDR"] = f"http://user:{password}@127.0.0.1:99999"
     assert "VAULT_PROXY_ADDR" in case.agent("fetch", env=env).expect(2).stderr
 
