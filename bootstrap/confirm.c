@@ -13,12 +13,6 @@
 #include "base/mem.h"
 #include "bootstrap/apply.h"
 
-static const char session_sql[] =
-    "SELECT 'session' AS fact, pg_catalog.current_setting('server_version') AS a,\n"
-    " current_user::pg_catalog.text AS b, pg_catalog.pg_backend_pid()::pg_catalog.text AS c,\n"
-    " pg_catalog.pg_is_in_recovery()::pg_catalog.text AS d,\n"
-    " pg_catalog.current_setting('transaction_read_only') AS e, NULL AS f\n";
-
 /* Fails where there is no version table. */
 static void add_version(const struct database_settings *settings, const char *is_alembics,
                         struct buf *out)
@@ -75,7 +69,7 @@ void confirm_add_inside_sql(const struct database_settings *settings, struct buf
     AUTO_BUF shape = BUF_INIT(OWN_SQL_MAX_BYTES);
     add_shape(settings, &shape);
     add_tables(settings, out);
-    buf_adds(out, session_sql);
+    buf_adds(out, LOOK_SESSION " NULL AS f\n");
     add_version(settings, buf_text(&shape), out);
     buf_adds(out, "UNION ALL SELECT 'count', 'r', pg_catalog.count(*)::pg_catalog.text,\n"
                   " NULL, NULL, NULL, NULL FROM tables t WHERE t.managed AND NOT (t.schema = ");
@@ -110,7 +104,7 @@ static void add_expected(const char *expected, struct buf *out)
 
 void confirm_add_sql(const struct database_settings *settings, struct buf *out)
 {
-    buf_adds(out, session_sql);
+    buf_adds(out, LOOK_SESSION " NULL AS f\n");
     add_version(settings, "NULL", out);
     for (size_t i = 0; settings->expect && settings->expect[i]; i++) {
         buf_adds(out, "UNION ALL SELECT 'missing', ");

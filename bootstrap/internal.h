@@ -73,7 +73,14 @@ struct look {
 void look_release(struct look *look);
 size_t look_objects(const struct look *look); /* the sum of the counts */
 
-/* Shared by the texts of looks. The user's schemas, n; and, over a table's columns a that are not
+/* Shared by the texts of looks. The fact of the session, but for its last column, f. */
+#define LOOK_SESSION                                                                            \
+    "SELECT 'session' AS fact, pg_catalog.current_setting('server_version') AS a,\n"            \
+    " current_user::pg_catalog.text AS b, pg_catalog.pg_backend_pid()::pg_catalog.text AS c,\n" \
+    " pg_catalog.pg_is_in_recovery()::pg_catalog.text AS d,\n"                                  \
+    " pg_catalog.current_setting('transaction_read_only') AS e,\n"
+
+/* The user's schemas, n; and, over a table's columns a that are not
  * dropped, whether they are what Alembic makes. */
 #define LOOK_USERS_SCHEMAS "n.nspname !~ '^pg_' AND n.nspname <> 'information_schema'"
 #define LOOK_ALEMBICS                                                                  \

@@ -44,11 +44,7 @@ static const char there_sql[] =
     " OR EXISTS (SELECT FROM pg_catalog.pg_type o WHERE o.oid >= 16384)\n"
     " OR EXISTS (SELECT FROM pg_catalog.pg_proc o WHERE o.oid >= 16384) AS anything)\n";
 
-static const char session_sql[] =
-    "SELECT 'session' AS fact, pg_catalog.current_setting('server_version') AS a,\n"
-    " current_user::pg_catalog.text AS b, pg_catalog.pg_backend_pid()::pg_catalog.text AS c,\n"
-    " pg_catalog.pg_is_in_recovery()::pg_catalog.text AS d,\n"
-    " pg_catalog.current_setting('transaction_read_only') AS e,\n"
+static const char session_sql[] = LOOK_SESSION
     " pg_catalog.has_database_privilege(pg_catalog.current_database(), 'CREATE')"
     "::pg_catalog.text AS f\n"
     "UNION ALL SELECT 'role', r.rolsuper::pg_catalog.text, CASE WHEN r.rolvaliduntil < 'infinity'\n"
