@@ -75,6 +75,15 @@ static size_t behind_line(const char *text, size_t i, size_t length)
     return newline ? (size_t)(newline - text) + 1 : length;
 }
 
+/* At the `--` of a comment. To the server a carriage return alone ends it, too: what stands behind that
+ * would be run, unseen. */
+static size_t behind_dashes(const char *text, size_t i, size_t length)
+{
+    size_t end = behind_line(text, i, length);
+    const char *carriage_return = memchr(text + i, '\r', end - i);
+    return carriage_return ? (size_t)(carriage_return - text) + 1 : end;
+}
+
 /* The place behind the nested comment that opens at I; LENGTH + 1 when it is not closed. */
 static size_t behind_comment(const char *text, size_t i, size_t length)
 {
@@ -97,7 +106,7 @@ size_t sql_skip_blank(const char *text, size_t i, size_t length)
         if (is_blank(text[i]))
             i++;
         else if (text[i] == '-' && i + 1 < length && text[i + 1] == '-')
-            i = behind_line(text, i, length);
+            i = behind_dashes(text, i, length);
         else if (text[i] == '/' && i + 1 < length && text[i + 1] == '*') {
             size_t end = behind_comment(text, i, length);
             if (end > length)
@@ -119,7 +128,7 @@ static bool string_continues(const struct sql_cutter *c, size_t i, size_t *next)
             newline = newline || c->text[i] == '\n' || c->text[i] == '\r';
             i++;
         } else if (c->text[i] == '-' && at(c, i + 1) == '-') {
-            i = behind_line(c->text, i, c->length);
+            i = behind_dashes(c->text, i, c->length);
             newline = true;
         } else
             break;

@@ -76,6 +76,19 @@ static void semicolons_in_quotes_and_comments_end_nothing(void **state)
     CUTS("a \xC3\xA9$$;b", "a \xC3\xA9$$", "b"); /* $ is part of a name */
 }
 
+/* To the server a carriage return alone ends one: what stands behind it is run. */
+static void a_comment_ends_at_a_carriage_return(void **state)
+{
+    (void)state;
+    CUTS("a -- c;\rb; d", "a -- c;\rb", "d");
+    CUTS("-- a\rCOMMIT;\r-- b\rc;\r", "COMMIT", "c");
+    CUTS("a E'x' -- c;\r '\\';' ; b", "a E'x' -- c;\r '\\';'", "b");
+    struct sql_script s = read_sql("-- a;\r\nb; -- c\r COMMIT; -- d\n");
+    assert_int_equal(s.count, 2);
+    assert_int_equal(s.statements[1].class_, SQL_COMMIT);
+    sql_release(&s);
+}
+
 static void rules_and_atomic_bodies_are_one_statement(void **state)
 {
     (void)state;
@@ -577,6 +590,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(semicolons_in_quotes_and_comments_end_nothing),
+        cmocka_unit_test(a_comment_ends_at_a_carriage_return),
         cmocka_unit_test(rules_and_atomic_bodies_are_one_statement),
         cmocka_unit_test(line_ends_and_a_byte_order_mark_are_taken),
         cmocka_unit_test(what_is_not_closed_is_named_with_its_place),
