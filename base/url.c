@@ -204,6 +204,11 @@ static int take_hosts(const struct parse *p, const char *start, const char *end,
     return 0;
 }
 
+static int hint_at_at(struct err *err)
+{
+    return err_hint(err, "An '@' in a user's name or a password is written %%40.");
+}
+
 static int take_authority(const struct parse *p, const char *start, const char *end,
                           struct url *url)
 {
@@ -214,13 +219,37 @@ static int take_authority(const struct parse *p, const char *start, const char *
     const char *second = find_byte(at + 1, end, '@');
     if (second != end) {
         (void)fail_at(p, second, "a second '@'");
-        return err_hint(p->err, "An '@' in a user's name or a password is written %%40.");
+        return hint_at_at(p->err);
     }
     const char *colon = find_byte(start, at, ':');
     url->user = span_of(start, colon);
     if (colon < at)
         url->password = span_of(colon + 1, at);
     return take_hosts(p, at + 1, end, url);
+}
+
+static int hint_at_password(struct err *err)
+{
+    return err_hint(err, "A '/', '?' or '#' in a password is written %%2F, %%3F, %%23.");
+}
+
+/* What libpq and SQLAlchemy read in another way than RFC 3986 has it: a fragment is the end of the
+ * database's name, and where no '/' comes before it, an '@' in the query ends a user's name, so that
+ * what is behind it is the host. */
+static int check_postgres(const struct parse *p, const struct url *url)
+{
+    const char *stray = url->fragment.start ? url->fragment.start - 1 : p->end;
+    if (!url->user.start && url->path.length == 0 && url->query.start)
+        stray = find_byte(url->query.start, stray, '@');
+    if (stray == p->end)
+        return 0;
+    (void)fail_at(p, stray,
+                  *stray == '#'
+                      ? "a '#', which not all drivers read in the same way"
+                      : "an '@' in the query, which not all drivers read in the same way");
+    if (*stray == '@')
+        (void)hint_at_at(p->err);
+    return hint_at_password(p->err);
 }
 
 int url_parse(const char *text, size_t length, struct url *out, enum err_kind kind, struct err *err)
@@ -237,7 +266,7 @@ int url_parse(const char *text, size_t length, struct url *out, enum err_kind ki
     if (take_authority(&p, rest, authority_end, &url) != 0) {
         /* The usual cause is a password that was put in as it is. */
         if (!url.user.start && find_byte(authority_end, p.end, '@') != p.end)
-            (void)err_hint(err, "A '/', '?' or '#' in a password is written %%2F, %%3F, %%23.");
+            (void)hint_at_password(err);
         return -1;
     }
 
@@ -246,6 +275,8 @@ int url_parse(const char *text, size_t length, struct url *out, enum err_kind ki
         url.query = span_of(path_end + 1, query_end);
     if (query_end < p.end)
         url.fragment = span_of(query_end + 1, p.end);
+    if (url_is_postgres(&url) && check_postgres(&p, &url) != 0)
+        return -1;
     *out = url;
     return 0;
 }

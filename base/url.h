@@ -28,7 +28,7 @@ struct url {
 
 /* Take TEXT apart; spans point into it. Errors (KIND): what is wrong and at which byte (from 1),
  * never a piece of the text: no scheme, white space or control bytes, a bad escape, a second '@', a
- * byte that no host has, a bad port. Without an error each host has a good port or none, and "://"
+ * byte that no host has, a bad port, and in a PostgreSQL URL what its drivers read differently. Without an error each host has a good port or none, and "://"
  * stands behind the scheme. *out is untouched on failure. */
 MUST_USE int url_parse(const char *text, size_t length, struct url *out, enum err_kind kind,
                        struct err *err);

@@ -29,7 +29,7 @@ static void every_part_is_found(void **state)
 {
     (void)state;
     struct url url = parsed(
-        "postgresql+asyncpg://app:p%40ss@db.acme.io:5433/app?sslmode=require&a#f");
+        "postgresql+asyncpg://app:p%40ss@db.acme.io:5433/app?sslmode=require&a");
     assert_span(&url.scheme, "postgresql+asyncpg");
     assert_span(&url.user, "app");
     assert_span(&url.password, "p%40ss");
@@ -37,7 +37,7 @@ static void every_part_is_found(void **state)
     assert_span(&url.port, "5433");
     assert_span(&url.path, "/app");
     assert_span(&url.query, "sslmode=require&a");
-    assert_span(&url.fragment, "f");
+    assert_span(&url.fragment, NULL);
     assert_false(url.has_host_list);
 }
 
@@ -188,6 +188,35 @@ static void an_unencoded_password_gets_a_hint_and_is_not_shown(void **state)
     assert_text_has(err.hint, "%40");
 }
 
+/* libpq would go to the database `app#1`, another driver to `app`; and to `evil` as `h?x=`. */
+static void what_drivers_read_differently_is_no_postgres_url(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *text, *what, *hint;
+    } rows[] = {
+        {"postgresql://u:p@h/app#1", "a '#'", "%23"},
+        {"postgres://u:p@h/app?a=b#", "a '#'", "%23"},
+        {"postgresql+psycopg://u:p@h#x", "a '#'", "%23"},
+        {"postgresql://h?x=@evil", "an '@' in the query", "%40"},
+        {"postgresql://u:12?34@h/d", "an '@' in the query", "%3F"},
+        {"postgresql://h?user=app@acme#", "an '@' in the query", "%40"},
+    };
+    for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+        struct err err = ERR_INIT;
+        struct url url;
+        assert_int_equal(url_parse(rows[i].text, strlen(rows[i].text), &url, ERR_USAGE, &err), -1);
+        assert_text_has(err.text, rows[i].what);
+        assert_text_has(err.hint, rows[i].hint);
+    }
+    struct url url = parsed("https://h/app#1");
+    assert_span(&url.fragment, "1");
+    url = parsed("postgresql:///app?user=app@acme");
+    assert_span(&url.query, "user=app@acme");
+    url = parsed("postgresql://u@h?user=app@acme");
+    assert_span(&url.query, "user=app@acme");
+}
+
 static void decoding_refuses_nul_and_adds_nothing_then(void **state)
 {
     (void)state;
@@ -308,6 +337,7 @@ int main(void)
         cmocka_unit_test(what_is_wrong_is_said_with_its_byte),
         cmocka_unit_test(a_nul_is_a_control_byte),
         cmocka_unit_test(an_unencoded_password_gets_a_hint_and_is_not_shown),
+        cmocka_unit_test(what_drivers_read_differently_is_no_postgres_url),
         cmocka_unit_test(decoding_refuses_nul_and_adds_nothing_then),
         cmocka_unit_test(the_last_of_several_query_values_counts),
         cmocka_unit_test(a_span_is_compared_decoded),
