@@ -343,9 +343,9 @@ static int read_inline_table(struct reader *r, const struct path *path, unsigned
         if (c != ',' && c != '}')
             return wrong(r, "`,` or `}` was expected in an inline table");
         r->at++;
-        pass_space(r);
         if (c == '}')
-            return 0;
+            return 0; /* and the line's end is for the line to find */
+        pass_space(r);
         if (peek(r) == '}') {
             r->at++;
             return 0;

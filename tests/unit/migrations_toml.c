@@ -46,6 +46,8 @@ static void a_key_is_found_however_it_is_written(void **state)
     k_is("[tool]\nalembic.k = 'v'", "text:v");
     k_is("[tool]\nalembic = {a = 1, k = 'v'}", "text:v");
     k_is("tool = {alembic = {k = 'v',\n# c\n},}", "text:v");
+    k_is("[project]\nlicense = {text = 'MIT'}\nname = 'x'\n\n[tool.alembic]\nk = 'v'", "text:v");
+    k_is("a = [{b = {c = 1}} , {} ]\r\nb = { c = {} } # d\r\n\r\ntool.alembic.k = 'v'", "text:v");
     k_is("[tool.alembic]\n[tool.other]\nk = 'v'", "absent");
     k_is("k = 'v'\n[alembic]\nk = 'v'\n[tool.alembic.x]\nk = 'v'\n[x.tool.alembic]\nk = 'v'",
          "absent");
@@ -90,6 +92,7 @@ static void what_is_no_toml_is_refused_with_its_line(void **state)
     is_refused("a = [1 2]", "`,` or `]`", 1);
     is_refused("a = {b = 1 c = 2}", "`,` or `}`", 1);
     is_refused("a = 1 b = 2", "end of a line", 1);
+    is_refused("a = {b = 1} c = 2", "end of a line", 1);
     is_refused("[a\n", "not closed", 1);
     is_refused("[]\n", "key was expected", 1);
     is_refused("a\n", "`=`", 1);
