@@ -56,7 +56,7 @@ void listen_check(struct contract_document *d, const struct key *key, struct nod
 
 void period_check(struct contract_document *d, const struct key *key, struct node *value)
 {
-    static const struct key duration = {.name = "refresh", .kind = KIND_DURATION};
+    const struct key duration = {.name = key->name, .kind = KIND_DURATION, .no_zero = key->no_zero};
 
     if (value->kind == NODE_STRING && str_eq(value->text, "off"))
         return;

@@ -32,6 +32,7 @@ static const char *const words_docs_kind[] = {DOCS_KINDS(DOCS_WORD) NULL};
 #define NOTHING       .section = NULL
 #define SECTION(name) .section = &section_##name
 #define WORDS(name)   .words = words_##name
+#define NO_ZERO(hint) .no_zero = hint
 #define KEY_ROW(id, name_, kind_, status_, detail_) \
     {.name = (name_), .kind = (kind_), .status = (status_), detail_},
 #define TABLE(name, ROWS) static const struct key keys_##name[] = {ROWS(KEY_ROW)}

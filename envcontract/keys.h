@@ -75,6 +75,7 @@ struct key {
     enum key_status status;
     const struct section *section; /* kinds SECTION…: of what is inside */
     const char *const *words;      /* kinds WORD…: NULL-terminated */
+    const char *no_zero;           /* durations: what to do instead; NULL: a zero says something */
 };
 
 struct section {
@@ -131,8 +132,10 @@ struct section {
     KEY(VAULT_TLS_SERVER_NAME, "tls_server_name", KIND_TEXT, BUILT, NOTHING)                       \
     KEY(VAULT_REDIRECT_HOSTS, "redirect_hosts", KIND_TEXTS, BUILT, NOTHING)                        \
     KEY(VAULT_ALLOW_HTTP, "allow_http", KIND_BOOL, BUILT, NOTHING)                                 \
-    KEY(VAULT_TIMEOUT, "timeout", KIND_DURATION, BUILT, NOTHING)                                   \
-    KEY(VAULT_DEADLINE, "deadline", KIND_DURATION, BUILT, NOTHING)                                 \
+    KEY(VAULT_TIMEOUT, "timeout", KIND_DURATION, BUILT,                                            \
+        NO_ZERO("One request may take so long: 10s without the key."))                             \
+    KEY(VAULT_DEADLINE, "deadline", KIND_DURATION, BUILT,                                          \
+        NO_ZERO("A request and its retries may take so long: 60s without the key."))               \
     KEY(VAULT_RETRIES, "retries", KIND_COUNT, BUILT, NOTHING)                                      \
     KEY(VAULT_KV, "kv", KIND_MOUNTS, BUILT, NOTHING)                                               \
     KEY(VAULT_PROFILES, "profiles", KIND_SECTION_MAP, BUILT, SECTION(vault_profile))
@@ -249,11 +252,13 @@ struct section {
 
 #define ROTATE_KEYS(KEY)                                                                           \
     KEY(ROTATE_STRATEGY, "strategy", KIND_WORD, BUILT, WORDS(strategy))                            \
-    KEY(ROTATE_EVERY, "every", KIND_DURATION, BUILT, NOTHING)                                      \
+    KEY(ROTATE_EVERY, "every", KIND_DURATION, BUILT,                                               \
+        NO_ZERO("Without the key nothing is due by its age."))                                     \
     KEY(ROTATE_GRACE, "grace", KIND_DURATION, BUILT, NOTHING)                                      \
     KEY(ROTATE_HOOK, "hook", KIND_ARGV, BUILT, NOTHING)                                            \
     KEY(ROTATE_ENV, "env", KIND_TEXTS, BUILT, NOTHING)                                             \
-    KEY(ROTATE_TIMEOUT, "timeout", KIND_DURATION, BUILT, NOTHING)                                  \
+    KEY(ROTATE_TIMEOUT, "timeout", KIND_DURATION, BUILT,                                           \
+        NO_ZERO("One command may take so long: 60s without the key."))                             \
     KEY(ROTATE_CONFIG, "config", KIND_ANY, BUILT, NOTHING)                                         \
     KEY(ROTATE_DEPENDS_ON, "depends_on", KIND_TEXTS, BUILT, NOTHING)                               \
     KEY(ROTATE_AFTER, "after", KIND_SECTION_LIST, BUILT, SECTION(after))                           \
@@ -301,7 +306,8 @@ struct section {
     KEY(DATABASE_LOCK_TIMEOUT, "lock_timeout", KIND_DURATION, BUILT, NOTHING)                      \
     KEY(DATABASE_LOCK_WAIT, "lock_wait", KIND_DURATION, BUILT, NOTHING)                            \
     KEY(DATABASE_STATEMENT_TIMEOUT, "statement_timeout", KIND_DURATION, BUILT, NOTHING)            \
-    KEY(DATABASE_CONNECT_TIMEOUT, "connect_timeout", KIND_DURATION, BUILT, NOTHING)
+    KEY(DATABASE_CONNECT_TIMEOUT, "connect_timeout", KIND_DURATION, BUILT,                         \
+        NO_ZERO("One connection may take so long: 5s without the key."))
 
 #define AUTHORITY_KEYS(KEY)                                                                        \
     KEY(AUTHORITY_VAR, "var", KIND_TEXT, BUILT, NOTHING)                                           \
@@ -331,7 +337,8 @@ struct section {
     KEY(GUARD_STRICT, "strict", KIND_BOOL, BUILT, NOTHING)                                         \
     KEY(GUARD_STRICT_ORDER, "strict_order", KIND_BOOL, BUILT, NOTHING)                             \
     KEY(GUARD_JOBS, "jobs", KIND_COUNT, BUILT, NOTHING)                                            \
-    KEY(GUARD_TIMEOUT, "timeout", KIND_DURATION, BUILT, NOTHING)
+    KEY(GUARD_TIMEOUT, "timeout", KIND_DURATION, BUILT,                                            \
+        NO_ZERO("All of it may take so long: 30m without the key."))
 
 #define GUARD_IGNORE_KEYS(KEY)                                                                     \
     KEY(GUARD_IGNORE_KIND, "kind", KIND_TEXT, BUILT, NOTHING)                                      \
@@ -343,7 +350,8 @@ struct section {
     KEY(RUN_ON_CHANGE, "on_change", KIND_ON_CHANGE, BUILT, NOTHING)                                \
     KEY(RUN_STOP_SIGNAL, "stop_signal", KIND_SIGNAL, BUILT, NOTHING)                               \
     KEY(RUN_STOP_TIMEOUT, "stop_timeout", KIND_DURATION, BUILT, NOTHING)                           \
-    KEY(RUN_REFRESH, "refresh", KIND_PERIOD, BUILT, NOTHING)                                       \
+    KEY(RUN_REFRESH, "refresh", KIND_PERIOD, BUILT,                                                \
+        NO_ZERO("Where nothing is to be read again it is \"off\"."))                               \
     KEY(RUN_SPLAY, "splay", KIND_DURATION, BUILT, NOTHING)                                         \
     KEY(RUN_STALE, "stale", KIND_SECTION, BUILT, SECTION(stale))                                   \
     KEY(RUN_REWRITE, "rewrite", KIND_SIGNALS, BUILT, NOTHING)                                      \

@@ -130,6 +130,8 @@ static void check_duration(struct contract_document *d, const struct key *key, s
     if (str_to_duration(value->text, value->count, &ms) != 0 || ms < 0)
         problem(d, value, AT_VALUE, "Durations are 500ms, 30s, 5m, 2h, 30d.",
                 "'%s' is not a duration", key->name);
+    else if (ms == 0 && key->no_zero)
+        problem(d, value, AT_VALUE, key->no_zero, "'%s' has to be longer than zero", key->name);
 }
 
 static void check_count(struct contract_document *d, const struct key *key, struct node *value)

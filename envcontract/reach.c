@@ -71,12 +71,6 @@ static void check_list(struct contract_document *d, const struct node *list, con
             check_address(d, item, key, may_be_socket);
 }
 
-static void check_limit(struct contract_document *d, const struct node *node, const char *key)
-{
-    if (is_text(node) && node_duration_ms(node, -1) == 0)
-        problem(d, node, AT_VALUE, NULL, "'%s' leaves no time for a request", key);
-}
-
 /* A header's value: visible ASCII, white space at its ends aside. */
 static void check_namespace(struct contract_document *d, const struct node *node)
 {
@@ -112,6 +106,4 @@ void reach_check(struct contract_document *d, const struct node *const at[VAULT_
         check_namespace(d, at[VAULT_NAMESPACE]);
     if (is_text(at[VAULT_TLS_SERVER_NAME]))
         check_server_name(d, at[VAULT_TLS_SERVER_NAME]);
-    check_limit(d, at[VAULT_TIMEOUT], "timeout");
-    check_limit(d, at[VAULT_DEADLINE], "deadline");
 }

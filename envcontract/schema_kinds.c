@@ -39,8 +39,11 @@ static const char *const type_names[] = {"string", "number", "integer", "boolean
 #define PATTERN_SOURCE                                                                    \
     "^" UNKNOWN "(env|none|(env|sealed):" NAME "|file:" FILEPATH "|vault:(?! )/?" SEGMENT \
     "(/" SEGMENT ")+#" FIELD ")$"
-#define PATTERN_DURATION "^([0-9]+(ms|[smhdw]))+$"
-#define PATTERN_PERIOD   "^(off|([0-9]+(ms|[smhdw]))+)$"
+#define DURATION         "([0-9]+(ms|[smhdw]))+"
+#define LONGER_THAN_ZERO "(?=.*[1-9])" DURATION
+#define PATTERN_DURATION "^" DURATION "$"
+#define PATTERN_SPAN     "^" LONGER_THAN_ZERO "$"
+#define PATTERN_PERIOD   "^(off|" LONGER_THAN_ZERO ")$"
 #define PATTERN_MODE     "^0?[0-7][0145][0145]$"
 #define PATTERN_LISTEN \
     "^(unix:.*[^/]|([0-9]{1,3}\\.){3}[0-9]{1,3}:[0-9]{1,5}|\\[[0-9A-Fa-f:.]+\\]:[0-9]{1,5})$"
@@ -274,7 +277,8 @@ static void add_list_kind(struct json *json, const struct key *key, bool nullabl
 
 static void add_text_kind(struct json *json, const struct key *key, bool nullable)
 {
-    const char *pattern = key->kind == KIND_DURATION    ? PATTERN_DURATION
+    const char *pattern = key->kind == KIND_DURATION
+                              ? key->no_zero ? PATTERN_SPAN : PATTERN_DURATION
                           : key->kind == KIND_REFERENCE ? PATTERN_REFERENCE
                           : key->kind == KIND_DEMAND    ? PATTERN_DEMAND
                           : key->kind == KIND_DATE      ? PATTERN_DATE

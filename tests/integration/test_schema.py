@@ -115,6 +115,7 @@ BAD_VARIABLES = [
     '"source": "vault:kv/a#b", "rotate": {"strategy": "random", "mirrors": ["vault:kv/c"]}',
     '"rotate": []', '"rotate": {"strategi": "none"}', '"rotate": {}', '"rotate": {"strategy": "non"}',
     '"source": "vault:kv/a#b", "rotate": {"strategy": "manual", "bytes": 3}',
+    '"source": "vault:kv/a#b", "rotate": {"strategy": "random", "every": "0d"}',
     '"source": "vault:kv/a#b", "rotate": {"strategy": "none", "why": ""}',
     '"source": "vault:kv/a#b", "rotate": {"strategy": "random", "as": "utf-8"}',
     '"source": "vault:kv/a#b", "rotate": {"strategy": "hook", "hook": []}',
@@ -163,6 +164,8 @@ GOOD_CONTRACTS = [
     '"files": [{"path": "/run/x", "template": "x", "mode": "0400"}]',
     '"files": [{"path": "x", "var": "B", "mode": "444", "owner": "app", "group": "1000"}]',
     '"run": {"status": "unix:agent.sock", "refresh": "5m", "splay": "0s", "keep_leases": true}',
+    '"database": {"url": "U", "wait": "0s", "statement_timeout": "0s", "lock_wait": "0m"}',
+    '"database": {"url": "U", "connect_timeout": "0s1ms"}', '"vault": {"timeout": "10s"}',
     '"run": {"status": "127.0.0.1:9100", "refresh": "off"}', '"run": {"status": "[::1]:9100"}',
     '"docs": {"ENVIRONMENT_CONTRACT.md": {}, ".env.example": {"profile": "dev"}}',
 ]
@@ -208,6 +211,8 @@ BAD_CONTRACTS = [
     '"files": [{"path": "x", "var": "B", "mode": "0666"}]',
     '"files": [{"path": "x", "var": "B", "mode": 400}]', '"run": {"refresh": "often"}',
     '"run": {"status": "localhost:80"}', '"run": {"status": ":80"}', '"run": {"status": "unix:"}',
+    '"database": {"url": "U", "connect_timeout": "0s"}', '"vault": {"deadline": "0h00m"}',
+    '"guard": {"timeout": "0s"}', '"run": {"refresh": "0s"}',
     '"run": {"status": 80}', '"run": {"keep_leases": "no"}',
     '"docs": []', '"docs": {"ENVIRONMENT_CONTRACT.md": {"sections": []}}',
 ]

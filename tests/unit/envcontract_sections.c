@@ -91,10 +91,12 @@ static void what_is_no_address_of_vault_is_said_at_its_place(void **state)
          NULL},
         {TOP("'vault': {'tls_server_name': 'v:8200'}"), 1, 65, "/vault/tls_server_name",
          "not the name of a host", "without a scheme and a port"},
-        {TOP("'vault': {'timeout': '0s'}"), 1, 57, "/vault/timeout", "no time for a request", NULL},
+        {TOP("'vault': {'timeout': '0s'}"), 1, 57, "/vault/timeout",
+         "'timeout' has to be longer than zero", "10s without the key"},
         {"{'contract': 1, 'profile': {'var': 'R', 'values': ['dev']}, 'vars': {'R': {}},\n"
          "'vault': {'profiles': {'dev': {'deadline': '0ms'}}}}",
-         2, 44, "/vault/profiles/dev/deadline", "'deadline' leaves no time", NULL},
+         2, 44, "/vault/profiles/dev/deadline", "'deadline' has to be longer than zero",
+         "60s without the key"},
         {"{'contract': 1, 'profile': {'var': 'R', 'values': ['dev']}, 'vars': {'R': {}},\n"
          "'vault': {'profiles': {'dev': {'address': 'v'}}}}",
          2, 43, "/vault/profiles/dev/address", "'address': no scheme", NULL},
@@ -102,6 +104,46 @@ static void what_is_no_address_of_vault_is_said_at_its_place(void **state)
 
     (void)state;
     assert_all_wrong(list, ARRAY_LEN(list));
+}
+
+static void a_duration_of_zero_is_refused_where_it_says_nothing(void **state)
+{
+    static const struct wrong list[] = {
+        {"{'contract': 1, 'vars': {'U': {'type': 'postgres-url'}},\n"
+         "'database': {'url': 'U', 'connect_timeout': '0s'}}",
+         2, 45, "/database/connect_timeout", "'connect_timeout' has to be longer than zero",
+         "5s without the key"},
+        {TOP("'guard': {'timeout': '0h0m'}"), 1, 57, "/guard/timeout",
+         "'timeout' has to be longer than zero", "30m without the key"},
+        {TOP("'run': {'refresh': '0s'}"), 1, 55, "/run/refresh",
+         "'refresh' has to be longer than zero", "it is \"off\""},
+        {"{'contract': 1, 'vars': {'A': {'secret': true, 'source': 'vault:kv/a#b',\n"
+         "'rotate': {'strategy': 'random', 'every': '0d'}}}}",
+         2, 43, "/vars/A/rotate/every", "'every' has to be longer than zero", "due by its age"},
+        {"{'contract': 1, 'vars': {'A': {'secret': true, 'source': 'vault:kv/a#b',\n"
+         "'rotate': {'strategy': 'hook', 'hook': ['h'], 'timeout': '0ms'}}}}",
+         2, 58, "/vars/A/rotate/timeout", "'timeout' has to be longer than zero",
+         "60s without the key"},
+    };
+
+    (void)state;
+    assert_all_wrong(list, ARRAY_LEN(list));
+}
+
+/* Do not wait, no limit (as PostgreSQL has it), at once, all together, no copy. */
+static void a_duration_of_zero_is_taken_where_it_says_something(void **state)
+{
+    struct loaded l = load_text(
+        "{'contract': 1, 'records': 'vault:kv/r', 'vars': {'U': {'type': 'postgres-url'},\n"
+        "'A': {'source': 'vault:kv/a#b', 'secret': true, 'stale_ok': '0s', 'rotate': "
+        "{'strategy': 'hook', 'hook': ['h'], 'every': '1d', 'grace': '0s'}}},\n"
+        "'database': {'url': 'U', 'wait': '0s', 'lock_timeout': '0s', 'lock_wait': '0s', "
+        "'statement_timeout': '0s'}, 'run': {'stop_timeout': '0s', 'splay': '0s', 'stale': {'dir': "
+        "'/s', 'key_file': '/k'}}}");
+
+    (void)state;
+    assert_int_equal(l.findings.count, 0);
+    unload(&l);
 }
 
 static void what_the_environment_can_bring_is_not_asked_for(void **state)
@@ -356,6 +398,8 @@ int main(void)
         cmocka_unit_test(more_profiles_than_the_ceiling_are_refused),
         cmocka_unit_test(a_log_in_has_what_its_method_needs),
         cmocka_unit_test(what_is_no_address_of_vault_is_said_at_its_place),
+        cmocka_unit_test(a_duration_of_zero_is_refused_where_it_says_nothing),
+        cmocka_unit_test(a_duration_of_zero_is_taken_where_it_says_something),
         cmocka_unit_test(what_the_environment_can_bring_is_not_asked_for),
         cmocka_unit_test(vault_is_read_off_with_its_profile_over_it),
         cmocka_unit_test(every_way_in_is_read_off),
