@@ -7,6 +7,7 @@
 #include "agent/inline.h"
 #include "agent/leave.h"
 #include "agent/stale.h"
+#include "agent/writing.h"
 #include "base/file.h"
 #include "base/str.h"
 
@@ -83,22 +84,24 @@ static int check_call(const struct invocation *call, struct err *err)
 
 /* ---- writing -------------------------------------------------------------------------------- */
 
-static int write_values(const struct job *job, struct value_writer *writer, struct err *err)
+static int write_values(struct job *job, struct value_writer *writer, struct err *err)
 {
     const struct contract *contract = job->contract;
+    const struct writing writing = {job->call, writer, &job->findings};
 
     if (!writer->object)
         writer->object = contract->project;
     if (values_begin(writer, err) != 0)
         return -1;
     for (size_t i = 0; i < contract->variable_count; i++) {
+        const struct contract_variable *variable = &contract->variables[i];
         const struct contract_value *value = &job->values[i];
         if (value->resolved && secret_is_set(&value->bytes) &&
-            values_add(writer, contract->variables[i].name, &value->bytes,
-                       contract->variables[i].secret, err) != 0)
+            writing_add(&writing, variable->name, &variable->position, &value->bytes,
+                        variable->secret, err) != 0)
             return -1;
     }
-    return values_end(writer, err);
+    return writing_end(&writing, err);
 }
 
 static int fetch_by_contract(struct job *job, struct value_writer *writer, struct err *err)
@@ -116,6 +119,7 @@ static int fetch_inline(struct job *job, struct value_writer *writer, struct err
 {
     AUTO_INLINE_VALUES values = INLINE_VALUES_INIT;
     const char *const *names = job->call->word_count > 0 ? job->call->words : NULL;
+    const struct writing writing = {job->call, writer, &job->findings};
 
     if (inline_allowed(job->call, NULL, err) != 0 || inline_resolve(job, names, &values, err) != 0)
         return -1;
@@ -125,11 +129,11 @@ static int fetch_inline(struct job *job, struct value_writer *writer, struct err
         return -1;
     for (size_t i = 0; i < values.count; i++) {
         const struct source_request *request = &values.requests[i];
-        if (values_add(writer, request->variable, &request->value, request->ref.kind != REF_ENV,
-                       err) != 0)
+        if (writing_add(&writing, request->variable, NULL, &request->value,
+                        request->ref.kind != REF_ENV, err) != 0)
             return -1;
     }
-    return values_end(writer, err);
+    return writing_end(&writing, err);
 }
 
 /* What the format needs is looked at before anything is asked for. */

@@ -53,23 +53,29 @@ static const struct finding *first_error(const struct findings *findings)
     return NULL;
 }
 
-int job_refuse_problems(const struct job *job, enum err_kind kind, const char *what,
-                        struct err *err)
+int problems_refuse(const struct invocation *call, const struct findings *findings,
+                    enum err_kind kind, const char *what, struct err *err)
 {
-    if (job->findings.no_memory)
+    if (findings->no_memory)
         return err_nomem(err);
-    const struct finding *first = first_error(&job->findings);
+    const struct finding *first = first_error(findings);
     if (!first)
         return 0;
     bool named = first->variable && *first->variable; /* a contract may say "" */
-    err_set(err, kind, "%s: %zu problem%s%s: %s%s%s", what, job->findings.errors,
-            job->findings.errors == 1 ? "" : "s", job->findings.errors == 1 ? "" : ", the first",
+    err_set(err, kind, "%s: %zu problem%s%s: %s%s%s", what, findings->errors,
+            findings->errors == 1 ? "" : "s", findings->errors == 1 ? "" : ", the first",
             named ? first->variable : "", named ? ": " : "", first->message);
-    if (!job->call->common.json)
+    if (!call->common.json)
         return -1; /* people see place and hint of each in the table above */
     if (first->file)
         err_at(err, first->file, first->line, first->column);
     return first->hint ? err_hint(err, "%s", first->hint) : -1;
+}
+
+int job_refuse_problems(const struct job *job, enum err_kind kind, const char *what,
+                        struct err *err)
+{
+    return problems_refuse(job->call, &job->findings, kind, what, err);
 }
 
 static int select_profile(struct job *job, struct err *err)
@@ -315,21 +321,26 @@ static void log_findings(const struct findings *findings)
     }
 }
 
-void job_say_findings(const struct job *job)
+void problems_say(const struct invocation *call, const struct findings *findings)
 {
     AUTO_BUF text = BUF_INIT(OUTPUT_MAX_BYTES);
     struct err err = ERR_INIT;
 
-    if (job->findings.count == 0 || (job->findings.errors == 0 && !log_enabled(LOG_WARN)))
+    if (findings->count == 0 || (findings->errors == 0 && !log_enabled(LOG_WARN)))
         return;
-    if (str_eq(job->call->common.log_format, "json")) {
-        log_findings(&job->findings);
+    if (str_eq(call->common.log_format, "json")) {
+        log_findings(findings);
         return;
     }
-    findings_write_text(&job->findings, stderr_wants_color(job->call), &text);
+    findings_write_text(findings, stderr_wants_color(call), &text);
     if (buf_check(&text, ERR_RESOURCE, "the report", &err) != 0 ||
         file_write_all(STDERR_FILENO, "standard error", buf_text(&text), text.len, &err) != 0)
         log_err(&err, err_exit_code(err.kind));
+}
+
+void job_say_findings(const struct job *job)
+{
+    problems_say(job->call, &job->findings);
 }
 
 int job_failed(const struct job *job, const struct err *err)

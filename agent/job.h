@@ -96,6 +96,11 @@ MUST_USE int job_refuse_problems(const struct job *job, enum err_kind kind, cons
 int job_failed(const struct job *job, const struct err *err);
 void job_say_findings(const struct job *job);
 
+/* The same of FINDINGS that are no job's. */
+MUST_USE int problems_refuse(const struct invocation *call, const struct findings *findings,
+                             enum err_kind kind, const char *what, struct err *err);
+void problems_say(const struct invocation *call, const struct findings *findings);
+
 MUST_USE int job_graph(struct job *job, struct graph **out, struct err *err);
 
 /* The sources' set, opened at need. */

@@ -4,6 +4,7 @@
 #include "agent/github.h"
 #include "agent/job.h"
 #include "agent/seal.h"
+#include "agent/writing.h"
 #include "base/file.h"
 #include "base/log.h"
 #include "base/str.h"
@@ -189,6 +190,9 @@ int seal_rm(struct seal *s, struct err *err)
 
 static int write_all(const struct seal *s, struct value_writer *writer, struct err *err)
 {
+    AUTO_FINDINGS findings = FINDINGS_INIT;
+    const struct writing writing = {s->call, writer, &findings};
+
     if (values_begin(writer, err) != 0)
         return -1;
     for (size_t i = 0; i < sealed_count(s->store); i++) {
@@ -197,10 +201,12 @@ static int write_all(const struct seal *s, struct value_writer *writer, struct e
         if (sealed_is_record(name))
             continue;
         if (sealed_get(s->store, name, &value, err) != 0 ||
-            values_add(writer, name, &value, true, err) != 0)
+            writing_add(&writing, name, NULL, &value, true, err) != 0)
             return -1;
     }
-    return values_end(writer, err);
+    int result = writing_end(&writing, err);
+    problems_say(s->call, &findings);
+    return result;
 }
 
 static int check_export(const struct seal *s, enum value_format format, struct err *err)

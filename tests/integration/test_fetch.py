@@ -374,8 +374,23 @@ def test_each_format_and_json_alone(case: Case) -> None:
         assert case.agent("fetch", "--format", name, env=env).expect(0).stdout.count("\n") == 2
     broken = case.agent("fetch", env={"A": "two\nlines", "B": "2"}).expect(1)
     assert broken.stdout == "" and not lacks(broken.stderr, ["A", "line"]), broken
+    assert "1 problem: A: " in broken.stderr, broken
     wrong = case.agent("fetch", "--format", "yaml", env=env).expect(2)
     assert not lacks(wrong.stderr, ["yaml", "env|dotenv|json|shell|github|kubernetes|systemd"]), wrong
+
+
+def test_every_value_that_a_format_can_not_carry_is_named(case: Case) -> None:
+    Project(case).contract({name: {"type": "string", "source": "env"} for name in "ABCD"})
+    env = {"A": case.canaries.new("a line") + "\nend", "B": "fine", "C": "x\r",
+           "D": case.canaries.new("not UTF-8") + "\udcff"}
+    for options, hints in ((("-o", "out"), ["--format json, dotenv", "--format shell or kubernetes"]),
+                           (("--log", "json"), ["\"rule\":\"format\"", "contract.json:"])):
+        got = case.agent("fetch", *options, env=env).expect(1)
+        assert not lacks(got.stderr, ["'A' cannot", "'C' cannot", "'D' cannot", "3 problems", *hints]), got
+        assert "'B' cannot" not in got.stderr and got.stdout == "", got
+        assert not (case.folder / "out").exists()
+    got = case.agent("fetch", "--json", env=env).expect(1)
+    assert got.json()["error"]["line"] > 0 and not lacks(got.stderr, ["'D' cannot", "as json"]), got
 
 
 # ---- GitHub, Kubernetes -------------------------------------------------------------------------------
@@ -473,6 +488,13 @@ def test_every_problem_of_inline_references_is_said_at_once(case: Case) -> None:
         got = case.agent(*command, env=env).expect(code)
         assert not lacks(got.stderr, said), got
         assert "environment variable 'DENIED'" in got.stderr.splitlines()[-2], got  # it decides the code
+
+
+def test_every_inline_value_that_a_format_can_not_carry_is_named(case: Case) -> None:
+    for name in ("one", "two"):
+        case.folder.write(name, "a line\nand another")
+    got = case.agent("fetch", env={"ONE": "file:one", "TWO": "file:two"}).expect(1)
+    assert got.stdout == "" and not lacks(got.stderr, ["'ONE' cannot", "'TWO' cannot", "2 problems"]), got
 
 
 def test_a_broken_inline_reference_is_never_handed_on(case: Case) -> None:

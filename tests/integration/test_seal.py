@@ -524,7 +524,9 @@ def test_export_writes_in_the_formats_of_fetch(case: Case) -> None:
                            cwd=case.folder.path, check=True)
     assert shell.stdout.decode() == f"{awkward}|one\ntwo"
     out.unlink()
-    refused(store.run("export", reads=True), 1, ["LINES"])
+    store.set("LINES_TOO", "three\nfour").expect(0)
+    refused(store.run("export", reads=True), 1, ["'LINES' cannot", "'LINES_TOO' cannot", "2 problems"])
+    store.run("rm", "LINES_TOO").expect(0)
     refused(store.run("export", "--format=env", "--json"), 2, ["exclude"])
     secret = store.run("export", "--format=kubernetes", "--name=app", reads=True).expect(0).stdout
     assert "kind: Secret" in secret and 'name: "app"' in secret
