@@ -45,7 +45,7 @@ struct http_transfer {
     struct http_exchange *exchange;
     size_t header_bytes;
     bool too_many_headers;
-    bool by_proxy_alone; /* no address is excepted from the proxy */
+    bool through_proxy;
     char error_text[CURL_ERROR_SIZE];
 };
 

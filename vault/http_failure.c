@@ -66,6 +66,8 @@ static bool proxy_failure(const struct http_transfer *transfer, CURLcode code, c
 {
     long status = 0;
 
+    if (!transfer->through_proxy)
+        return false;
     (void)http_curl.easy_getinfo(transfer->easy, CURLINFO_HTTP_CONNECTCODE, &status);
     if (status == HTTP_PROXY_WANTS_LOGIN) {
         (void)err_set(err, ERR_SOURCE_DENIED, "the proxy answered %ld to CONNECT", status);
@@ -80,10 +82,8 @@ static bool proxy_failure(const struct http_transfer *transfer, CURLcode code, c
                        "https_proxy is not for.");
         return true;
     }
-    /* Which of the two could not be reached is not told: with no_proxy it may be Vault itself. */
-    bool unreached = code == CURLE_COULDNT_CONNECT && transfer->by_proxy_alone;
-    if (status < HTTP_FAULTS && code != CURLE_COULDNT_RESOLVE_PROXY && !unreached &&
-        !strstr(text, "CONNECT"))
+    if (status < HTTP_FAULTS && code != CURLE_COULDNT_RESOLVE_PROXY &&
+        code != CURLE_COULDNT_CONNECT && !strstr(text, "CONNECT"))
         return false;
     (void)err_set(err, ERR_SOURCE_DOWN, "through the proxy: %s", text);
     (void)err_hint(err, "Is the proxy that the environment names running, and can it reach Vault?");

@@ -142,26 +142,38 @@ static void set_tls(struct options *o, const struct vault_config *config)
     set_long(o, CURLOPT_PIPEWAIT, 1L);
 }
 
-/* The one that everybody uses is not for what runs on this machine. */
-static bool goes_through_proxy(const struct vault_config *config, const struct vault_node *node)
+static bool is_excepted(const struct vault_config *config, const char *address)
 {
-    bool near = node && node->loopback && !node->connect_to;
+    struct err unused = ERR_INIT; /* an address that was made of one that was checked */
+    struct url url;
 
-    return secret_is_set(&config->proxy) && !(near && config->proxy_is_usual);
+    return config->no_proxy && url_parse(address, strlen(address), &url, ERR_USAGE, &unused) == 0 &&
+           no_proxy_has(config->no_proxy, &url.host);
 }
 
-static void set_route(struct options *o, const struct http_exchange *exchange,
+/* The one that everybody uses is not for what runs on this machine. */
+static bool goes_through_proxy(const struct http_exchange *exchange,
+                               const struct vault_config *config)
+{
+    const struct vault_node *node = exchange->node;
+    bool near = node && node->loopback && !node->connect_to;
+
+    return secret_is_set(&config->proxy) && !(near && config->proxy_is_usual) &&
+           !is_excepted(config, exchange->url);
+}
+
+static void set_route(struct options *o, const struct http_transfer *transfer,
                       const struct vault_config *config, struct curl_slist *connect_to)
 {
+    const struct http_exchange *exchange = transfer->exchange;
     if (str_starts(exchange->url, "https://"))
         set_tls(o, config);
     else
         set_long(o, CURLOPT_HTTP_VERSION, (long)CURL_HTTP_VERSION_1_1);
     const struct vault_node *node = exchange->node;
-    bool through = goes_through_proxy(config, node);
-    /* An empty one is none; without it curl would read http_proxy. */
-    set_text(o, CURLOPT_PROXY, through ? secret_reveal(&config->proxy) : "");
-    set_text(o, CURLOPT_NOPROXY, config->no_proxy ? config->no_proxy : "");
+    /* An empty one is none; without them curl would read http_proxy and no_proxy. */
+    set_text(o, CURLOPT_PROXY, transfer->through_proxy ? secret_reveal(&config->proxy) : "");
+    set_text(o, CURLOPT_NOPROXY, "");
     if (!node)
         return;
     if (node->socket_path)
@@ -285,10 +297,9 @@ int http_request_set_up(struct http_transfer *transfer, const struct vault_confi
         prepare_route(exchange, config, connect_to, &route) != 0)
         return err_nomem(err);
     set_request(&options, transfer);
-    set_route(&options, exchange, config, route);
+    transfer->through_proxy = goes_through_proxy(exchange, config);
+    set_route(&options, transfer, config, route);
     set_limits(&options, exchange, config);
-    transfer->by_proxy_alone = goes_through_proxy(config, exchange->node) &&
-                               (!config->no_proxy || !*config->no_proxy);
     if (options.failed != CURLE_OK)
         return err_set(err, ERR_RESOURCE, "prepare a request: libcurl says: %s",
                        http_curl.easy_strerror(options.failed));

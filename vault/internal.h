@@ -42,6 +42,7 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/ref.h"
+#include "base/url.h"
 #include "vault/document.h"
 #include "vault/sealed.h"
 #include "vault/vault.h"
@@ -103,6 +104,10 @@ struct vault_config {
 MUST_USE int vault_config_read(const struct vault_settings *settings, struct vault_config *out,
                                struct err *err);
 void vault_config_release(struct vault_config *config);
+
+/* Whether LIST (no_proxy: names, addresses, networks, "*", with commas or blanks between them) has HOST,
+ * which is without brackets. A name is that host and all under it (no_proxy.c). */
+bool no_proxy_has(const char *list, const struct url_span *host);
 
 /* The variable BAO_<suffix> when it is there, even empty, else VAULT_<suffix>. *name is which
  * (static until the next call). NULL when neither is there, or when it is empty. */

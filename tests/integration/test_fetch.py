@@ -621,7 +621,9 @@ def test_a_proxy_carries_what_it_can_not_read_and_is_told_apart_from_vault(case:
     assert not lacks(away.stderr, ["through the proxy", "proxy that the environment names"]), away
     del env["VAULT_PROXY_ADDR"]
     env.update(VAULT_MAX_RETRIES="0", VAULT_ADDR="https://0.0.0.0:1", https_proxy="http://127.0.0.1:1")
-    assert "through the proxy" in case.agent("fetch", env=env).expect(3).stderr
+    for excepted in ("", "10.0.0.0/8, vault.example"):
+        away = case.agent("fetch", env={**env, "no_proxy": excepted}).expect(3)
+        assert not lacks(away.stderr, ["through the proxy", "proxy that the environment names"]), away
     away = case.agent("fetch", env={**env, "no_proxy": "0.0.0.0"}).expect(3)
     assert "Is Vault running there" in away.stderr and "proxy" not in away.stderr, away
     env["VAULT_PROXY_ADDR"] = f"http://user:{password}@127.0.0.1:99999"
