@@ -36,20 +36,26 @@ static int64_t within(int64_t deadline_ms, int64_t ms)
     return clock_earlier(deadline_ms, clock_in_ms(ms));
 }
 
+static int connect_target(const struct scratch *scratch, const struct db_target *target,
+                          int64_t deadline_ms, struct db **out, struct err *err)
+{
+    if (db_connect(target, within(deadline_ms, SCRATCH_CONNECT_MS), out, err) == 0)
+        return 0;
+    struct err ended = ERR_INIT;
+    if (ephemeral_check(&scratch->ephemeral, &ended) != 0)
+        *err = ended;
+    return -1;
+}
+
 static int connect_to(const struct scratch *scratch, const struct secret *url, int64_t deadline_ms,
                       struct db **out, struct err *err)
 {
     struct db_target target = {0};
     if (db_target_parse(url, scratch->variable, &target, err) != 0)
         return -1;
-    int result = db_connect(&target, within(deadline_ms, SCRATCH_CONNECT_MS), out, err);
+    int result = connect_target(scratch, &target, deadline_ms, out, err);
     db_target_release(&target);
-    if (result == 0)
-        return 0;
-    struct err ended = ERR_INIT;
-    if (ephemeral_check(&scratch->ephemeral, &ended) != 0)
-        *err = ended;
-    return -1;
+    return result;
 }
 
 static int execute(struct db *db, const struct buf *sql, int64_t deadline_ms, struct err *err)
@@ -135,6 +141,51 @@ static int refuse_unfit(const struct scratch *scratch, int64_t deadline_ms, stru
             "%s: a pooler is in between, and scratch databases need sessions of the server's own",
             scratch->variable);
     return err_hint(err, "Name a variable with the server's direct address, or --ephemeral.");
+}
+
+/* Of a list that says nothing of it, the server is meant that databases can be made on. */
+static int ask_for_writes(struct db_target *target, struct err *err)
+{
+    struct url url = {.query = {.start = target->query, .length = strlen(target->query)}};
+    struct url_span attrs = url_query(&url, "target_session_attrs");
+    AUTO_BUF query = BUF_INIT(URL_BYTES);
+    if (attrs.start && !url_span_is(&attrs, "any"))
+        return 0;
+    buf_addf(&query, "%s%starget_session_attrs=read-write", target->query,
+             target->query[0] ? "&" : "");
+    char *asked = buf_take(&query);
+    if (!asked)
+        return err_nomem(err);
+    mem_wipe(target->query, strlen(target->query));
+    free(target->query);
+    target->query = asked;
+    return 0;
+}
+
+/* Everybody has to come to the same server, and what a command makes of a list of hosts is not known
+ * (SQLAlchemy can't read one in the place of the host). */
+static int settle_on_one(struct scratch *scratch, int64_t deadline_ms, struct err *err)
+{
+    AUTO_SECRET url = SECRET_INIT;
+    AUTO_DB db = NULL;
+    struct db_info info;
+    if (!strchr(scratch->target.host, ','))
+        return 0;
+    if (ask_for_writes(&scratch->target, err) != 0)
+        return -1;
+    if (connect_target(scratch, &scratch->target, deadline_ms, &db, err) != 0) {
+        if (err->kind == ERR_DB_DOWN)
+            err_hint(err, "Or use a server of agent's own: --ephemeral.");
+        return err_wrap(err, "%s", scratch->variable);
+    }
+    db_info(db, &info);
+    if (scratch_url_at(&scratch->url, info.host, info.port, &url, err) != 0)
+        return -1;
+    db_target_release(&scratch->target);
+    secret_release(&scratch->url);
+    scratch->url = url;
+    url = SECRET_INIT; /* moved */
+    return db_target_parse(&scratch->url, scratch->variable, &scratch->target, err);
 }
 
 static int open_admin(struct scratch *scratch, int64_t deadline_ms, struct err *err)
@@ -325,6 +376,8 @@ int scratch_open(const struct guard_settings *settings, int64_t deadline_ms, str
         result = db_target_parse(&out->url, out->variable, &out->target, err);
     if (result == 0)
         result = register_password(out, err);
+    if (result == 0)
+        result = settle_on_one(out, deadline_ms, err);
     if (result == 0)
         result = open_admin(out, deadline_ms, err);
     if (result == 0)

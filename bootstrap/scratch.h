@@ -49,8 +49,8 @@ struct scratch {
     struct names leftovers;              /* of other runs, "database 'x'", "folder '/tmp/y'" */
 };
 
-/* Connect to settings->server_url, or start a server of our own, and look for leftovers. Until
- * DEADLINE. Errors: ERR_USAGE (no initdb here, not root), ERR_FILE, ERR_DB_*. On failure nothing is
+/* Connect to settings->server_url, or start a server of our own, and look for leftovers. Of several
+ * hosts the one that is reached is scratch->url from then on. Until DEADLINE. Errors: ERR_USAGE (no initdb here, not root), ERR_FILE, ERR_DB_*. On failure nothing is
  * left; otherwise scratch_close follows in any case. */
 MUST_USE int scratch_open(const struct guard_settings *settings, int64_t deadline_ms,
                           struct scratch *out, struct err *err);
@@ -67,6 +67,11 @@ MUST_USE int scratch_reserve(struct scratch *scratch, const char *what, const ch
  * connected) or NULL: empty. */
 MUST_USE int scratch_create(struct scratch *scratch, const char *name, const char *template,
                             int64_t deadline_ms, struct err *err);
+
+/* The URL FROM with HOST (a name, an address, a folder of sockets) and PORT in place of its own, of which
+ * there may be several. The caller releases. */
+MUST_USE int scratch_url_at(const struct secret *from, const char *host, const char *port,
+                            struct secret *out, struct err *err);
 
 /* The URL of database NAME. The caller releases. */
 MUST_USE int scratch_url(const struct scratch *scratch, const char *name, struct secret *out,

@@ -32,6 +32,55 @@ static int add_url(const struct scratch *scratch, const char *name, struct buf *
     return buf_check(out, ERR_CONTRACT, "the server's URL", err);
 }
 
+static bool is_folder(const char *host)
+{
+    return host[0] == '/' || host[0] == '@';
+}
+
+/* What is in the query stays there, but for where to go; a folder of sockets has its place there. */
+static void add_query(const struct url *url, const char *host, const char *port, struct buf *out)
+{
+    struct url_span name, value;
+    const char *before = "?";
+    for (size_t position = 0; url_next_query(url, &position, &name, &value);) {
+        if (url_span_is(&name, "host") || url_span_is(&name, "port"))
+            continue;
+        buf_adds(out, before);
+        buf_add(out, name.start, name.length);
+        if (value.start) {
+            buf_addc(out, '=');
+            buf_add(out, value.start, value.length);
+        }
+        before = "&";
+    }
+    if (!is_folder(host))
+        return;
+    buf_addf(out, "%shost=", before);
+    str_add_percent(out, host, strlen(host));
+    buf_addf(out, "&port=%s", port);
+}
+
+int scratch_url_at(const struct secret *from, const char *host, const char *port,
+                   struct secret *out, struct err *err)
+{
+    const char *text = secret_reveal(from);
+    AUTO_BUF made = BUF_INIT(URL_BYTES);
+    struct url url;
+    if (url_parse(text, secret_length(from), &url, ERR_CONTRACT, err) != 0)
+        return -1;
+    const char *authority = url.scheme.start + url.scheme.length + strlen("://");
+    const char *login_end = memchr(authority, '@', strcspn(authority, "/?#"));
+    const char *kept = login_end ? login_end + 1 : authority;
+    buf_add(&made, text, (size_t)(kept - text));
+    if (!is_folder(host))
+        buf_addf(&made, strchr(host, ':') ? "[%s]:%s" : "%s:%s", host, port);
+    buf_add(&made, url.path.start ? url.path.start : "", url.path.length);
+    add_query(&url, host, port, &made);
+    if (buf_check(&made, ERR_CONTRACT, "the server's URL", err) != 0)
+        return -1;
+    return secret_set(out, buf_text(&made), made.len, err);
+}
+
 int scratch_url(const struct scratch *scratch, const char *name, struct secret *out,
                 struct err *err)
 {

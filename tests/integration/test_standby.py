@@ -16,6 +16,7 @@ from tests.lib.standby import Standby, stop_at_once, wait_for_standby
 
 GATE = 42  # an advisory lock that the schema waits for
 CLOSED_PORT = 1
+GUARD_SECONDS = 120
 
 
 class Pair:
@@ -141,6 +142,23 @@ def test_guard_takes_no_standby(case: Case) -> None:
     said = pair.agent("guard", "--server", "DATABASE_URL", url=pair.url(pair.standby.port)).expect(5).stderr
     assert not lacks(said, ["DATABASE_URL", "the server is a standby", "--ephemeral"]), said
     assert "left behind" not in said.lower() and "drop" not in said, said
+
+
+def test_guard_takes_the_one_of_several_hosts_that_can_be_written_to(case: Case) -> None:
+    """Its commands come to the same, SQLAlchemy too, which reads no list of hosts."""
+    pair = shared_pair(case, migrate=["alembic", "upgrade", "heads"])
+    case.folder.write("schema.sql", "CREATE TABLE orgs (id bigint PRIMARY KEY, name text NOT NULL);"
+                                    "CREATE TABLE users (id bigint PRIMARY KEY, org bigint, mail text);")
+    login = f"postgres:{pair.primary.password}"
+    hosts = f"127.0.0.1:{pair.standby.port},127.0.0.1:{CLOSED_PORT},127.0.0.1:{pair.primary.port}"
+    result = case.agent("guard", "--server", "DATABASE_URL", "--json", seconds=GUARD_SECONDS, env={
+        "DATABASE_URL": f"postgresql://{login}@{hosts}/postgres", "PATH": case.alembic_path}).expect(0)
+    assert result.json()["differences"] == [], result
+    made = pair.primary.sql("SELECT datname FROM pg_database WHERE datname LIKE 'agent\\_guard\\_%'")
+    assert made == [], made
+    only = f"127.0.0.1:{pair.standby.port},127.0.0.1:{CLOSED_PORT}"
+    said = pair.agent("guard", "--server", "DATABASE_URL", url=f"postgresql://{login}@{only}/postgres").expect(5).stderr
+    assert not lacks(said, ["DATABASE_URL", "session is read-only", "--ephemeral"]), said
 
 
 # ---- several hosts ------------------------------------------------------------------------------------

@@ -339,9 +339,37 @@ static void folders_that_a_killed_run_left_are_found(void **state)
     assert_int_equal(file_remove_tree(folder, &err), 0);
 }
 
+static void one_host_takes_the_place_of_a_list(void **state)
+{
+    static const struct {
+        const char *from, *host, *port, *made;
+    } cases[] = {
+        {"postgresql://u:p%40@a:1,b:2/db?sslmode=require&port=3#x", "b", "2",
+         "postgresql://u:p%40@b:2/db?sslmode=require"},
+        {"postgresql+psycopg://a,b", "a", "5432", "postgresql+psycopg://a:5432"},
+        {"postgres://u@[::1]:1,[fd00::2]:2/?a&b=c", "fd00::2", "2",
+         "postgres://u@[fd00::2]:2/?a&b=c"},
+        {"postgresql://u@/db?host=/run/a,/run/b%20c&port=1,2&sslmode=disable", "/run/b c", "2",
+         "postgresql://u@/db?sslmode=disable&host=%2Frun%2Fb%20c&port=2"},
+        {"postgresql://%2Frun%2Fa,%2Frun%2Fb/db", "/run/a", "5432",
+         "postgresql:///db?host=%2Frun%2Fa&port=5432"},
+        {"postgresql:///db?host=a,b", "b", "5432", "postgresql://b:5432/db"},
+    };
+    (void)state;
+    for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+        AUTO_SECRET out = SECRET_INIT;
+        struct err err = ERR_INIT;
+        const struct secret from = secret_borrow(cases[i].from, strlen(cases[i].from));
+        if (scratch_url_at(&from, cases[i].host, cases[i].port, &out, &err) != 0)
+            fail_msg("%s: %s", cases[i].from, err.text);
+        assert_string_equal(secret_reveal(&out), cases[i].made);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(one_host_takes_the_place_of_a_list),
         cmocka_unit_test(a_scratch_database_is_empty_marked_and_dropped_at_the_end),
         cmocka_unit_test(a_copy_has_what_its_template_has),
         cmocka_unit_test(a_session_that_stays_does_not_keep_the_database),
