@@ -82,10 +82,17 @@ static int load_plan(struct run *run, struct err *err)
     return 0;
 }
 
-/* One attempt: each has connect_timeout, all of them wait. */
+static bool may_wait(const struct run *run)
+{
+    return run->settings->wait_ms > 0;
+}
+
+/* One attempt: each has connect_timeout, all of them wait; where that is 0 there is one. */
 static int64_t attempt_deadline(const struct run *run, int64_t until)
 {
     int64_t one = run->settings->connect_timeout_ms;
+    if (!may_wait(run))
+        until = run->settings->deadline_ms;
     return one > 0 ? clock_earlier(until, clock_in_ms(one)) : until;
 }
 
@@ -109,7 +116,7 @@ int run_open(struct run *run, struct db **out, struct err *err)
             run->waited_ms += clock_now_ms() - started;
         if (rc == 0)
             return 0;
-        if (!db_should_wait(err) || (!waited && use_the_time(run, err) != 0))
+        if (!may_wait(run) || !db_should_wait(err) || (!waited && use_the_time(run, err) != 0))
             return -1;
         started = clock_now_ms();
         waited = true;

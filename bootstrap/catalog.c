@@ -280,8 +280,7 @@ int verify_schema(const struct database_settings *settings, struct buf *out, str
                             err);
     db_target_release(&target);
     if (result != 0 ||
-        catalog_read(db, settings, settings_deadline(settings, settings->statement_timeout_ms),
-                     &catalog, err) != 0)
+        catalog_read(db, settings, settings_statement_deadline(settings), &catalog, err) != 0)
         return -1;
     catalog_write_text(&catalog, out);
     return 0;

@@ -143,5 +143,7 @@ void settings_add_version_table(const struct database_settings *settings, struct
 void settings_describe_version_table(const struct database_settings *settings, struct buf *out);
 /* The earlier of settings->deadline_ms and MS from now. */
 int64_t settings_deadline(const struct database_settings *settings, int64_t ms);
+/* Of one statement that is sent now. A timeout of 0 is none, as PostgreSQL has it. */
+int64_t settings_statement_deadline(const struct database_settings *settings);
 
 #endif

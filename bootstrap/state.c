@@ -274,3 +274,9 @@ int64_t settings_deadline(const struct database_settings *settings, int64_t ms)
 {
     return clock_earlier(settings->deadline_ms, clock_in_ms(ms));
 }
+
+int64_t settings_statement_deadline(const struct database_settings *settings)
+{
+    int64_t most = settings->statement_timeout_ms;
+    return most > 0 ? settings_deadline(settings, most) : settings->deadline_ms;
+}

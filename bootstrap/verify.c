@@ -28,8 +28,7 @@ int verify_run(const struct database_settings *settings, struct database_report 
     AUTO_DB db = NULL;
     if (connect_to(settings, &db, err) != 0 || report_set_connection(report, db, err) != 0)
         return -1;
-    return state_look(db, settings, settings_deadline(settings, settings->statement_timeout_ms),
-                      report, NULL, err);
+    return state_look(db, settings, settings_statement_deadline(settings), report, NULL, err);
 }
 
 /* ---- --query --------------------------------------------------------------------------------------- */
@@ -137,7 +136,7 @@ static int run_read_only(struct db *db, const struct database_settings *settings
                          struct db_rows *rows, bool *more, struct err *err)
 {
     AUTO_BUF begin = BUF_INIT(SQL_BYTES);
-    int64_t deadline = settings_deadline(settings, settings->statement_timeout_ms);
+    int64_t deadline = settings_statement_deadline(settings);
     buf_addf(&begin, "BEGIN READ ONLY; SET LOCAL statement_timeout = %" PRId64,
              settings->statement_timeout_ms);
     if (buf_check(&begin, ERR_DEFECT, "the transaction's start", err) != 0 ||

@@ -381,6 +381,28 @@ static void a_server_that_does_not_listen_is_waited_for(void **state)
     site_close(&site);
 }
 
+static void a_wait_of_zero_is_one_attempt(void **state)
+{
+    (void)state;
+    struct site site;
+    AUTO_REPORT report = REPORT_INIT, made = REPORT_INIT;
+    struct err err;
+    open_behind_proxy(&site, "not_waited_for");
+    site.settings.wait_ms = 0;
+    proxy_refuse(proxy, true);
+    assert_int_equal(run(&site, &report, &err), -1);
+    assert_int_equal(err.kind, ERR_DB_DOWN);
+    assert_text_lacks(err.text, "waited in vain");
+    assert_int_equal(proxy_connections(proxy), 1);
+    proxy_refuse(proxy, false);
+    site.settings.statement_timeout_ms = 0; /* no limit */
+    site.settings.lock_timeout_ms = 0;
+    runs(&site, &made);
+    assert_true(made.created);
+    is_made_once(&site);
+    site_close(&site);
+}
+
 /* ---- many at once ---------------------------------------------------------------------------- */
 
 enum { MADE = 10, FOUND = 11 };
@@ -587,6 +609,7 @@ int main(void)
         cmocka_unit_test(a_commit_that_stays_open_is_in_doubt),
         cmocka_unit_test(a_command_is_run_once_however_its_stamp_is_cut),
         cmocka_unit_test(a_server_that_does_not_listen_is_waited_for),
+        cmocka_unit_test(a_wait_of_zero_is_one_attempt),
         cmocka_unit_test(a_herd_of_a_hundred_fits_thirty_connections),
         cmocka_unit_test(a_slow_schema_is_waited_for_by_a_herd),
         cmocka_unit_test(a_herd_with_a_command_takes_turns),

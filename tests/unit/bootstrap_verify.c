@@ -8,6 +8,7 @@
 
 #include "base/clock.h"
 #include "bootstrap/bootstrap.h"
+#include "bootstrap/guard.h"
 #include "tests/lib/pg.h"
 #include "tests/lib/pg_script.h"
 
@@ -84,6 +85,22 @@ static void an_empty_database_is_reported(void **state)
     assert_string_equal(report.user, "app");
     assert_true(report.tls);
     assert_true(strlen(report.server_version) >= 2);
+}
+
+static void a_statement_timeout_of_zero_is_none(void **state)
+{
+    (void)state;
+    struct err err = ERR_INIT;
+    AUTO_REPORT report = REPORT_INIT;
+    AUTO_BUF text = BUF_INIT(OUTPUT_BYTES), catalog = BUF_INIT(OUTPUT_BYTES);
+    AUTO_FREE char *url = pg_socket_url(server, "postgres", "made");
+    struct database_settings settings = settings_for(url);
+    settings.statement_timeout_ms = 0;
+    if (verify_run(&settings, &report, &err) != 0 ||
+        verify_query(&settings, "SELECT count(*) FROM users", &text, NULL, &err) != 0 ||
+        verify_schema(&settings, &catalog, &err) != 0)
+        fail_msg("%s", err.text);
+    assert_text_has(buf_text(&catalog), "users");
 }
 
 static void a_second_look_replaces_the_first(void **state)
@@ -286,6 +303,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(an_empty_database_is_reported),
+        cmocka_unit_test(a_statement_timeout_of_zero_is_none),
         cmocka_unit_test(a_second_look_replaces_the_first),
         cmocka_unit_test(each_failing_step_has_its_word),
         cmocka_unit_test(a_look_that_breaks_fails_at_query),
