@@ -86,19 +86,15 @@ void confirm_add_inside_sql(const struct database_settings *settings, struct buf
 
 /* ---- behind COMMIT --------------------------------------------------------------------------------- */
 
-/* 'table' (in public) or 'schema.table', as to_regclass takes it. */
+/* A literal, as to_regclass takes it. */
 static void add_expected(const char *expected, struct buf *out)
 {
-    AUTO_BUF name = BUF_INIT(OWN_SQL_MAX_BYTES);
-    const char *dot = strchr(expected, '.');
-    AUTO_BUF schema = BUF_INIT(OWN_SQL_MAX_BYTES);
-    if (dot)
-        buf_add(&schema, expected, (size_t)(dot - expected));
-    else
-        buf_adds(&schema, "public");
+    const struct expected_table table = look_expected_table(expected);
+    AUTO_BUF schema = BUF_INIT(OWN_SQL_MAX_BYTES), name = BUF_INIT(OWN_SQL_MAX_BYTES);
+    buf_add(&schema, table.schema, table.schema_length);
     db_add_identifier(&name, buf_text(&schema));
     buf_addc(&name, '.');
-    db_add_identifier(&name, dot ? dot + 1 : expected);
+    db_add_identifier(&name, table.name);
     db_add_literal(out, buf_text(&name));
 }
 

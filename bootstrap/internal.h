@@ -90,6 +90,13 @@ size_t look_objects(const struct look *look); /* the sum of the counts */
 
 /* Whether a schema n is of settings->schemas, as an expression. */
 void look_add_managed(const struct database_settings *settings, struct buf *out);
+/* An entry of settings->expect taken apart: "schema.table", or a table in public. Into EXPECTED. */
+struct expected_table {
+    const char *schema;
+    size_t schema_length;
+    const char *name;
+};
+struct expected_table look_expected_table(const char *expected);
 /* A part of a look: the expected tables, e (n, schema, name, label), for which CONDITION holds. */
 void look_add_missing(const struct database_settings *settings, const char *condition,
                       struct buf *out);

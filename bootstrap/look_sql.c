@@ -153,18 +153,23 @@ static void add_owner(const struct database_settings *s, struct buf *out)
     buf_addc(out, '\n');
 }
 
-/* "schema.table", or a table in public. */
+struct expected_table look_expected_table(const char *expected)
+{
+    static const char usual[] = "public";
+    const char *dot = strchr(expected, '.');
+    if (!dot)
+        return (struct expected_table){usual, strlen(usual), expected};
+    return (struct expected_table){expected, (size_t)(dot - expected), dot + 1};
+}
+
 static void add_expected(const struct database_settings *s, struct buf *out)
 {
     for (size_t i = 0; s->expect[i]; i++) {
-        const char *dot = strchr(s->expect[i], '.');
+        const struct expected_table table = look_expected_table(s->expect[i]);
         buf_addf(out, i ? ", (%zu, " : "(VALUES (%zu, ", i);
-        if (dot)
-            db_add_literal_n(out, s->expect[i], (size_t)(dot - s->expect[i]));
-        else
-            db_add_literal(out, "public");
+        db_add_literal_n(out, table.schema, table.schema_length);
         buf_adds(out, ", ");
-        db_add_literal(out, dot ? dot + 1 : s->expect[i]);
+        db_add_literal(out, table.name);
         buf_adds(out, ", ");
         db_add_literal(out, s->expect[i]);
         buf_addc(out, ')');

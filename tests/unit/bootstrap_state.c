@@ -703,9 +703,25 @@ static void words_are_the_specifications(void **state)
     assert_int_equal(state_parse("fine", &parsed), -1);
 }
 
+static void an_expected_table_without_a_schema_is_in_public(void **state)
+{
+    static const struct {
+        const char *expected, *schema, *name;
+    } cases[] = {
+        {"users", "public", "users"}, {"app.users", "app", "users"}, {"a.b.c", "a", "b.c"}};
+    (void)state;
+    for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+        const struct expected_table table = look_expected_table(cases[i].expected);
+        assert_int_equal(table.schema_length, strlen(cases[i].schema));
+        assert_memory_equal(table.schema, cases[i].schema, table.schema_length);
+        assert_string_equal(table.name, cases[i].name);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(an_expected_table_without_a_schema_is_in_public),
         cmocka_unit_test(an_empty_database_is_fresh),
         cmocka_unit_test(what_is_not_the_users_does_not_spoil_fresh),
         cmocka_unit_test(an_empty_version_table_alone_is_fresh),
