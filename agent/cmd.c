@@ -18,7 +18,8 @@ static struct common_options common;
 
 const struct opt common_options_table[] = {
     {"--contract", 0, OPT_STRING, "FILE", NULL,
-     "the contract ($AGENT_CONTRACT, else contract.json here)", &common.contract},
+     "the contract, - for standard input ($AGENT_CONTRACT, else contract.json here)",
+     &common.contract},
     {"--profile", 0, OPT_STRING, "NAME", NULL, "the profile to use", &common.profile},
     {"--token-file", 0, OPT_STRING, "FILE", NULL, "Vault's token, before all others",
      &common.token_file},

@@ -15,8 +15,8 @@ static const struct opt check_options[] = {
     {"--lint", 0, OPT_FLAG, NULL, NULL, "check the contract file alone; nothing is run", &lint},
     {"--env-only", 0, OPT_FLAG, NULL, NULL, "check the environment alone; nothing is contacted",
      &env_only},
-    {"--env-file", 0, OPT_STRING, "FILE", NULL, "check a file in place of the environment",
-     &env_file},
+    {"--env-file", 0, OPT_STRING, "FILE", NULL,
+     "check a file, or - for standard input, in place of the environment", &env_file},
     {"--drift", 0, OPT_STRINGS, "DIR", NULL,
      "hold the code and files in DIR, and what Vault has, against the contract (repeatable)",
      &drift},
@@ -29,6 +29,8 @@ static int check_call(const struct invocation *call, struct err *err)
 {
     if (command_words_at_most(call, 0, err) != 0)
         return -1;
+    if (env_file && str_eq(env_file, job_contract_path(call)))
+        return err_set(err, ERR_USAGE, "--env-file and the contract are both '%s'", env_file);
     if (drift.count > 0 && (lint || env_file))
         return err_set(err, ERR_USAGE, "--drift excludes --lint and --env-file");
     if ((lint ? 1 : 0) + (env_only ? 1 : 0) + (env_file ? 1 : 0) <= 1)
@@ -40,9 +42,10 @@ static int check_call(const struct invocation *call, struct err *err)
 static int take_values(struct job *job, struct err *err)
 {
     job->given_by = env_file;
-    if (env_file && (envfile_read_lines(env_file, &job->arena, &job->given_environment, &env_lines,
-                                        &job->findings, err) != 0 ||
-                     job_refuse_problems(job, ERR_FILE, env_file, err) != 0))
+    if (env_file &&
+        (envfile_read_lines(env_file, job->call->deadline_ms, &job->arena, &job->given_environment,
+                            &env_lines, &job->findings, err) != 0 ||
+         job_refuse_problems(job, ERR_FILE, env_file, err) != 0))
         return -1;
     if (job_load(job, err) != 0)
         return -1;

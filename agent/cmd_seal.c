@@ -180,7 +180,7 @@ const char *seal_word(const struct seal *s, size_t index)
 /* The store is beside the contract, which need not be there, nor be right. */
 static int find_store(struct seal *s, struct err *err)
 {
-    AUTO_FREE char *folder = file_folder(job_contract_path(s->call));
+    AUTO_FREE char *folder = file_input_folder(job_contract_path(s->call));
 
     return folder ? sealed_path(folder, &s->path, err) : err_nomem(err);
 }

@@ -99,7 +99,7 @@ int job_open(struct job *job, struct err *err)
 
     if (environment_index(&job->environment, own, err) != 0)
         return -1;
-    if (contract_load(path, &job->contract, &job->findings, err) != 0) {
+    if (contract_load(path, job->call->deadline_ms, &job->contract, &job->findings, err) != 0) {
         if (!named_contract(job->call))
             err_hint(err, "Name it with --contract FILE or AGENT_CONTRACT.");
         return -1;

@@ -1,4 +1,4 @@
-/* file.c: see base/file.h. */
+/* file.c: files written, and whose they are; see base/file.h. What reads them is file_read.c. */
 #include "base/file.h"
 
 #include <errno.h>
@@ -14,12 +14,12 @@
 #include <sys/xattr.h>
 #include <unistd.h>
 
+#include "base/internal.h"
 #include "base/mem.h"
 
 #define ACCESS_LIST "system.posix_acl_access"
 
 enum {
-    READ_CHUNK_BYTES = 64 * 1024,
     TEMPORARY_BYTES = 32, /* of the temporary name */
     TEMPORARY_ATTEMPTS = 16,
     TEMPORARY_MODE = 0600, /* until it has the mode that was asked for */
@@ -43,8 +43,7 @@ static enum err_kind kind_of(int reason)
     }
 }
 
-/* "<tried> '<name>': <errno>", with the file's name in its field where it is the file's fault. */
-static int fail(struct err *err, const char *tried, const char *name)
+int file_fail(struct err *err, const char *tried, const char *name)
 {
     enum err_kind kind = kind_of(errno);
 
@@ -52,80 +51,14 @@ static int fail(struct err *err, const char *tried, const char *name)
     return kind == ERR_FILE ? err_at(err, name, 0, 0) : -1;
 }
 
-static int wait_for(int fd, short events)
+static int wait_for_room(int fd)
 {
-    struct pollfd one = {.fd = fd, .events = events};
+    struct pollfd one = {.fd = fd, .events = POLLOUT};
 
     return poll(&one, 1, -1) < 0 && errno != EINTR ? -1 : 0;
 }
 
-/* Up to LENGTH bytes, through EINTR and descriptors that somebody made non-blocking. */
-static ssize_t read_some(int fd, char *to, size_t length)
-{
-    for (;;) {
-        ssize_t n = read(fd, to, length);
-        if (n >= 0)
-            return n;
-        if (errno == EAGAIN && wait_for(fd, POLLIN) == 0)
-            continue;
-        if (errno != EINTR)
-            return -1;
-    }
-}
-
-/* One more chunk of FD. 1: there may be more; 0: at its end; -1: error. */
-static int read_chunk(int fd, const char *name, struct buf *into, struct err *err)
-{
-    size_t room = into->max - into->len;
-    char beyond;
-
-    if (room == 0) { /* full: is that all? */
-        ssize_t n = read_some(fd, &beyond, 1);
-        if (n < 0)
-            return fail(err, "read", name);
-        if (n == 0)
-            return 0;
-        (void)err_set(err, ERR_FILE, "'%s' is longer than %zu bytes", name, into->max);
-        return err_at(err, name, 0, 0);
-    }
-    size_t wanted = room < READ_CHUNK_BYTES ? room : READ_CHUNK_BYTES;
-    char *to = buf_reserve(into, wanted);
-    if (!to)
-        return err_nomem(err);
-    ssize_t n = read_some(fd, to, wanted);
-    if (n < 0)
-        return fail(err, "read", name);
-    buf_commit(into, (size_t)n);
-    return n > 0;
-}
-
-/* Room for what FD holds, where it says so, and for the read that finds its end: a buffer that grows
- * step by step needs twice as much. */
-static void reserve_size(int fd, struct buf *into)
-{
-    struct stat st;
-
-    if (fstat(fd, &st) != 0 || !S_ISREG(st.st_mode) || st.st_size <= 0 ||
-        (uintmax_t)st.st_size + READ_CHUNK_BYTES > into->max)
-        return;
-    (void)buf_reserve(into, (size_t)st.st_size + READ_CHUNK_BYTES); /* failure sticks */
-}
-
-int file_read_fd(int fd, const char *name, struct buf *out, struct err *err)
-{
-    AUTO_BUF whole = BUF_INIT(out->max);
-    int more;
-
-    reserve_size(fd, &whole);
-    while ((more = read_chunk(fd, name, &whole, err)) == 1)
-        ;
-    if (more < 0)
-        return -1;
-    buf_move(out, &whole);
-    return 0;
-}
-
-static const char *kind_of_file(mode_t mode)
+const char *file_kind(mode_t mode)
 {
     switch (mode & S_IFMT) {
     case S_IFDIR:
@@ -139,34 +72,18 @@ static const char *kind_of_file(mode_t mode)
     }
 }
 
-int file_read_all(const char *path, struct buf *out, struct err *err)
-{
-    /* O_NONBLOCK: opening a pipe that nobody writes to must not wait for ever. */
-    AUTO_FD fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
-    if (fd < 0)
-        return fail(err, "open", path);
-    struct stat st;
-    if (fstat(fd, &st) != 0)
-        return fail(err, "look at", path);
-    if (!S_ISREG(st.st_mode)) {
-        (void)err_set(err, ERR_FILE, "'%s' is %s, not a file", path, kind_of_file(st.st_mode));
-        return err_at(err, path, 0, 0);
-    }
-    return file_read_fd(fd, path, out, err);
-}
-
 int file_write_all(int fd, const char *name, const void *bytes, size_t length, struct err *err)
 {
     const char *from = bytes;
 
     while (length > 0) {
         ssize_t n = write(fd, from, length);
-        if (n < 0 && errno == EAGAIN && wait_for(fd, POLLOUT) == 0)
+        if (n < 0 && errno == EAGAIN && wait_for_room(fd) == 0)
             continue;
         if (n < 0 && errno == EINTR)
             continue;
         if (n < 0)
-            return fail(err, "write", name);
+            return file_fail(err, "write", name);
         from += n;
         length -= (size_t)n;
     }
@@ -189,14 +106,14 @@ static int create_temporary(int folder, const char *path, char name[static TEMPO
         if (errno != EEXIST && errno != EINTR)
             break;
     }
-    return fail(err, "create a temporary file beside", path);
+    return file_fail(err, "create a temporary file beside", path);
 }
 
 /* Some file systems have no fsync of a folder, and say so. */
 static int sync_folder(int folder, const char *path, struct err *err)
 {
     if (fsync(folder) != 0 && errno != EINVAL && errno != ENOTSUP)
-        return fail(err, "write to disk the folder of", path);
+        return file_fail(err, "write to disk the folder of", path);
     return 0;
 }
 
@@ -208,13 +125,13 @@ static int fill(int fd, const char *path, const void *bytes, size_t length,
 
     /* Whose it becomes, before there is something to read in it. */
     if (!as_it_is && fchown(fd, rights->owner, rights->group) != 0)
-        return fail(err, "set the owner of", path);
+        return file_fail(err, "set the owner of", path);
     if (file_write_all(fd, path, bytes, length, err) != 0)
         return -1;
     if (fchmod(fd, rights->mode) != 0)
-        return fail(err, "set the mode of", path);
+        return file_fail(err, "set the mode of", path);
     if (fsync(fd) != 0)
-        return fail(err, "write to disk", path);
+        return file_fail(err, "write to disk", path);
     return 0;
 }
 
@@ -233,12 +150,12 @@ static int check_place(int folder, const char *base, const char *path, struct er
     struct stat st;
 
     if (fstatat(folder, base, &st, AT_SYMLINK_NOFOLLOW) != 0)
-        return errno == ENOENT ? 0 : fail(err, "look at", path);
+        return errno == ENOENT ? 0 : file_fail(err, "look at", path);
     bool is_link = S_ISLNK(st.st_mode);
     if (is_link ? !leads_into_proc(folder, base) : S_ISREG(st.st_mode))
         return 0;
     (void)err_set(err, ERR_FILE, "'%s' is %s, not a file that could be replaced", path,
-                  is_link ? "a process's own" : kind_of_file(st.st_mode));
+                  is_link ? "a process's own" : file_kind(st.st_mode));
     (void)err_hint(err, "Name a file; what a pipe or a device is to get goes through '>' of the "
                         "shell.");
     return err_at(err, path, 0, 0);
@@ -262,7 +179,7 @@ int file_replace_as(const char *path, const void *bytes, size_t length,
 
     AUTO_FD folder = open(folder_path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     if (folder < 0)
-        return fail(err, "open the folder of", path);
+        return file_fail(err, "open the folder of", path);
     if (check_place(folder, base, path, err) != 0)
         return -1;
     AUTO_FD fd = create_temporary(folder, path, temporary, err);
@@ -271,9 +188,9 @@ int file_replace_as(const char *path, const void *bytes, size_t length,
     int result = fill(fd, path, bytes, length, rights, err);
     /* Network file systems report a failed write here at last. */
     if (close(TAKE_FD(fd)) != 0 && result == 0 && errno != EINTR)
-        result = fail(err, "write", path);
+        result = file_fail(err, "write", path);
     if (result == 0 && renameat(folder, temporary, folder, base) != 0)
-        result = fail(err, "replace", path);
+        result = file_fail(err, "replace", path);
     if (result != 0) {
         (void)unlinkat(folder, temporary, 0); /* the first error is the one to report */
         return -1;
@@ -313,7 +230,7 @@ int file_check_mode(int fd, const char *name, bool secret, struct err *err)
     struct stat st;
 
     if (fstat(fd, &st) != 0)
-        return fail(err, "look at", name);
+        return file_fail(err, "look at", name);
     unsigned mode = st.st_mode & 07777U;
     if (st.st_uid != 0 && st.st_uid != geteuid()) {
         (void)err_set(err, ERR_FILE, "'%s' belongs to user %u, neither to us (%u) nor to root",

@@ -16,6 +16,16 @@ struct stat;
 MUST_USE int file_read_all(const char *path, struct buf *out, struct err *err);
 MUST_USE int file_read_fd(int fd, const char *name, struct buf *out, struct err *err);
 
+/* As file_read_all, for what the call itself names: also "-" (standard input) and a pipe (/dev/stdin,
+ * <(...), a FIFO, whose writer is waited for), to its end, until DEADLINE or, where that is
+ * CLOCK_NEVER, for FILE_INPUT_MS (ERR_FILE then; ERR_STOPPED). A FIFO that others may write to is
+ * refused. */
+enum { FILE_INPUT_MS = 60 * 1000 };
+MUST_USE int file_read_input(const char *path, int64_t deadline_ms, struct buf *out,
+                             struct err *err);
+/* Where relative paths in it start: its folder, and "." of what is no file. The caller frees. */
+MUST_USE char *file_input_folder(const char *path);
+
 /* Write LENGTH bytes to FD whole, through EINTR and short writes. */
 MUST_USE int file_write_all(int fd, const char *name, const void *bytes, size_t length,
                             struct err *err);

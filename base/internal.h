@@ -1,7 +1,8 @@
-/* base/internal.h: what proc.c and proc_start.c share. */
+/* base/internal.h: what proc.c and proc_start.c share, and file.c and file_read.c. */
 #ifndef BASE_INTERNAL_H
 #define BASE_INTERNAL_H
 
+#include <sys/stat.h>
 #include <sys/types.h>
 
 #include "base/proc.h"
@@ -18,5 +19,9 @@ struct proc_plan {
  * step that failed and sys_errno. */
 MUST_USE int proc_start(const struct proc_plan *plan, enum err_kind kind, pid_t *pid,
                         struct err *err);
+
+/* "<tried> '<name>': <errno>", with the file's name in its field where it is the file's fault. */
+int file_fail(struct err *err, const char *tried, const char *name);
+const char *file_kind(mode_t mode); /* "a pipe" */
 
 #endif

@@ -218,12 +218,13 @@ struct contract {
     struct contract_document *document;         /* opaque */
 };
 
-/* Read the file and what it includes, and check both in every profile. 0 with *out set, also when
+/* Read the file (or a pipe, until DEADLINE: file_read_input) and what it includes, and check both in
+ * every profile. 0 with *out set, also when
  * there are problems: they are findings (errors among them mean that the contract must not be used;
  * what is not JSON gives an empty model). -1 only when the file could not be read at all (ERR_FILE)
  * or memory is gone. Costs at most about a second and 64 MB, whatever the file has. */
-MUST_USE int contract_load(const char *path, struct contract **out, struct findings *findings,
-                           struct err *err);
+MUST_USE int contract_load(const char *path, int64_t deadline_ms, struct contract **out,
+                           struct findings *findings, struct err *err);
 
 /* The profile: WANTED (--profile) or NULL; FROM_ENVIRONMENT is the value of the profile's variable
  * in the process's environment, or NULL. They differ: ERR_USAGE. Unknown or missing: ERR_USAGE with
@@ -337,16 +338,17 @@ bool contract_is_value(const struct contract_variable *variable, const char *tex
 MUST_USE int envfile_read(const char *path, struct arena *arena, const char *const **out,
                           struct findings *findings, struct err *err);
 
-/* The same, and *LINES says which line sets which name; in the arena too, but its path. */
+/* The same, or of a pipe until DEADLINE (file_read_input), and *LINES says which line sets which name;
+ * in the arena too, but its path. */
 struct envfile_lines {
     const char *path;
     const char *const *entries; /* NAME=value, COUNT of them */
     const unsigned *lines;      /* parallel to them, from 1 */
     size_t count;
 };
-MUST_USE int envfile_read_lines(const char *path, struct arena *arena, const char *const **out,
-                                struct envfile_lines *lines, struct findings *findings,
-                                struct err *err);
+MUST_USE int envfile_read_lines(const char *path, int64_t deadline_ms, struct arena *arena,
+                                const char *const **out, struct envfile_lines *lines,
+                                struct findings *findings, struct err *err);
 
 /* Have the findings about variables that the file sets point to its lines, and sort them again. */
 MUST_USE int envfile_place(const struct envfile_lines *lines, struct findings *findings,

@@ -136,7 +136,8 @@ const char *nearest_hint(struct contract_document *d, const char *name, const ch
 
 /* Read PATH and make its tree the last of d->files. 0 also when it isn't JSON: then root is NULL
  * and a finding says why. -1: it could not be read (ERR_FILE), or memory is gone. */
-MUST_USE int document_read(struct contract_document *d, const char *path, struct err *err);
+MUST_USE int document_read(struct contract_document *d, const char *path, int64_t deadline_ms,
+                           struct err *err);
 
 /* The same for a TEXT in memory, which the tree lies in from then on. It stays the caller's. */
 const struct node *document_scan(struct contract_document *d, const char *path, char *text,

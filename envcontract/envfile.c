@@ -10,6 +10,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "base/clock.h"
 #include "base/file.h"
 #include "base/mem.h"
 #include "base/str.h"
@@ -329,12 +330,13 @@ static int give_entries(const struct reader *r, const char *const **out,
     return 0;
 }
 
-int envfile_read_lines(const char *path, struct arena *arena, const char *const **out,
-                       struct envfile_lines *lines, struct findings *findings, struct err *err)
+int envfile_read_lines(const char *path, int64_t deadline_ms, struct arena *arena,
+                       const char *const **out, struct envfile_lines *lines,
+                       struct findings *findings, struct err *err)
 {
     static const char mark[] = "\xef\xbb\xbf"; /* some editors put it there */
     AUTO_BUF text = BUF_INIT(CONTRACT_ENV_FILE_MAX_BYTES);
-    if (file_read_all(path, &text, err) != 0)
+    if (file_read_input(path, deadline_ms, &text, err) != 0)
         return -1;
 
     CLEANUP(reader_release)
@@ -358,5 +360,5 @@ int envfile_read(const char *path, struct arena *arena, const char *const **out,
 {
     struct envfile_lines lines;
 
-    return envfile_read_lines(path, arena, out, &lines, findings, err);
+    return envfile_read_lines(path, CLOCK_NEVER, arena, out, &lines, findings, err);
 }

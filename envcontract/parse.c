@@ -3,6 +3,7 @@
 
 #include <string.h>
 
+#include "base/clock.h"
 #include "base/file.h"
 #include "base/mem.h"
 #include "base/str.h"
@@ -187,7 +188,7 @@ static int read_included(struct contract_document *d, const struct node *item, s
         }
     }
     size_t before = d->file_count;
-    if (document_read(d, path, err) != 0) {
+    if (document_read(d, path, CLOCK_NEVER, err) != 0) {
         if (err->kind == ERR_RESOURCE)
             return -1;
         problem_from(d, item, err);
@@ -219,12 +220,12 @@ static int read_includes(struct contract_document *d, struct err *err)
     return 0;
 }
 
-static int read_files(struct contract *contract, struct err *err)
+static int read_files(struct contract *contract, int64_t deadline_ms, struct err *err)
 {
     static const char *const needed[] = {"contract", "vars", NULL};
     struct contract_document *d = contract->document;
 
-    if (document_read(d, contract->path, err) != 0)
+    if (document_read(d, contract->path, deadline_ms, err) != 0)
         return -1;
     d->has_profiles = node_member(d->files[0].root, "profile") != NULL;
     check_file(d, &d->files[0], &section_top, needed);
@@ -237,7 +238,7 @@ static struct contract *new_contract(const char *path)
 {
     struct contract *contract = mem_new(1, sizeof *contract);
     struct contract_document *d = mem_new(1, sizeof *d);
-    AUTO_FREE char *folder = file_folder(path);
+    AUTO_FREE char *folder = file_input_folder(path);
 
     if (!contract || !d || !folder) {
         free(contract);
@@ -261,11 +262,11 @@ static struct contract *new_contract(const char *path)
     return contract;
 }
 
-static int load(struct contract *contract, struct err *err)
+static int load(struct contract *contract, int64_t deadline_ms, struct err *err)
 {
     struct contract_document *d = contract->document;
 
-    if (read_files(contract, err) != 0)
+    if (read_files(contract, deadline_ms, err) != 0)
         return -1;
     d->base = node_member(d->files[0].root, "base");
     collect_variables(d);
@@ -279,15 +280,15 @@ static int load(struct contract *contract, struct err *err)
     return d->no_memory ? err_nomem(err) : findings_check(d->findings, err);
 }
 
-int contract_load(const char *path, struct contract **out, struct findings *findings,
-                  struct err *err)
+int contract_load(const char *path, int64_t deadline_ms, struct contract **out,
+                  struct findings *findings, struct err *err)
 {
     struct contract *contract = new_contract(path);
 
     if (!contract)
         return err_nomem(err);
     contract->document->findings = findings;
-    int result = load(contract, err);
+    int result = load(contract, deadline_ms, err);
     contract->document->findings = NULL;
     arena_release(&contract->document->scratch);
     if (result != 0) {

@@ -438,11 +438,14 @@ const struct node *document_scan(struct contract_document *d, const char *path, 
     return file->root;
 }
 
-int document_read(struct contract_document *d, const char *path, struct err *err)
+int document_read(struct contract_document *d, const char *path, int64_t deadline_ms,
+                  struct err *err)
 {
     AUTO_BUF text = BUF_INIT(d->bytes_left);
+    bool named_by_call = d->file_count == 0; /* what it includes are files */
 
-    if (file_read_all(path, &text, err) != 0)
+    if (named_by_call ? file_read_input(path, deadline_ms, &text, err) != 0
+                      : file_read_all(path, &text, err) != 0)
         return -1;
     size_t length = text.len;
     char *bytes = buf_take(&text);

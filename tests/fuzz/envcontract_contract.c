@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/clock.h"
 #include "tests/fuzz/memory_file.h"
 
 enum { REPORT_MAX_BYTES = 16 * 1024 * 1024 };
@@ -68,7 +69,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     struct err err = ERR_INIT;
     struct contract *contract = NULL;
 
-    if (contract_load(file.path, &contract, &findings, &err) != 0) {
+    if (contract_load(file.path, CLOCK_NEVER, &contract, &findings, &err) != 0) {
         fuzz_check_error(&err, ERR_FILE);
     } else {
         check_findings(&findings);

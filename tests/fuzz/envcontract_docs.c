@@ -4,6 +4,7 @@
 
 #include <string.h>
 
+#include "base/clock.h"
 #include "tests/fuzz/memory_file.h"
 
 static void merge(const struct docs_layout *layout, const char *text, size_t length)
@@ -75,7 +76,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         return 0;
     }
     struct memory_file file = memory_file_of(data, size);
-    if (contract_load(file.path, &contract, &findings, &err) == 0) {
+    if (contract_load(file.path, CLOCK_NEVER, &contract, &findings, &err) == 0) {
         for (int kind = 0; findings.errors == 0 && kind < DOCS_KIND_COUNT; kind++)
             render(contract, (enum docs_kind)kind);
         contract_free(contract);

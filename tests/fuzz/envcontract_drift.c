@@ -2,6 +2,7 @@
  * taken from it are names, each with a place inside of the text. */
 #include <string.h>
 
+#include "base/clock.h"
 #include "envcontract/drift_read.h"
 #include "tests/fuzz/memory_file.h"
 
@@ -25,7 +26,7 @@ static struct contract *the_contract(void)
         return contract;
     struct memory_file file = memory_file_of((const uint8_t *)contract_text,
                                              sizeof contract_text - 1);
-    PROMISE(contract_load(file.path, &contract, &findings, &err) == 0);
+    PROMISE(contract_load(file.path, CLOCK_NEVER, &contract, &findings, &err) == 0);
     PROMISE(findings.errors == 0);
     memory_file_close(&file);
     return contract;

@@ -684,6 +684,25 @@ def test_check_of_a_file_takes_the_profile_from_it(case: Case) -> None:
     assert "nowhere.env" in case.agent("check", "--env-file=nowhere.env").expect(2).stderr
 
 
+def test_contract_and_env_file_may_be_pipes(case: Case) -> None:
+    contract = Project(case).contract({"A": {"type": "string", "source": "env"},
+                                       "F": {"type": "string", "source": "file:beside"}})
+    case.folder.write("beside", "here")
+    agent, text = case.make_agent().binary, contract.read_bytes()
+    for place in ("-", "/dev/stdin"):
+        done = case.tool(str(agent), "check", "--env-file", place, text=b"A=1\nF=f\n").expect(0)
+        assert "2 variables checked" in done.stdout, done
+        done = case.tool(str(agent), "fetch", f"--contract={place}", env={"A": "1"}, text=text).expect(0)
+        assert done.stdout == "A=1\nF=here\n", done
+    line = "exec \"$0\" check --env-file <(echo B=2; echo A=) --contract <(cat contract.json) --json"
+    found = case.tool("bash", "-c", line, str(agent)).expect(1)
+    assert [one["variable"] for one in problems(found)] == ["A", "F"], found
+    assert "/dev/fd/" in str(problems(found)), found
+    for one in ("-", "contract.json"):
+        twice = case.agent("check", f"--contract={one}", f"--env-file={one}").expect(2)
+        assert f"both '{one}'" in twice.stderr, twice
+
+
 def test_env_only_contacts_nothing_and_lint_runs_nothing(case: Case) -> None:
     server = case.scripted(lambda _request: Answer(500))
     Project(case).contract({"X": {**SECRET, "source": "vault:secret/app#x"},

@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include "agent/files.h"
+#include "base/clock.h"
 #include "base/file.h"
 
 enum { FILES = 2, PATH_BYTES = 128 };
@@ -33,7 +34,7 @@ static void make(struct made *m, const char *value)
     assert_non_null(mkdtemp(m->folder));
     const char *path = path_of(m, "contract.json");
     if (file_replace(path, CONTRACT, strlen(CONTRACT), 0600, &m->err) != 0 ||
-        contract_load(path, &m->contract, &m->findings, &m->err) != 0 ||
+        contract_load(path, CLOCK_NEVER, &m->contract, &m->findings, &m->err) != 0 ||
         contract_select(m->contract, NULL, NULL, &m->findings, &m->err) != 0)
         fail_msg("%s", m->err.text);
     assert_int_equal(m->findings.count, 0);

@@ -12,6 +12,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "base/clock.h"
 #include "base/file.h"
 #include "envcontract/contract.h"
 
@@ -54,7 +55,7 @@ static inline void write_contract(struct loaded *l, const char *name, const char
 
 static inline void load(struct loaded *l)
 {
-    if (contract_load(l->path, &l->contract, &l->findings, &l->err) != 0)
+    if (contract_load(l->path, CLOCK_NEVER, &l->contract, &l->findings, &l->err) != 0)
         fail_msg("contract_load: %s", l->err.text);
 }
 

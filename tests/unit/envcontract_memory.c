@@ -1,4 +1,5 @@
 /* Memory runs out at every allocation of reading a contract, one after the other. */
+#include "base/clock.h"
 #include "tests/lib/heap.h"
 #include "tests/unit/envcontract_load.h"
 
@@ -23,7 +24,7 @@ static const char text[] =
 
 static int read_all(struct loaded *l)
 {
-    if (contract_load(l->path, &l->contract, &l->findings, &l->err) != 0)
+    if (contract_load(l->path, CLOCK_NEVER, &l->contract, &l->findings, &l->err) != 0)
         return -1;
     if (contract_select(l->contract, "dev", NULL, &l->findings, &l->err) != 0)
         return -1;
@@ -90,7 +91,7 @@ static int hold_all(struct loaded *l)
     static const char *const texts[] = {"dev", "abbc", "abbc", "postgresql://u:p@h.io/d"};
     struct contract_value values[4] = {0};
 
-    if (contract_load(l->path, &l->contract, &l->findings, &l->err) != 0 ||
+    if (contract_load(l->path, CLOCK_NEVER, &l->contract, &l->findings, &l->err) != 0 ||
         contract_select(l->contract, "dev", NULL, &l->findings, &l->err) != 0 ||
         contract_lint(l->contract, &l->findings, &l->err) != 0)
         return -1;

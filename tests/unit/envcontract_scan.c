@@ -3,6 +3,7 @@
 
 #include <jansson.h>
 
+#include "base/clock.h"
 #include "envcontract/document.h"
 
 static void text_that_is_no_json_is_said_at_its_place(void **state)
@@ -140,7 +141,7 @@ static void a_file_above_the_ceiling_is_not_read(void **state)
     new_folder(&l);
     write_file(l.folder, "contract.json", text, length);
     free(text);
-    assert_int_equal(contract_load(l.path, &l.contract, &l.findings, &l.err), -1);
+    assert_int_equal(contract_load(l.path, CLOCK_NEVER, &l.contract, &l.findings, &l.err), -1);
     assert_int_equal(l.err.kind, ERR_FILE);
     assert_text_has(l.err.text, "contract.json");
     unload(&l);
@@ -152,7 +153,7 @@ static void a_file_that_is_not_there_is_an_error_with_its_path(void **state)
 
     (void)state;
     new_folder(&l);
-    assert_int_equal(contract_load(l.path, &l.contract, &l.findings, &l.err), -1);
+    assert_int_equal(contract_load(l.path, CLOCK_NEVER, &l.contract, &l.findings, &l.err), -1);
     assert_int_equal(l.err.kind, ERR_FILE);
     assert_text_has(l.err.text, l.path);
     assert_text_has(l.err.text, "No such file");
