@@ -8,6 +8,7 @@
  *   commit.c   COMMIT, what became of one whose answer was lost, and the second look
  *   confirm.c  the short looks before COMMIT and behind it
  *   command.c  commands that connect by themselves: create.command, migrate
+ *   history.c  whether another server has what was made
  *   apply.c    the order of all that
  *   dryrun.c   the same as text */
 #ifndef BOOTSTRAP_APPLY_H
@@ -35,6 +36,8 @@ enum {
     XACT_ID_LEAST = 130000,      /* pg_current_xact_id */
     TRANSACTION_TIMEOUT_LEAST = 170000,
     XID_BYTES = 24,
+    TIMELINE_BYTES = 9, /* eight hexadecimal digits */
+    LSN_BYTES = 18,     /* twice that, and a slash */
 };
 
 /* ---- plan.c ---------------------------------------------------------------------------------- */
@@ -136,7 +139,9 @@ struct run {
     struct plan plan;
     struct look made; /* what the first look found, then the one before COMMIT */
     bool planned, migrate;
-    bool command_done;        /* create.command has ended well; its stamp is what is missing */
+    bool command_done;             /* create.command has ended well; its stamp is what is missing */
+    char timeline[TIMELINE_BYTES]; /* where it was begun; "": not known */
+    char made_until[LSN_BYTES];    /* the log when it had ended; "": not known */
     unsigned polls;           /* since the lock was found to be somebody else's; 0: not waiting */
     bool no_check_interval;   /* the server's platform has none */
     unsigned attempts;        /* of the transaction */
@@ -263,6 +268,13 @@ MUST_USE int confirm_read_inside(const struct db_results *results, size_t at, st
 void confirm_add_sql(const struct database_settings *settings, struct buf *out);
 MUST_USE int confirm_read(const struct db_results *results, size_t at, struct look *made,
                           struct err *err);
+
+/* ---- history.c ------------------------------------------------------------------------------- */
+/* Before create.command is run, and when it has ended: note where the server's log is. */
+void history_begin(struct run *run, struct db *db);
+void history_note(struct run *run, struct db *db);
+/* Whether this server, which takes writes, has all that was made by then. */
+MUST_USE int history_has_all(const struct run *run, struct db *db, bool *has_all, struct err *err);
 
 /* ---- command.c ------------------------------------------------------------------------------- */
 MUST_USE int command_create(struct run *run, struct db **db, enum outcome *outcome,

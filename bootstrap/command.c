@@ -9,6 +9,10 @@
 #include "base/str.h"
 #include "bootstrap/apply.h"
 
+#define MADE_AND_NOT_STAMPED                                                                      \
+    "What create.command made is there: drop it and run bootstrap again, or, when the schema is " \
+    "whole, `agent bootstrap --adopt`."
+
 static bool is_pooled(const struct db *db)
 {
     struct db_info info;
@@ -29,13 +33,26 @@ static int begin(struct run *run, struct db *db, struct err *err)
     return db_execute(db, buf_text(&sql), sql.len, run_deadline(run, count), NULL, NULL, err);
 }
 
+/* On DB or, where that is lost with its server, on a new connection: to another one, may be. */
+static int look_again(struct run *run, struct db *db, struct err *err)
+{
+    AUTO_DB other = NULL;
+    if (state_look(db, run->settings, run_deadline(run, 1), run->report, NULL, err) == 0)
+        return 0;
+    if (!db_is_lost(db) || run_open(run, &other, err) != 0 ||
+        report_set_connection(run->report, other, err) != 0)
+        return -1;
+    return state_look(other, run->settings, run_deadline(run, 1), run->report, NULL, err);
+}
+
 /* After a command that failed: what it left, and how to go on. */
 static int explain_failure(struct run *run, struct db *db, struct err *err)
 {
     struct err second = ERR_INIT;
-    if (state_look(db, run->settings, run_deadline(run, 1), run->report, NULL, &second) != 0) {
+    if (look_again(run, db, &second) != 0) {
+        run->report->state_known = false; /* what it was before says nothing any more */
         run_append(err, "what it left could not be looked at: %s", second.text);
-        return -1;
+        return err_hint(err, "Ask `agent verify` when the server can be reached.");
     }
     if (run->report->state == STATE_FRESH) {
         run_append(err, "it left nothing in the database");
@@ -76,9 +93,7 @@ static int stamp_made(struct run *run, struct db **db, const struct look *look,
 {
     if (command_stamp(run, db, look, outcome, err) == 0)
         return 0;
-    return err_hint(err,
-                    "What create.command made is there: drop it and run bootstrap again, or, when "
-                    "the schema is whole, `agent bootstrap --adopt`.");
+    return err_hint(err, MADE_AND_NOT_STAMPED);
 }
 
 static int run_command(struct run *run, struct db *db, const struct look *look, struct err *err)
@@ -88,10 +103,38 @@ static int run_command(struct run *run, struct db *db, const struct look *look, 
     if (rights_check(run, look, err) != 0 || stamp_check_width(s, width, err) != 0)
         return -1;
     log_progress_end(&run->progress);
+    history_begin(run, db);
     if (plan_run_command(s, "create.command", s->create_list, NULL, s->deadline_ms, err) != 0)
         return explain_failure(run, db, err);
+    history_note(run, db);
     run->command_done = true;
     return 0;
+}
+
+/* The stamp was lost with its connection, and this may be another server, which has received some of
+ * what the command made and may have lost the rest: only what is known to be whole is stamped. */
+static int check_history(struct run *run, struct db *db, struct err *err)
+{
+    bool has_all = false;
+    if (run->report->state == STATE_CURRENT) /* its own stamp came behind all else */
+        return 0;
+    if (history_has_all(run, db, &has_all, err) != 0)
+        return -1;
+    if (has_all)
+        return 0;
+    if (run->report->state == STATE_FRESH) {
+        log_msg(LOG_WARN,
+                "%s: this server has nothing of what create.command made (a fail-over); it is run "
+                "again",
+                run->place);
+        run->command_done = false;
+        return 0;
+    }
+    err_set(err, ERR_DB_STATE,
+            "%s: create.command ended well, and before the stamp another server took over: whether "
+            "this one has received all that was made is not known; the database is '%s'",
+            run->place, state_word(run->report->state));
+    return err_hint(err, MADE_AND_NOT_STAMPED);
 }
 
 static int run_create(struct run *run, struct db **db, const struct look *look,
@@ -147,6 +190,8 @@ int command_create(struct run *run, struct db **db, enum outcome *outcome, struc
         *outcome = OUTCOME_BUSY;
         return 0;
     }
+    if (run->command_done && check_history(run, *db, err) != 0)
+        return commit_try_again(run, db_is_lost(*db), outcome, err);
     if (run->report->state != STATE_FRESH && !run->command_done)
         return run_refuse_state(run, err);
     return run_create(run, db, &look, outcome, err);

@@ -203,6 +203,14 @@ enum verdict {
     VERDICT_UNKNOWN
 };
 
+/* Nothing of the transaction is there. Before create.command's there was what the command had made. */
+static bool is_as_before(const struct run *run)
+{
+    enum database_state state = run->report->state;
+    return state == STATE_FRESH ||
+           (run->command_done && (state == STATE_UNSTAMPED || state == STATE_LOST_STAMP));
+}
+
 /* The stamp decides where the server does not know the id (any more, or yet: a failover), and also where
  * it knows one as committed: a server that was promoted without our transaction gives its id to others. */
 static int ask_stamp(struct run *run, struct db *db, enum verdict *verdict, struct err *err)
@@ -214,7 +222,7 @@ static int ask_stamp(struct run *run, struct db *db, enum verdict *verdict, stru
     else if (run->report->in_recovery)
         *verdict = VERDICT_BEHIND;
     else
-        *verdict = run->report->state == STATE_FRESH ? VERDICT_ABORTED : VERDICT_UNKNOWN;
+        *verdict = is_as_before(run) ? VERDICT_ABORTED : VERDICT_UNKNOWN;
     return 0;
 }
 
