@@ -4,8 +4,6 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
-#include <grp.h>
-#include <pwd.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <string.h>
@@ -15,6 +13,7 @@
 #include <unistd.h>
 
 #include "base/file.h"
+#include "tests/lib/owner.h"
 
 enum { OUT_BYTES = 4096, PATH_BYTES = 256, NOBODY = 65534 };
 
@@ -337,30 +336,6 @@ static void a_folder_that_is_missing_is_named(void **state)
 
 /* ---- modes and paths ------------------------------------------------------------------------ */
 
-/* Whether the group of a file has a second member. */
-static bool group_is_shared;
-
-int getpwuid_r(uid_t uid, struct passwd *out, char *bytes, size_t room, struct passwd **found)
-{
-    (void)bytes;
-    (void)room;
-    static char name[] = "ada";
-    *out = (struct passwd){.pw_name = name, .pw_uid = uid, .pw_gid = getegid()};
-    *found = out;
-    return 0;
-}
-
-int getgrgid_r(gid_t gid, struct group *out, char *bytes, size_t room, struct group **found)
-{
-    (void)bytes;
-    (void)room;
-    static char name[] = "ada", other[] = "bob";
-    static char *both[] = {name, other, NULL}, *one[] = {NULL};
-    *out = (struct group){.gr_name = name, .gr_gid = gid, .gr_mem = group_is_shared ? both : one};
-    *found = out;
-    return 0;
-}
-
 static void judge_every_mode(unsigned of_others)
 {
     put("f", "x");
@@ -381,9 +356,9 @@ static void judge_every_mode(unsigned of_others)
 static void every_mode_is_judged_by_who_else_may_do_what(void **state)
 {
     (void)state;
-    group_is_shared = true;
+    owner_set_members(OWNER_NAME, "bob");
     judge_every_mode(0022);
-    group_is_shared = false;
+    owner_set_members(NULL, NULL);
     judge_every_mode(0002);
 }
 
@@ -404,7 +379,7 @@ static void a_list_of_others_is_not_taken_for_the_group(void **state)
                {0x10, 6, UINT32_MAX},
                {0x20, 0, UINT32_MAX}}};
     struct err err = ERR_INIT;
-    group_is_shared = false;
+    owner_set_members(NULL, NULL);
     put("f", "x");
     AUTO_FD fd = open(in_folder("f"), O_RDONLY | O_CLOEXEC);
     if (fsetxattr(fd, "system.posix_acl_access", &list, sizeof list, 0) != 0) {

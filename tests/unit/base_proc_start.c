@@ -4,8 +4,6 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <grp.h>
-#include <pwd.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <string.h>
@@ -15,6 +13,7 @@
 #include "base/clock.h"
 #include "base/file.h"
 #include "base/proc.h"
+#include "tests/lib/owner.h"
 
 enum { OUT_BYTES = 4096, PATIENCE_MS = 60 * 1000, PATH_BYTES = 256 };
 
@@ -50,30 +49,6 @@ int close_range(unsigned first, unsigned last, int flags)
     (void)flags;
     errno = ENOSYS;
     return -1;
-}
-
-/* Who the group of a file is. */
-static const char *members[3];
-static gid_t group_of_owner;
-
-int getpwuid_r(uid_t uid, struct passwd *out, char *bytes, size_t room, struct passwd **found)
-{
-    (void)bytes;
-    (void)room;
-    static char name[] = "ada";
-    *out = (struct passwd){.pw_name = name, .pw_uid = uid, .pw_gid = group_of_owner};
-    *found = out;
-    return 0;
-}
-
-int getgrgid_r(gid_t gid, struct group *out, char *bytes, size_t room, struct group **found)
-{
-    (void)bytes;
-    (void)room;
-    static char name[] = "ada";
-    *out = (struct group){.gr_name = name, .gr_gid = gid, .gr_mem = (char **)(uintptr_t)members};
-    *found = out;
-    return 0;
 }
 
 static int begin(void **state)
@@ -192,9 +167,7 @@ static void a_file_that_others_can_write_is_refused(void **state)
 {
     (void)state;
     static const mode_t modes[] = {0775, 0757, 0777};
-    members[0] = "ada";
-    members[1] = "bob";
-    group_of_owner = getegid();
+    owner_set_members(OWNER_NAME, "bob");
     for (size_t i = 0; i < ARRAY_LEN(modes); i++) {
         put_tool("#!/bin/sh\n", modes[i]);
         assert_fails("tool", NULL, EACCES, "can be written by others");
@@ -207,20 +180,19 @@ static void a_file_that_only_its_owners_own_group_can_write_is_run(void **state)
 {
     (void)state;
     struct err err = ERR_INIT;
-    members[0] = members[1] = NULL;
-    group_of_owner = getegid();
+    owner_set_members(NULL, NULL);
     put_tool("#!/bin/sh\n", 0775);
     if (run("tool", NULL, NULL, &err) != 0)
         fail_msg("%s", err.text);
-    members[0] = "ada";
+    owner_set_members(OWNER_NAME, NULL);
     assert_int_equal(run("tool", NULL, NULL, &err), 0);
     put_tool("#!/bin/sh\n", 0777);
     assert_fails("tool", NULL, EACCES, "can be written by others");
     put_tool("#!/bin/sh\n", 0775);
-    group_of_owner = getegid() + 1; /* it is in this one, too, which has its name by chance */
+    owner_is_elsewhere = true; /* it is in this one, too, which has its name by chance */
     assert_fails("tool", NULL, EACCES, "can be written by others");
-    group_of_owner = getegid();
-    members[1] = "bob";
+    owner_is_elsewhere = false;
+    owner_set_members(OWNER_NAME, "bob");
     assert_fails("tool", NULL, EACCES, "can be written by others");
 }
 
