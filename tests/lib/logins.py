@@ -10,7 +10,7 @@ import psycopg
 from tests.lib.case import Case
 from tests.lib.postgres import Database, Postgres, quote_name, quote_text
 from tests.lib.processes import folder_in_memory
-from tests.lib.rotating import Rotating, composed_url, results
+from tests.lib.rotating import Rotating, composed_url, rotated_by_admin, results
 
 
 def server_of(case: Case) -> Postgres:
@@ -46,11 +46,7 @@ class Scene(Rotating):
         variable: Dict[str, Any] = {"type": "postgres-url", "source": "vault:{mount}/app#url"}
         if not self.as_url:
             variable = composed_url("{mount}/app", self.database, self.port)
-        variable["rotate"] = {"every": "30d", "admin": "ADMIN_URL", **rotate}
-        self.contract({"DATABASE_URL": variable,
-                       "ADMIN_URL": {"type": "postgres-url", "expose": "agent",
-                                     "source": "vault:{mount}/admin#url",
-                                     "rotate": {"strategy": "none", "why": "a test"}}}, **self.more)
+        self.contract(rotated_by_admin(variable, rotate, "{mount}/admin"), **self.more)
 
     def url(self, user: str, password: str, port: Optional[int] = None) -> str:
         return (f"postgresql://{user}:{password}@127.0.0.1:{port or self.port}/"

@@ -20,6 +20,14 @@ def composed_url(path: str, database: Database, port: Optional[int] = None,
                        f"{port or database.server.port}/{database.name}?sslmode=disable"}
 
 
+def rotated_by_admin(url: Mapping[str, Any], rotate: Mapping[str, Any], admin_path: str) -> Dict[str, Any]:
+    """The variables of a database whose credential, `url`, an admin rotates, whose own lies at that path."""
+    return {"DATABASE_URL": {**url, "rotate": {"every": "30d", "admin": "ADMIN_URL", **rotate}},
+            "ADMIN_URL": {"type": "postgres-url", "secret": True, "expose": "agent",
+                          "source": f"vault:{admin_path}#url",
+                          "rotate": {"strategy": "none", "why": "a test"}}}
+
+
 class Rotating:
     """`variables`: the contract's, whose sources may say `{mount}` for a KV mount of the test's own."""
 

@@ -13,7 +13,7 @@ from tests.lib.case import Case
 from tests.lib.openbao import BaoError
 from tests.lib.postgres import Database, quote_name, quote_text
 from tests.lib.project import Project
-from tests.lib.rotating import composed_url
+from tests.lib.rotating import composed_url, rotated_by_admin
 
 Fields = Dict[str, str]
 RECORD_GROUPS = ("fields", "former")
@@ -257,13 +257,8 @@ class Postgresql(Scene):
         return self.database
 
     def url_variable(self, rotate: Mapping[str, Any]) -> Dict[str, Any]:
-        return {
-            "DATABASE_URL": {
-                **composed_url(self.path, self.database, self.pg_port),
-                "rotate": {"every": "30d", "admin": "ADMIN_URL", **rotate}},
-            "ADMIN_URL": {"type": "postgres-url", "secret": True, "expose": "agent",
-                          "source": f"vault:{self.mount}/admin#url",
-                          "rotate": {"strategy": "none", "why": "a test"}}}
+        return rotated_by_admin(composed_url(self.path, self.database, self.pg_port), rotate,
+                               f"{self.mount}/admin")
 
     def works(self, fields: Fields) -> bool:
         return self.database.lets_in(fields.get("user", ""), fields.get("password", ""))
