@@ -90,6 +90,17 @@ int file_write_all(int fd, const char *name, const void *bytes, size_t length, s
     return 0;
 }
 
+int file_open_unshared(int fd)
+{
+    char path[sizeof "/proc/self/fd/-2147483648"];
+    struct stat st;
+
+    if (fstat(fd, &st) != 0 || (!S_ISFIFO(st.st_mode) && isatty(fd) != 1))
+        return -1;
+    (void)snprintf(path, sizeof path, "/proc/self/fd/%d", fd);
+    return open(path, O_WRONLY | O_NONBLOCK | O_NOCTTY | O_CLOEXEC);
+}
+
 /* Create a file under a new name in FOLDER. The name is put into NAME. */
 static int create_temporary(int folder, const char *path, char name[static TEMPORARY_BYTES],
                             struct err *err)

@@ -30,6 +30,12 @@ MUST_USE char *file_input_folder(const char *path);
 MUST_USE int file_write_all(int fd, const char *name, const void *bytes, size_t length,
                             struct err *err);
 
+/* The pipe or the terminal that FD is, opened once more for writing, so that a write that would wait fails
+ * with EAGAIN: O_NONBLOCK on FD itself would be on whatever else was handed the same. Poll alone does not
+ * tell: of a terminal it says that there is room for a byte, of a shared pipe what was so a moment ago. The
+ * caller closes. -1: FD is neither, or it may not be opened (it was somebody else's). */
+int file_open_unshared(int fd);
+
 /* Make PATH hold LENGTH bytes with MODE: a temporary name in the same folder (O_EXCL), fsync,
  * rename, fsync of the folder. The old file stays whole on failure. A symlink in PATH's last step
  * is replaced, not followed. Folders, devices, pipes and links into /proc (/dev/stdout) are refused. */

@@ -14,6 +14,7 @@
 
 #include "base/buf.h"
 #include "base/clock.h"
+#include "base/file.h"
 #include "base/redact.h"
 #include "base/str.h"
 
@@ -65,9 +66,11 @@ bool log_enabled(enum log_level level)
 /* ---- the sink ---------------------------------------------------------------------------- */
 
 /* Write to stderr without blocking. The descriptor is a blocking one and stays it: its flags are
- * shared with other processes. Those may fill the pipe between our poll and our write, so the kernel
- * is told not to wait: of a pipe by RWF_NOWAIT (from Linux 6.5), of a socket by MSG_DONTWAIT. Where
- * it can't be told, a piece of PIPE_BUF bytes does not block once poll has said that there is room. */
+ * shared with other processes. Those may fill the pipe between our poll and our write, and of a terminal
+ * poll says no more than that there is room for a byte. So the kernel is told not to wait: of a pipe by
+ * RWF_NOWAIT (from Linux 6.5), of a socket by MSG_DONTWAIT, of a terminal and of an older kernel's pipe by a
+ * descriptor of our own. Where it can't be told, a piece of PIPE_BUF bytes into a pipe does not block once
+ * poll has said that there is room. */
 static ssize_t write_now(const char *bytes, size_t length)
 {
     struct iovec piece = {.iov_base = (void *)(uintptr_t)bytes, .iov_len = length};
@@ -82,7 +85,8 @@ static ssize_t write_now(const char *bytes, size_t length)
         if (n >= 0 || (errno != EOPNOTSUPP && errno != ENOSYS && errno != EINVAL))
             return n;
     }
-    return write(STDERR_FILENO, bytes, length);
+    AUTO_FD own = file_open_unshared(STDERR_FILENO);
+    return write(own >= 0 ? own : STDERR_FILENO, bytes, length);
 }
 
 static bool put(const char *bytes, size_t length)

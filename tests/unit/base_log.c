@@ -283,6 +283,35 @@ static void a_long_line_into_a_nearly_full_pipe_does_not_block(void **state)
     assert_text_has(text, "count=1\ninfo back\n");
 }
 
+/* A terminal is a blocking descriptor too, and poll calls it ready with room for a byte: somebody holds
+ * its output, or the connection behind it hangs. */
+static void a_line_into_a_nearly_full_terminal_does_not_block(void **state)
+{
+    (void)state;
+    static char value[4000], some[64];
+    memset(value, 'v', sizeof(value) - 1);
+    AUTO_FD terminal = posix_openpt(O_RDWR | O_NOCTTY | O_CLOEXEC | O_NONBLOCK);
+    if (terminal < 0 || grantpt(terminal) != 0 || unlockpt(terminal) != 0)
+        skip();
+    AUTO_FD line = open(ptsname(terminal), O_RDWR | O_NOCTTY | O_CLOEXEC);
+    AUTO_FD filler = open(ptsname(terminal), O_WRONLY | O_NOCTTY | O_CLOEXEC | O_NONBLOCK);
+    assert_true(line >= 0 && filler >= 0);
+    assert_int_equal(dup2(line, STDERR_FILENO), STDERR_FILENO);
+    while (write(filler, "x", 1) == 1)
+        ;
+    struct pollfd room = {.fd = filler, .events = POLLOUT};
+    while (poll(&room, 1, 0) == 0) /* what is read makes room a little later */
+        (void)!read(terminal, some, sizeof(some));
+    (void)alarm(PATIENCE_MS / 1000);
+    log_line(LOG_INFO, "long", "a", value, "b", value, NULL);
+    (void)alarm(0);
+    assert_int_equal(dup2(kept_stderr, STDERR_FILENO), STDERR_FILENO);
+    assert_int_equal(log_dropped() > 0, true);
+    capture();
+    log_line(LOG_INFO, "back", NULL);
+    assert_text_has(logged(), "count=1\ninfo back\n");
+}
+
 static void a_reader_that_has_gone_is_no_end_of_ours(void **state)
 {
     (void)state;
@@ -371,6 +400,7 @@ int main(void)
         CAPTURED(a_long_value_is_cut_but_no_secret_with_it),
         CAPTURED(a_full_pipe_drops_lines_and_says_how_many),
         CAPTURED(a_long_line_into_a_nearly_full_pipe_does_not_block),
+        CAPTURED(a_line_into_a_nearly_full_terminal_does_not_block),
         CAPTURED(a_reader_that_has_gone_is_no_end_of_ours),
         CAPTURED(progress_is_quiet_for_two_seconds_and_then_for_ten),
         CAPTURED(progress_on_a_terminal_is_one_line_that_is_rewritten),
