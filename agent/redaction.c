@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #include "base/clock.h"
+#include "base/file.h"
 #include "base/log.h"
 #include "base/mem.h"
 #include "base/redact.h"
@@ -29,7 +30,7 @@ struct channel {
     int pipe_end; /* the application's */
     int from;     /* -1: it is over */
     int to;
-    bool is_own;  /* to: a pipe, opened anew, so that it could be made non-blocking */
+    bool is_own;  /* to: a pipe or a terminal, opened anew, so that it could be made non-blocking */
     bool is_file; /* to: always ready, and not to be watched */
     const char *name;
     struct redact_stream stream;
@@ -209,20 +210,15 @@ static struct redact_set *known_set(struct err *err)
     return set;
 }
 
-/* Where FD leads to. A pipe is opened once more, which gives it flags of our own; where that is not
- * allowed, and for all else, it is FD itself. */
+/* Where FD leads to. A pipe or a terminal is opened once more, which gives it flags of our own; where that
+ * is not allowed, and for all else, it is FD itself. */
 static void open_sink(struct channel *c, int fd)
 {
-    char path[sizeof "/proc/self/fd/-2147483648"];
     struct stat st = {0};
 
-    c->to = fd;
     bool known = fstat(fd, &st) == 0;
     c->is_file = known && !S_ISFIFO(st.st_mode) && !S_ISSOCK(st.st_mode) && isatty(fd) != 1;
-    if (!known || !S_ISFIFO(st.st_mode))
-        return;
-    (void)snprintf(path, sizeof path, "/proc/self/fd/%d", fd);
-    int own = open(path, O_WRONLY | O_NONBLOCK | O_CLOEXEC);
+    int own = file_open_unshared(fd);
     c->is_own = own >= 0;
     c->to = own >= 0 ? own : fd;
 }
@@ -430,7 +426,7 @@ void redaction_free(struct redaction *r)
         stop_reading(c);
         auto_close(&c->pipe_end);
         if (c->is_own)
-            (void)close(c->to); /* what was written to a pipe is in it */
+            (void)close(c->to); /* what was written is in it */
         redact_stream_release(&c->stream);
         buf_release(&c->pending);
     }

@@ -1,9 +1,11 @@
 """`agent run --redact`: what is secret in the application's output does not come out, and all else does."""
 from __future__ import annotations
 
+import functools
 import hashlib
 import json
 import os
+import pty
 import signal
 import subprocess
 import sys
@@ -11,7 +13,7 @@ from typing import Any, Dict, IO, List, Mapping, Optional
 from urllib.parse import quote
 
 from tests.lib.case import Case
-from tests.lib.processes import plain_environment, register, unregister
+from tests.lib.processes import plain_environment, register, unregister, wait_until
 from tests.lib.project import Project
 from tests.lib.supervised import in_both_modes
 
@@ -165,30 +167,34 @@ def test_a_reader_that_is_gone_is_the_applications_matter(case: Case) -> None:
     assert code in (3, 128 + signal.SIGPIPE), code
 
 
-def test_a_reader_that_does_not_read_holds_no_stop_up(case: Case) -> None:
-    env = contract(case)
-    reading, writing = os.pipe()
-    case.defer(lambda: os.close(reading))
-    running = Redacted(case, script(case, """
+FILLS_ITS_OUTPUT = """
 import time
 os.set_blocking(1, False)
 full = 0
 while full < 20:  # what is on the way has arrived by then
     try:
-        os.write(1, b"x" * 4096)
+        os.write(1, b"a line\\n" * 500)
         full = 0
     except BlockingIOError:
         full += 1
         time.sleep(0.01)
-sys.stderr.write("full\\n")
+open("full", "w").close()
 time.sleep(600)
-"""), env, stdout=writing)
-    os.close(writing)
-    assert running.process.stderr
-    assert running.process.stderr.readline() == b"full\n"
-    running.process.send_signal(signal.SIGTERM)
-    assert running.process.wait(60) == 128 + signal.SIGTERM
-    assert b"were not taken" in running.process.stderr.read()
+"""
+
+
+def test_a_reader_that_does_not_read_holds_no_stop_up(case: Case) -> None:
+    env = contract(case)
+    for reading, writing in (os.pipe(), pty.openpty()):
+        case.defer(functools.partial(os.close, reading))
+        running = Redacted(case, script(case, FILLS_ITS_OUTPUT), env, stdout=writing)
+        os.close(writing)
+        wait_until((case.folder / "full").exists, "an output that takes no more")
+        (case.folder / "full").unlink()
+        running.process.send_signal(signal.SIGTERM)
+        assert running.process.wait(60) == 128 + signal.SIGTERM
+        assert running.process.stderr
+        assert b"were not taken" in running.process.stderr.read()
 
 
 def test_what_keeps_the_output_open_holds_no_end_up(case: Case) -> None:
