@@ -36,6 +36,7 @@ struct channel {
     struct redact_stream stream;
     struct buf pending; /* decided, not taken by our reader yet */
     size_t taken;       /* of it */
+    size_t lost;        /* bytes that a file did not take, since it last took some */
     bool waits;         /* for our reader */
     uint64_t read;      /* bytes so far */
     uint64_t held_from; /* the first byte that the timer is set for */
@@ -57,6 +58,24 @@ struct redaction {
 
 /* ---- out ---------------------------------------------------------------------------------------- */
 
+/* A full disk, or a file that may not grow: that may pass, and is no reason to end an application, which
+ * SIGPIPE would. */
+static void lose(struct channel *c, int reason)
+{
+    if (c->lost == 0)
+        log_line(LOG_WARN, "the application's output can't be written, and is lost until it can",
+                 "descriptor", c->name, "reason", strerrorname_np(reason), NULL);
+    c->lost += c->pending.len - c->taken;
+    c->taken = c->pending.len;
+}
+
+static void say_lost(struct channel *c)
+{
+    if (c->lost > 0)
+        log_msg(LOG_WARN, "%zu bytes of the application's %s were lost", c->lost, c->name);
+    c->lost = 0;
+}
+
 /* Write what our reader takes without waiting. A descriptor that is shared with others is not ours to make
  * non-blocking: what poll calls ready takes PIPE_BUF bytes. -1: the reader is gone. */
 static int put(struct channel *c)
@@ -72,9 +91,14 @@ static int put(struct channel *c)
         ssize_t n = write(c->to, c->pending.data + c->taken, length);
         if (n < 0 && errno == EAGAIN)
             return 0;
-        if (n < 0 && errno != EINTR)
+        if (n < 0 && errno != EINTR && !c->is_file)
             return -1;
-        c->taken += n > 0 ? (size_t)n : 0;
+        if (n < 0 && errno != EINTR) {
+            lose(c, errno);
+        } else if (n > 0) {
+            c->taken += (size_t)n;
+            say_lost(c);
+        }
     }
     buf_clear(&c->pending);
     c->taken = 0;
@@ -386,10 +410,13 @@ static void drain(struct channel *c, int64_t deadline)
         if (clock_passed(deadline))
             break;
     }
+    if (c->from >= 0) {
+        redact_stream_flush(&c->stream, &c->pending);
+        pass_on(c);
+    }
+    say_lost(c);
     if (c->from < 0)
         return;
-    redact_stream_flush(&c->stream, &c->pending);
-    pass_on(c);
     if (c->pending.len > 0)
         log_msg(LOG_WARN, "%zu bytes of the application's %s were not taken",
                 c->pending.len - c->taken, c->name);

@@ -6,7 +6,8 @@
  * was written; an ending that may begin a secret is held for REDACTION_HOLD_MS at most. The pipes stay
  * through restarts. A pipe is no terminal: the application sees that, as it does behind `| cat`.
  *
- * When our reader has gone, so has the application's: it gets SIGPIPE, as without us. */
+ * When our reader has gone, so has the application's: it gets SIGPIPE, as without us. What a file does not
+ * take (a full disk) is lost, and said: the application goes on. */
 #ifndef AGENT_REDACTION_H
 #define AGENT_REDACTION_H
 

@@ -6,6 +6,7 @@ import hashlib
 import json
 import os
 import pty
+import resource
 import signal
 import subprocess
 import sys
@@ -195,6 +196,29 @@ def test_a_reader_that_does_not_read_holds_no_stop_up(case: Case) -> None:
         assert running.process.wait(60) == 128 + signal.SIGTERM
         assert running.process.stderr
         assert b"were not taken" in running.process.stderr.read()
+
+
+def test_a_file_that_takes_no_more_is_no_end_of_the_application(case: Case) -> None:
+    env = contract(case)
+    path = case.folder / "out"
+    with path.open("wb") as out:
+        running = Redacted(case, ["--", "sh", "-c", "while read line; do echo $line; done; exit 3"], env,
+                           stdout=out)
+    process = running.process
+    assert process.stdin and process.stderr
+    for word, most in ((b"one\n", resource.RLIM_INFINITY), (b"two\n", len("one\n")),
+                       (b"four\n", resource.RLIM_INFINITY)):
+        resource.prlimit(process.pid, resource.RLIMIT_FSIZE, (most, resource.RLIM_INFINITY))
+        process.stdin.write(word)
+        process.stdin.flush()
+        if word == b"two\n":
+            said = process.stderr.readline()
+            assert b"can't be written" in said and b"EFBIG" in said, said
+        else:
+            wait_until(functools.partial(lambda end: path.read_bytes().endswith(end), word), "the line")
+    assert running.end() == 3
+    assert path.read_bytes() == b"one\nfour\n"
+    assert process.stderr.read() == b"warn 4 bytes of the application's stdout were lost\n"
 
 
 def test_what_keeps_the_output_open_holds_no_end_up(case: Case) -> None:
