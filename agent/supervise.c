@@ -36,10 +36,19 @@ static int mapped(const struct contract_pair *pairs, size_t count, int from, int
     return otherwise;
 }
 
+/* What who started us ignores (nohup, a script's `&`) is ignored by the application too. */
+static bool is_ignored(int number)
+{
+    struct sigaction action;
+
+    return sigaction(number, NULL, &action) == 0 && action.sa_handler == SIG_IGN;
+}
+
 static bool asks_for_the_end(const struct supervisor *s, int number)
 {
     if (s->state == SUPERVISE_PREPARING) /* nobody else is there who could be meant */
-        return number == SIGTERM || number == SIGINT || number == SIGHUP || number == SIGQUIT;
+        return (number == SIGTERM || number == SIGINT || number == SIGHUP || number == SIGQUIT) &&
+               !is_ignored(number);
     return number == SIGTERM || number == s->run->stop_signal;
 }
 

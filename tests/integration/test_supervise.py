@@ -1,6 +1,7 @@
 """`agent run` as the parent of the application, as PID 1 and not: signals, stops, terminals, failures."""
 from __future__ import annotations
 
+import functools
 import os
 import pty
 import resource
@@ -9,6 +10,7 @@ import signal
 import subprocess
 import sys
 import termios
+import threading
 import time
 from pathlib import Path
 from typing import Any, List
@@ -194,26 +196,60 @@ def test_signals_while_nothing_has_started_end_the_preparation(case: Case) -> No
             assert f"stopped by {signal.Signals(number).name}" in said.stderr, said
 
 
-def test_signals_that_come_before_the_start_reach_the_application(case: Case) -> None:
-    held: List[Any] = []
+class Preparing:
+    """A Vault that answers when it is told to, and the environment that asks it for a value."""
 
-    def hold(request: Any) -> Answer:
-        held.append(request)
-        wait_until(lambda: "go" in held, "the signals")
+    def __init__(self, case: Case) -> None:
+        self._asked, self._go = threading.Event(), threading.Event()
+        case.defer(self._go.set)
+        server = case.scripted(self._answer)
+        self.env = {"VAULT_ADDR": server.address, "VAULT_TOKEN": "t" * 20, "X": "vault:secret/app#x"}
+
+    def _answer(self, request: Any) -> Answer:
+        del request
+        self._asked.set()
+        assert self._go.wait(LINE_SECONDS)
         return Answer(200, '{"data": {"x": "1"}}')
 
-    server = case.scripted(hold)
+    def wait(self) -> None:
+        """Until it is asked."""
+        assert self._asked.wait(LINE_SECONDS)
+
+    def go(self) -> None:
+        """It answers."""
+        self._go.set()
+
+
+def test_what_the_caller_ignores_does_not_end_the_preparation(case: Case) -> None:
+    number = signal.SIGHUP
     for first in modes(case):
-        held.clear()
+        vault = Preparing(case)
+        started = Supervised(case, ["echo", "started"], first, env=vault.env,
+                             preexec_fn=functools.partial(signal.signal, number, signal.SIG_IGN))
+        vault.wait()
+        started.signal(number)
+        wait_until(functools.partial(is_taken, started.pid, number), "it to take the signal")
+        vault.go()
+        assert started.wait().expect(0).stdout == "started\n"
+
+
+def is_taken(pid: int, number: int) -> bool:
+    """Whether a signal that was sent does not wait for the process any more."""
+    status = Path(f"/proc/{pid}/status").read_text()
+    waiting = int(status.partition("ShdPnd:")[2].split()[0], 16)
+    return not waiting >> (number - 1) & 1
+
+
+def test_signals_that_come_before_the_start_reach_the_application(case: Case) -> None:
+    for first in modes(case):
+        vault = Preparing(case)
         started = Supervised(case, [application(case), "count"], first,
                              preexec_fn=lambda: signal.pthread_sigmask(signal.SIG_BLOCK, range(1, 65)),
-                             env={"VAULT_ADDR": server.address, "VAULT_TOKEN": "t" * 20,
-                                  "X": "vault:secret/app#x"},
-                             options=["--timeout=60s"])
-        wait_until(lambda: bool(held), "the request")
+                             env=vault.env, options=["--timeout=60s"])
+        vault.wait()
         for number in (signal.SIGUSR1, signal.SIGWINCH, 40, 40, 41):
             started.signal(number)
-        held.append("go")
+        vault.go()
         assert started.line() == "ready"
         started.signal(64)
         assert started.line() == "10:1 28:1 40:2 41:1 "
