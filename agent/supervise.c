@@ -169,11 +169,28 @@ void supervise_reap(struct supervisor *s)
 
 /* ---- actions ---------------------------------------------------------------------------------- */
 
-/* As the kernel keeps them: those of real time each, others once. */
+/* As the kernel keeps them: those of real time each, others once, and CONT or what stops, whichever came
+ * last. */
 static void hold(struct supervisor *s, int number)
 {
+    bool stops = number == SIGTSTP || number == SIGTTIN || number == SIGTTOU;
+
+    if (stops)
+        s->held[SIGCONT] = 0;
+    else if (number == SIGCONT)
+        s->held[SIGTSTP] = s->held[SIGTTIN] = s->held[SIGTTOU] = 0;
     if (number >= SIGRTMIN || s->held[number] == 0)
         s->held[number]++;
+}
+
+/* False: nobody is there. */
+static bool send_on(struct supervisor *s, int number)
+{
+    if (number == SIGTSTP)
+        s->sent_stop = true;
+    else if (number == SIGCONT)
+        s->sent_stop = false;
+    return supervise_program_signal(s, number);
 }
 
 static void start(struct supervisor *s)
@@ -194,18 +211,14 @@ static void start(struct supervisor *s)
     s->started_ms = clock_now_ms();
     for (int number = 1; number < NSIG; number++)
         for (; s->held[number] > 0; s->held[number]--)
-            (void)supervise_program_signal(s, outgoing(s, number));
+            (void)send_on(s, outgoing(s, number));
     if (s->settings->started)
         s->settings->started(s->settings->owner, s->pid);
 }
 
 static void forward(struct supervisor *s)
 {
-    if (s->outgoing == SIGTSTP)
-        s->sent_stop = true;
-    else if (s->outgoing == SIGCONT)
-        s->sent_stop = false;
-    if (supervise_program_signal(s, s->outgoing))
+    if (send_on(s, s->outgoing))
         supervise_tell_forwarded(s);
 }
 

@@ -114,17 +114,28 @@ static int answer(int fd, int result, struct err *err, const struct buf *body)
     return file_write_all(fd, "the parent", buf_text(body), body_length, &unsent);
 }
 
+/* TERM and its like end it. ^Z is the parent's to answer, who waits for us: a child that stops for it, or for
+ * the terminal that the application has by now, would be waited for until somebody continues it. */
+static void take_signals(void)
+{
+    sigset_t stops;
+
+    (void)sigemptyset(&stops);
+    (void)sigaddset(&stops, SIGTSTP);
+    (void)sigaddset(&stops, SIGTTIN);
+    (void)sigaddset(&stops, SIGTTOU);
+    (void)sigprocmask(SIG_SETMASK, &stops, NULL);
+}
+
 NORETURN static void work(const struct worker_task *task, int input, int output, pid_t parent)
 {
     AUTO_BUF body = BUF_INIT(WIRE_MAX_BYTES - sizeof(struct err) - 2 * sizeof(uint64_t));
     struct err err = ERR_INIT;
-    sigset_t none;
 
     (void)prctl(PR_SET_PDEATHSIG, SIGKILL);
     if (getppid() != parent)
         _exit(EXIT_FAILURE); /* it died before the line above */
-    (void)sigemptyset(&none);
-    (void)sigprocmask(SIG_SETMASK, &none, NULL);
+    take_signals();
     log_hurry(false);
     be_the_first_to_go();
     redact_inherit_nothing();

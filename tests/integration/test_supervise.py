@@ -13,11 +13,11 @@ import termios
 import threading
 import time
 from pathlib import Path
-from typing import Any, List
+from typing import Any, List, Mapping, Optional
 
 from tests.lib.agent import Result
 from tests.lib.case import Case, lacks
-from tests.lib.processes import wait_until
+from tests.lib.processes import plain_environment, wait_until
 from tests.lib.servers import Answer
 from tests.lib.supervised import LINE_SECONDS, Supervised, application, children, modes, state
 
@@ -257,6 +257,17 @@ def test_signals_that_come_before_the_start_reach_the_application(case: Case) ->
         started.wait().expect(0)
 
 
+def test_a_tstp_that_comes_before_the_start_stops_nothing_for_good(case: Case) -> None:
+    for first in modes(case):
+        vault = Preparing(case)
+        started = Supervised(case, ["echo", "started"], first, env=vault.env, start_new_session=True)
+        vault.wait()
+        started.signal(signal.SIGTSTP)
+        wait_until(functools.partial(is_taken, started.pid, signal.SIGTSTP), "it to take the signal")
+        vault.go()
+        assert started.wait().expect(0).stdout == "started\n"
+
+
 # ---- odd applications --------------------------------------------------------------------------------
 
 
@@ -365,7 +376,7 @@ say("code", os.waitstatus_to_exitcode(status))
 class Terminal:
     """A terminal with that shell on it, and agent with a command as its job."""
 
-    def __init__(self, case: Case, *command: str) -> None:
+    def __init__(self, case: Case, *command: str, env: Optional[Mapping[str, str]] = None) -> None:
         case.folder.write("shell.py", SHELL)
         self.master, slave = pty.openpty()
         attributes = termios.tcgetattr(slave)
@@ -375,7 +386,7 @@ class Terminal:
         self.shell = subprocess.Popen(
             [sys.executable, str(case.folder / "shell.py"), str(agent.binary), "run", "--supervise",
              "--", *command], stdin=slave, stdout=slave, stderr=slave, start_new_session=True,
-            cwd=case.folder.path)
+            cwd=case.folder.path, env=plain_environment(case.folder.path, env or {}))
         os.close(slave)
         self.seen = b""
         case.defer(self.close)
@@ -427,6 +438,20 @@ def test_a_suspended_application_suspends_agent_and_goes_on_in_the_foreground(ca
         terminal.until("stopped")
         terminal.type(b"fg\n")
         terminal.until("continued")
+    terminal.type(b"hello\n")
+    terminal.until("got hello")
+    terminal.until("code 0")
+
+
+def test_a_suspension_while_it_prepares_comes_with_the_start(case: Case) -> None:
+    vault = Preparing(case)
+    terminal = Terminal(case, "sh", "-c", "read line; echo got $line", env=vault.env)
+    vault.wait()
+    terminal.type(b"\x1a")
+    vault.go()
+    terminal.until("stopped")
+    terminal.type(b"fg\n")
+    terminal.until("continued")
     terminal.type(b"hello\n")
     terminal.until("got hello")
     terminal.until("code 0")
