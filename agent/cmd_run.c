@@ -299,6 +299,8 @@ static int run_command(const struct invocation *call)
     if (renew && has_to_stay(&start))
         return stay(&start);
     leave_vault(&job);
+    if (supervisor)
+        supervise_give_back(supervisor);
     start_exec(&job, call->rest, &exit_code, &err);
     return command_failed_with(call, &err, exit_code);
 }

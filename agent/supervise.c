@@ -393,6 +393,13 @@ int supervise_init(struct supervisor **out, struct err *err)
     return 0;
 }
 
+void supervise_give_back(struct supervisor *s)
+{
+    for (int number = 1; number < NSIG; number++)
+        for (; s->held[number] > 0; s->held[number]--)
+            (void)kill(s->own, number);
+}
+
 void supervise_free(struct supervisor *s)
 {
     if (!s)
@@ -403,9 +410,7 @@ void supervise_free(struct supervisor *s)
     /* At the end of the application signals have nobody left: they stay blocked, so that what comes
      * late does not take the place of its exit code. */
     if (!s->settings) {
-        for (int number = 1; number < NSIG; number++)
-            for (; s->held[number] > 0; s->held[number]--)
-                (void)kill(s->own, number);
+        supervise_give_back(s);
         (void)sigprocmask(SIG_SETMASK, &s->before, NULL);
     }
     free(s);

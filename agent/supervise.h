@@ -113,6 +113,9 @@ struct supervise_settings {
  * ERR_RESOURCE. */
 MUST_USE int supervise_init(struct supervisor **out, struct err *err);
 
+/* This process becomes the application: what was kept for it waits for this process again. */
+void supervise_give_back(struct supervisor *s);
+
 /* Where nothing was started, give the signals back their meaning; what was kept has its effect on us
  * then. NULL: nothing. */
 void supervise_free(struct supervisor *s);

@@ -257,6 +257,17 @@ def test_signals_that_come_before_the_start_reach_the_application(case: Case) ->
         started.wait().expect(0)
 
 
+def test_what_agent_becomes_has_the_signals_that_came_before(case: Case) -> None:
+    vault = Preparing(case)
+    running = case.make_agent().start("run", "--", "echo", "started", env=vault.env)
+    vault.wait()
+    running.signal(signal.SIGUSR1)
+    wait_until(lambda: is_taken(running.pid, signal.SIGUSR1), "it to take the signal")
+    vault.go()
+    result = running.wait()
+    assert (result.code, result.stdout) == (-signal.SIGUSR1, ""), result  # as without us
+
+
 def test_a_tstp_that_comes_before_the_start_stops_nothing_for_good(case: Case) -> None:
     for first in modes(case):
         vault = Preparing(case)
