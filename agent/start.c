@@ -129,8 +129,15 @@ int start_refused(const char *file, int reason, int *exit_code, struct err *err)
     err_errno(err, ERR_USAGE, "start '%s'", file);
     if (reason == E2BIG)
         err_hint(err, "Its arguments and environment together are larger than the system takes.");
+    if (reason == ENOENT) /* it was found before */
+        err_hint(
+            err,
+            "'%s' is there. What runs it is missing: its loader, or the interpreter of its '#!' "
+            "line (line ends of Windows become a part of that name).",
+            file);
     if (reason == ENOEXEC)
-        err_hint(err, "A script needs a first line such as #!/bin/sh.");
+        err_hint(err, "It is a program for another architecture, or a script without a first line "
+                      "such as #!/bin/sh.");
     return -1;
 }
 

@@ -76,11 +76,13 @@ def test_what_can_not_be_started_is_126_or_127_and_says_why(case: Case) -> None:
     plain = case.folder.write("plain", "no program\n", mode=0o755)
     denied = case.folder.write("denied", "#!/bin/sh\n", mode=0o644)
     missing = case.folder.write("missing", "#!/no/such/interpreter\n", mode=0o755)
+    dos = case.folder.write("dos", "#!/bin/sh\r\n", mode=0o755)
     for first in modes(case):
         for command, code, words in (("no-such-command", 127, ["no-such-command", "PATH"]),
-                                     (str(plain), 126, ["Exec format error", "#!"]),
+                                     (str(plain), 126, ["Exec format error", "architecture", "#!"]),
                                      (str(denied), 126, ["Permission denied"]),
-                                     (str(missing), 127, ["No such file"])):
+                                     (str(missing), 127, ["No such file", "interpreter"]),
+                                     (str(dos), 127, ["No such file", "line ends"])):
             said = Supervised(case, [command], first).wait().expect(code)
             assert not lacks(said.stderr, [command, *words]), said
     said = wide_environment(case)
