@@ -326,8 +326,8 @@ void renew_end(struct renew *r, bool keep)
     struct err err = ERR_INIT;
 
     supervise_timer(r->supervisor, &r->timer, CLOCK_NEVER);
-    worker_stop(&r->worker);
     r->is_over = true;
+    worker_stop(&r->worker); /* what it made is held, and ended with the rest */
     bool ours = r->held.session.logged_in || r->former_count > 0 || r->retired_count > 0;
     if (keep || (!ours && !renew_has_leases(r)))
         return;

@@ -404,6 +404,19 @@ static int take_change(struct renew *r, struct wire *answer, struct err *err)
     return 0;
 }
 
+/* The end came meanwhile: nobody uses it, and with what is held it is ended. */
+static void take_to_end(struct renew *r, struct wire *answer)
+{
+    AUTO_RENEW_HAND hand = {0};
+    struct err cut = ERR_INIT;
+
+    if (renew_hand_take(r->job, answer, &hand, &cut) == 0)
+        hold_changed(r, &hand);
+    else
+        log_line(LOG_WARN, "what Vault lent last could not be taken; it ends by itself", "reason",
+                 cut.text, NULL);
+}
+
 void renew_on_changed(void *owner, struct wire *answer, const struct err *err)
 {
     struct renew *r = owner;
@@ -413,6 +426,11 @@ void renew_on_changed(void *owner, struct wire *answer, const struct err *err)
     r->facts->refreshes += r->plan.ask_again;
     if (answer->left > 0)
         wire_struct(answer, &head, sizeof head);
+    if (r->is_over) {
+        if (!err && !head.is_same)
+            take_to_end(r, answer);
+        return;
+    }
     if (err || (!head.is_same && take_change(r, answer, &cut) != 0)) {
         change_failed(r, head.made || !err, err ? err : &cut);
     } else {

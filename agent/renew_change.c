@@ -363,6 +363,8 @@ int renew_work_change(void *context, struct buf *answer, struct err *err)
     struct vault *vault = NULL;
     bool has_new_token = false, replaces = replaces_something(r);
 
+    if (renew_heed_signals(err) != 0)
+        return -1;
     if (r->plan.ask_again && !replaces && r->job->contract && asks_vault_alone(r->job->contract)) {
         renew_begin_work(r);
         if (renew_open_vault(r, &vault, err) != 0)
@@ -374,6 +376,7 @@ int renew_work_change(void *context, struct buf *answer, struct err *err)
     int result = begin(r, &vault, &has_new_token, err);
     if (result == 0)
         result = r->job->contract ? resolve_and_check(r, err) : resolve_inlines(r, err);
+    result = renew_heed_no_more(result, err);
     if (result == 0)
         return answer_with(&head, r, answer, err);
     if (r->job->findings.errors > 0)

@@ -123,6 +123,12 @@ void renew_arm(struct renew *r); /* set the timer for what is due next */
 /* Vault, as who we are; NULL where it was not needed so far. */
 MUST_USE int renew_open_vault(struct renew *r, struct vault **out, struct err *err);
 
+/* In the child, around what makes something new: TERM, INT or HUP cut it short, and then RESULT is -1. What
+ * comes behind it, undoing or handing over what was made, is done whole whatever comes (the parent asks with
+ * TERM, and a terminal's ^C came before). */
+MUST_USE int renew_heed_signals(struct err *err);
+MUST_USE int renew_heed_no_more(int result, struct err *err);
+
 /* The child's job, as it was at the start, with a deadline of its own and only errors in the log. */
 void renew_begin_work(struct renew *r);
 

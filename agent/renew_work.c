@@ -11,17 +11,20 @@
 
 /* ---- the first one ------------------------------------------------------------------------------ */
 
-/* TERM, INT or HUP end the preparation, which cleans up behind itself. */
-static int prepare_until_stopped(struct renew *r, struct err *err)
+int renew_heed_signals(struct err *err)
 {
     if (stop_begin(err) != 0)
         return -1;
     stop_hurry(true);
-    int result = r->prepare(r->job, err);
+    return 0;
+}
+
+int renew_heed_no_more(int result, struct err *err)
+{
     if (stop_requested())
         result = stop_error(err); /* whatever it broke off first */
     stop_hurry(false);
-    stop_end();
+    stop_shield(true);
     return result;
 }
 
@@ -36,8 +39,10 @@ static bool needs_vault_later(const struct job *job)
 int renew_work_prepare(void *context, struct buf *answer, struct err *err)
 {
     struct renew *r = context;
-    int result = prepare_until_stopped(r, err);
 
+    if (renew_heed_signals(err) != 0)
+        return -1;
+    int result = renew_heed_no_more(r->prepare(r->job, err), err);
     job_say_findings(r->job);
     if (result == 0 && !needs_vault_later(r->job)) {
         leave_vault(r->job);

@@ -354,24 +354,26 @@ static void forget(struct worker *w)
     *w = WORKER_INIT;
 }
 
+static void hand_over(struct worker *w, struct wire *wire, const struct err *err)
+{
+    struct worker ended = *w; /* DONE may start the next one */
+
+    w->answer = NULL;
+    forget(w);
+    ended.done(ended.owner, wire, err);
+    if (ended.answer)
+        secret_table_free(ended.answer, (size_t)ended.answer_length);
+}
+
 static void on_end(void *owner, const struct proc_result *result)
 {
     struct worker *w = owner;
-    worker_on_answer *done = w->done;
-    void *whose = w->owner;
     struct err err = ERR_INIT;
     struct wire wire;
 
     receive(w); /* what is left in the pipe */
     int failed = verdict(w, result, &wire, &err);
-    struct worker ended = *w; /* DONE may start the next one */
-    supervise_timer(w->supervisor, &w->deadline, CLOCK_NEVER);
-    stop_sending(w);
-    stop_receiving(w);
-    *w = WORKER_INIT;
-    done(whose, &wire, failed ? &err : NULL);
-    if (ended.answer)
-        secret_table_free(ended.answer, (size_t)ended.answer_length);
+    hand_over(w, &wire, failed ? &err : NULL);
 }
 
 static void on_deadline(void *owner)
@@ -458,13 +460,19 @@ static struct proc_result reap(pid_t pid)
 
 void worker_stop(struct worker *w)
 {
+    struct err err = ERR_INIT;
+    struct wire wire;
+
     if (!worker_works(w))
         return;
     (void)kill(w->pid, SIGTERM);
     wait_outside(w, clock_in_ms(WORKER_STOP_MS));
     (void)kill(w->pid, SIGKILL);
-    (void)reap(w->pid);
-    forget(w);
+    struct proc_result result = reap(w->pid);
+    if (verdict(w, &result, &wire, &err) == 0)
+        hand_over(w, &wire, NULL);
+    else
+        forget(w);
 }
 
 int worker_do(const struct worker_task *task, struct err *err)

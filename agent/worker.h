@@ -71,8 +71,8 @@ MUST_USE int worker_start(struct worker *w, struct supervisor *s, const struct w
  * them. */
 MUST_USE int worker_do(const struct worker_task *task, struct err *err);
 
-/* Outside of the loop: ask the child to end (TERM), wait for WORKER_STOP_MS, kill it. DONE is not
- * called. NULL pid: nothing. */
+/* Outside of the loop: ask the child to end (TERM), wait for WORKER_STOP_MS, kill it. DONE is called where
+ * the work was done all the same, so that what it made is known. NULL pid: nothing. */
 void worker_stop(struct worker *w);
 
 #endif

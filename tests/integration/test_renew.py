@@ -17,7 +17,7 @@ from tests.lib.case import Case, lacks
 from tests.lib.memory import places_of
 from tests.lib.processes import wait_until
 from tests.lib.project import Project
-from tests.lib.scripted import Answer, Request, ScriptedHttp
+from tests.lib.scripted import Answer, Request
 from tests.lib.servers import OpenBao
 
 CALM = True  # leases of two to five seconds
@@ -43,6 +43,34 @@ trap 'kill -9 $! 2>/dev/null; exit 0' TERM  # one that was just being started ma
 echo "$$ $U" >>seen
 while :; do sleep 600 & wait $!; done
 """
+
+
+class Between:
+    """Stands before the shared OpenBao, and holds requests for paths with HOLDS in them, until `release`."""
+
+    def __init__(self, case: Case, holds: str) -> None:
+        self.holds, self.held = holds, threading.Event()
+        self._bao, self._go = case.openbao, threading.Event()
+        self.address = case.scripted(self._forward).address
+        case.defer(self.release)
+
+    def release(self) -> None:
+        """Nothing is held any more."""
+        self._go.set()
+
+    def _forward(self, request: Request) -> Optional[Answer]:
+        if self.holds and self.holds in request.path and not self._go.is_set():
+            self.held.set()
+            self._go.wait()
+            return None
+        asked = urllib.request.Request(self._bao.address + request.path, method=request.method,
+                                       data=request.body or None, headers={
+            name: value for name, value in request.headers.items() if name.lower().startswith("x-vault-")})
+        try:
+            with urllib.request.urlopen(asked) as answer:
+                return Answer(answer.status, answer.read())
+        except urllib.error.HTTPError as problem:
+            return Answer(problem.code, problem.read())
 
 
 class Site:
@@ -200,31 +228,43 @@ def test_stopped_until_all_that_was_lent_has_ended(case: Case) -> None:
 
 
 def test_a_revocation_that_hangs_keeps_no_renewal_waiting(case: Case) -> None:
-    bao, hung = case.openbao, threading.Event()
-
-    def forward(request: Request) -> Optional[Answer]:
-        if request.path == "/v1/sys/leases/revoke":
-            hung.set()
-            server.stopping.wait()
-            return None
-        asked = urllib.request.Request(bao.address + request.path, method=request.method,
-                                       data=request.body or None, headers={
-            name: value for name, value in request.headers.items() if name.lower().startswith("x-vault-")})
-        try:
-            with urllib.request.urlopen(asked) as answer:
-                return Answer(answer.status, answer.read())
-        except urllib.error.HTTPError as problem:
-            return Answer(problem.code, problem.read())
-
-    server = ScriptedHttp(forward)
-    site = Site(case, ttl="3s", max_ttl="6s", token_ttl="10m", token_max_ttl="1h", address=server.address)
+    between = Between(case, "/v1/sys/leases/revoke")
+    site = Site(case, ttl="3s", max_ttl="6s", token_ttl="10m", token_max_ttl="1h", address=between.address)
     site.start("sh", "app.sh")
-    site.until(hung.is_set, "the end of the first lease")
+    site.until(between.held.is_set, "the end of the first lease")
     done = site.metric("renewals_total") + site.metric("changes_total")
     site.until(lambda: site.metric("renewals_total") + site.metric("changes_total") >= done + 2,
                "renewals beside it", 20.0)  # a revocation alone may take 30 s
     site.end()
-    server.stop()
+
+
+def test_a_stop_by_the_terminal_leaves_no_token(case: Case) -> None:
+    # ^C is sent to all of agent's group, and agent asks its child to end besides.
+    between = Between(case, "/creds/")
+    site = Site(case, token_ttl="1h", token_max_ttl="2h", address=between.address)
+    running = case.make_agent().start("run", "--", "sh", "app.sh", env={
+        "ROLE_ID": site.role.role_id, "SECRET_ID": site.role.secret_id})
+    wait_until(lambda: between.held.is_set() or running.ended(), "the request behind the log in")
+    os.killpg(running.pid, signal.SIGINT)
+    said = running.wait().expect(128 + signal.SIGINT).stderr
+    assert "stopped by SIGINT" in said, said
+    assert site.tokens() == []
+
+
+def test_an_end_while_a_new_token_is_put_to_use_leaves_none(case: Case) -> None:
+    between = Between(case, "")
+    site = Site(case, ttl="1h", max_ttl="2h", address=between.address)
+    role = f"auth/{site.role.mount}/role/app"
+    site.bao.write(role, {"token_ttl": "3s", "token_explicit_max_ttl": "3s"})
+    running = site.start("sh", "app.sh")
+    site.bao.write(role, {"token_ttl": "1h", "token_max_ttl": "2h", "token_explicit_max_ttl": 0})
+    between.holds = "/creds/"
+    site.until(between.held.is_set, "new credentials of a new token")
+    running.signal(signal.SIGTERM)
+    running.wait().expect(0)
+    between.release()
+    wait_until(lambda: site.tokens() == [] and site.bao.leases(site.creds) == [], "the end of both tokens",
+               seconds=30.0)
 
 
 def test_without_a_contract_leased_references_are_kept_valid_too(case: Case) -> None:

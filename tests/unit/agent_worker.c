@@ -5,6 +5,7 @@
 #include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/epoll.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -271,6 +272,53 @@ static int outside_of_the_loop(void)
     return 0;
 }
 
+/* The CONTEXT is a pipe, which is told when TERM does not end it any more. */
+static int answer_when_asked_to_end(void *context, struct buf *answer, struct err *err)
+{
+    const int *ready = context;
+    sigset_t end;
+    int number;
+
+    (void)err;
+    (void)sigemptyset(&end);
+    (void)sigaddset(&end, SIGTERM);
+    (void)sigprocmask(SIG_BLOCK, &end, NULL);
+    (void)!write(ready[1], "", 1);
+    (void)sigwait(&end, &number);
+    wire_put_number(answer, number);
+    return 0;
+}
+
+static void on_ready(void *owner, int fd, uint32_t events)
+{
+    (void)fd, (void)events;
+    *(bool *)owner = true;
+}
+
+static int what_it_made_is_known(void)
+{
+    AUTO_SUPERVISOR s = NULL;
+    struct worker worker = WORKER_INIT;
+    struct world w = {0};
+    int ready[2];
+    bool is_ready = false;
+    const struct worker_task task = {.work = answer_when_asked_to_end,
+                                     .context = ready,
+                                     .what = "test",
+                                     .deadline_ms = CLOCK_NEVER,
+                                     .done = on_answer,
+                                     .owner = &w};
+
+    CHECK(pipe(ready) == 0 && supervise_init(&s, &w.err) == 0);
+    CHECK(worker_start(&worker, s, &task, &w.err) == 0);
+    CHECK(supervise_watch(s, ready[0], EPOLLIN, on_ready, &is_ready, &w.err) == 0);
+    CHECK(supervise_meanwhile(s, &is_ready, &w.err) == 0);
+    worker_stop(&worker);
+    CHECK(!worker_works(&worker));
+    CHECK(w.done && !w.failed && w.number == SIGTERM);
+    return 0;
+}
+
 static void secrets_come_there_and_back_whatever_their_size(void **state)
 {
     (void)state;
@@ -303,6 +351,12 @@ static void work_can_be_waited_for_outside_of_the_loop(void **state)
     in_child(outside_of_the_loop);
 }
 
+static void what_was_done_before_it_ended_is_handed_over_where_it_is_stopped(void **state)
+{
+    (void)state;
+    in_child(what_it_made_is_known);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -314,6 +368,7 @@ int main(void)
         cmocka_unit_test(a_workers_error_comes_whole),
         cmocka_unit_test(a_worker_that_dies_hangs_or_floods_is_an_error),
         cmocka_unit_test(work_can_be_waited_for_outside_of_the_loop),
+        cmocka_unit_test(what_was_done_before_it_ended_is_handed_over_where_it_is_stopped),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
