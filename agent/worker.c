@@ -114,17 +114,18 @@ static int answer(int fd, int result, struct err *err, const struct buf *body)
     return file_write_all(fd, "the parent", buf_text(body), body_length, &unsent);
 }
 
-/* TERM and its like end it. ^Z is the parent's to answer, who waits for us: a child that stops for it, or for
- * the terminal that the application has by now, would be waited for until somebody continues it. */
+/* TERM, INT and HUP end it. Whatever else a terminal or somebody sends to all of our group is the parent's to
+ * answer, who waits for us: ^Z would stop us for as long as nobody continues us, and others would end us before
+ * what we made is undone. */
 static void take_signals(void)
 {
-    sigset_t stops;
+    sigset_t others;
 
-    (void)sigemptyset(&stops);
-    (void)sigaddset(&stops, SIGTSTP);
-    (void)sigaddset(&stops, SIGTTIN);
-    (void)sigaddset(&stops, SIGTTOU);
-    (void)sigprocmask(SIG_SETMASK, &stops, NULL);
+    (void)sigfillset(&others);
+    (void)sigdelset(&others, SIGTERM);
+    (void)sigdelset(&others, SIGINT);
+    (void)sigdelset(&others, SIGHUP);
+    (void)sigprocmask(SIG_SETMASK, &others, NULL);
 }
 
 NORETURN static void work(const struct worker_task *task, int input, int output, pid_t parent)

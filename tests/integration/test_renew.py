@@ -239,16 +239,17 @@ def test_a_revocation_that_hangs_keeps_no_renewal_waiting(case: Case) -> None:
 
 
 def test_a_stop_by_the_terminal_leaves_no_token(case: Case) -> None:
-    # ^C is sent to all of agent's group, and agent asks its child to end besides.
-    between = Between(case, "/creds/")
-    site = Site(case, token_ttl="1h", token_max_ttl="2h", address=between.address)
-    running = case.make_agent().start("run", "--", "sh", "app.sh", env={
-        "ROLE_ID": site.role.role_id, "SECRET_ID": site.role.secret_id})
-    wait_until(lambda: between.held.is_set() or running.ended(), "the request behind the log in")
-    os.killpg(running.pid, signal.SIGINT)
-    said = running.wait().expect(128 + signal.SIGINT).stderr
-    assert "stopped by SIGINT" in said, said
-    assert site.tokens() == []
+    # ^C and ^\\ are sent to all of agent's group, and agent asks its child to end besides.
+    for number in (signal.SIGINT, signal.SIGQUIT):
+        between = Between(case, "/creds/")
+        site = Site(case, token_ttl="1h", token_max_ttl="2h", address=between.address)
+        running = case.make_agent().start("run", "--", "sh", "app.sh", env={
+            "ROLE_ID": site.role.role_id, "SECRET_ID": site.role.secret_id})
+        wait_until(lambda: between.held.is_set() or running.ended(), "the request behind the log in")
+        os.killpg(running.pid, number)
+        said = running.wait().expect(128 + number).stderr
+        assert f"stopped by {number.name}" in said, said
+        assert site.tokens() == []
 
 
 def test_an_end_while_a_new_token_is_put_to_use_leaves_none(case: Case) -> None:
