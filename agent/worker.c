@@ -10,10 +10,10 @@
 #include <signal.h>
 #include <string.h>
 #include <sys/epoll.h>
-#include <sys/prctl.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "agent/worker_child.h"
 #include "base/clock.h"
 #include "base/file.h"
 #include "base/log.h"
@@ -63,16 +63,6 @@ static int take_secrets(const struct worker_task *task, int fd, struct err *err)
                        : err_set(err, ERR_RESOURCE, "what the worker needs was cut");
 }
 
-/* Where memory runs out it is the one to go, not the parent nor the application. */
-static void be_the_first_to_go(void)
-{
-    static const char most[] = "1000";
-    AUTO_FD fd = open("/proc/self/oom_score_adj", O_WRONLY | O_CLOEXEC);
-
-    if (fd >= 0)
-        (void)!write(fd, most, sizeof most - 1); /* without it the kernel chooses */
-}
-
 static void hide(char *text, size_t room)
 {
     AUTO_BUF hidden = BUF_INIT(2 * (ERR_TEXT_BYTES + ERR_HINT_BYTES));
@@ -114,32 +104,12 @@ static int answer(int fd, int result, struct err *err, const struct buf *body)
     return file_write_all(fd, "the parent", buf_text(body), body_length, &unsent);
 }
 
-/* TERM, INT and HUP end it. Whatever else a terminal or somebody sends to all of our group is the parent's to
- * answer, who waits for us: ^Z would stop us for as long as nobody continues us, and others would end us before
- * what we made is undone. */
-static void take_signals(void)
-{
-    sigset_t others;
-
-    (void)sigfillset(&others);
-    (void)sigdelset(&others, SIGTERM);
-    (void)sigdelset(&others, SIGINT);
-    (void)sigdelset(&others, SIGHUP);
-    (void)sigprocmask(SIG_SETMASK, &others, NULL);
-}
-
 NORETURN static void work(const struct worker_task *task, int input, int output, pid_t parent)
 {
     AUTO_BUF body = BUF_INIT(WIRE_MAX_BYTES - sizeof(struct err) - 2 * sizeof(uint64_t));
     struct err err = ERR_INIT;
 
-    (void)prctl(PR_SET_PDEATHSIG, SIGKILL);
-    if (getppid() != parent)
-        _exit(EXIT_FAILURE); /* it died before the line above */
-    take_signals();
-    log_hurry(false);
-    be_the_first_to_go();
-    redact_inherit_nothing();
+    worker_settle_in(input, output, parent);
     int result = take_secrets(task, input, &err);
     if (result == 0)
         result = task->work(task->context, &body, &err);

@@ -10,7 +10,7 @@ import threading
 import urllib.error
 import urllib.request
 from pathlib import Path
-from typing import Any, List, Optional
+from typing import Any, List, Optional, Set
 
 from tests.lib.agent import Running
 from tests.lib.case import Case, lacks
@@ -19,6 +19,7 @@ from tests.lib.processes import wait_until
 from tests.lib.project import Project
 from tests.lib.scripted import Answer, Request
 from tests.lib.servers import OpenBao
+from tests.lib.supervised import children
 
 CALM = True  # leases of two to five seconds
 LONG = os.environ.get("AGENT_LONG") == "1"
@@ -261,11 +262,19 @@ def test_an_end_while_a_new_token_is_put_to_use_leaves_none(case: Case) -> None:
     site.bao.write(role, {"token_ttl": "1h", "token_max_ttl": "2h", "token_explicit_max_ttl": 0})
     between.holds = "/creds/"
     site.until(between.held.is_set, "new credentials of a new token")
+    [child] = [pid for pid in children(running.pid) if str(pid) != site.seen()[0].split()[0]]
+    assert len(open_there(child) & open_there(running.pid)) == 2, "the pipes between the two, and no more"
     running.signal(signal.SIGTERM)
     running.wait().expect(0)
     between.release()
     wait_until(lambda: site.tokens() == [] and site.bao.leases(site.creds) == [], "the end of both tokens",
                seconds=30.0)
+
+
+def open_there(pid: int) -> Set[str]:
+    """What a process has open besides 0, 1 and 2."""
+    folder = Path(f"/proc/{pid}/fd")
+    return {os.readlink(entry) for entry in folder.iterdir() if int(entry.name) > 2}
 
 
 def test_without_a_contract_leased_references_are_kept_valid_too(case: Case) -> None:
