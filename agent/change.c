@@ -87,6 +87,9 @@ static void run_hook(struct change *c)
     struct proc_child child = PROC_CHILD_INIT;
     struct err err = ERR_INIT;
 
+    if (c->hook_runs && !c->hook_again)
+        log_line(LOG_WARN, "the command of on_change still runs: it is run again when it has ended",
+                 NULL);
     c->hook_again = c->hook_runs;
     if (c->hook_runs)
         return; /* once more when it has ended: it may have read what was before */

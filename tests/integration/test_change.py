@@ -105,6 +105,24 @@ def test_a_change_can_be_a_command(case: Case) -> None:
     assert len(site.seen()) == 1
 
 
+def test_a_command_that_does_not_end_is_told_when_the_next_change_waits_for_it(case: Case) -> None:
+    case.folder.write("hook.sh", "echo \"$VALUE\" >>hooked; read line <go\n")
+    os.mkfifo(case.folder / "go")
+    site = Site(case, on_change=["sh", "hook.sh"])
+    running = site.start()
+    hooked = case.folder / "hooked"
+    site.put(site.values[1])
+    wait_until(hooked.exists, "the command")
+    site.put(site.values[2])
+    wait_until(lambda: site.metrics()["agent_changes_total"] == "2", "the next change")
+    assert hooked.read_text().splitlines() == site.values[1:2]
+    (case.folder / "go").write_text("\n")
+    wait_until(lambda: len(hooked.read_text().splitlines()) == 2, "the command, once more")
+    said = site.end(running)
+    assert said.count("the command of on_change still runs") == 1, said
+    assert hooked.read_text().splitlines() == site.values[1:3]
+
+
 def test_a_change_that_breaks_the_contract_is_kept_away(case: Case) -> None:
     site = Site(case)
     running = site.start()
