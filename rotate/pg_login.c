@@ -11,7 +11,8 @@
  *   set       1 of the admin: ALTER ROLE
  *   test      the new credential's connection, 1
  *   retire    a connection with the former one, refused; 1 of the admin: sessions
- * restore and rollback give the former password back: a probe, 1 of the admin, a connection. */
+ * restore and rollback give the former password back: a probe (restore: and one with what is published), 1
+ * of the admin, a connection. */
 #include <stdio.h>
 #include <string.h>
 
@@ -198,15 +199,29 @@ static int test(struct rotation *r, struct err *err)
 
 /* ---- back to the former, and its end ------------------------------------------------------------------ */
 
-static int restore(struct rotation *r, struct err *err)
+/* Whether the role has a password by now that somebody else published: the former one would cut off whoever
+ * uses that. What is published and can't be used, for whatever reason, is nobody's. */
+static int is_anothers(struct rotation *r, const char *login, bool *anothers, struct err *err)
+{
+    AUTO_FREE char *user = NULL;
+    *anothers = false;
+    document_release(&r->current);
+    if (r->store->read_current(r, &r->current, &r->current_version, err) != 0)
+        return -1;
+    struct err unusable = ERR_INIT;
+    if (r->current.count == 0 || pg_place_user(r, &user, &unusable) != 0 ||
+        (user && !str_eq(user, login)))
+        return 0;
+    if (pg_probe(r, NULL, login, anothers, &unusable) == 0 || !err_try_again(unusable.kind))
+        return 0;
+    *err = unusable;
+    return err_wrap(err, "try what is published");
+}
+
+static int give_back(struct rotation *r, const char *login, struct err *err)
 {
     AUTO_SECRET password = SECRET_INIT;
-    const char *login = NULL;
     bool works = false;
-    if (login_of_record(r, &login, err) != 0 || pg_probe(r, "former", login, &works, err) != 0)
-        return -1;
-    if (works)
-        return 0;
     if (pg_password_of(r, "former", login, &password, err) != 0 ||
         pg_set_password(r, login, &password, err) != 0 ||
         pg_probe(r, "former", login, &works, err) != 0)
@@ -217,6 +232,29 @@ static int restore(struct rotation *r, struct err *err)
                        login);
     engine_say(r, "'%s' has its former password back", login);
     return 0;
+}
+
+static int restore(struct rotation *r, struct err *err)
+{
+    const char *login = NULL;
+    bool works = false, anothers = false;
+    if (login_of_record(r, &login, err) != 0 || pg_probe(r, "former", login, &works, err) != 0)
+        return -1;
+    if (!works && is_anothers(r, login, &anothers, err) != 0)
+        return -1;
+    if (anothers)
+        engine_say(r, "'%s' keeps the password that somebody else published meanwhile", login);
+    return works || anothers ? 0 : give_back(r, login, err);
+}
+
+/* What is published is the new one: it goes on working until this. */
+static int rollback(struct rotation *r, struct err *err)
+{
+    const char *login = NULL;
+    bool works = false;
+    if (login_of_record(r, &login, err) != 0 || pg_probe(r, "former", login, &works, err) != 0)
+        return -1;
+    return works ? 0 : give_back(r, login, err);
 }
 
 static int retire(struct rotation *r, struct err *err)
@@ -262,6 +300,6 @@ const struct strategy strategy_pg_login = {
     .test = test,
     .restore = restore,
     .retire = retire,
-    .rollback = restore,
+    .rollback = rollback,
     .plan = plan,
 };

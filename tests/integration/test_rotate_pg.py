@@ -266,6 +266,21 @@ def test_a_failed_test_gives_the_former_password_back(case: Case) -> None:
     scene.assert_log_is_clean(first)
 
 
+def test_what_somebody_published_meanwhile_survives_an_abort(case: Case) -> None:
+    case.folder.write("hold", "#!/bin/sh\n: >here\nuntil [ -e go ]; do sleep 0.02; done\n", 0o755)
+    scene = one_login(case, extra={"test": {"command": ["./hold"]}})
+    running = case.make_agent().start("rotate", "DATABASE_URL", env=scene.env)
+    wait_until(lambda: (case.folder.path / "here").exists(), "the step 'test'")
+    by_hand = case.canaries.new("by hand")
+    set_password(scene, scene.logins[0], by_hand)
+    scene.put(scene.logins[0], by_hand)
+    case.folder.write("go", "")
+    running.wait().expect(7)
+    scene.rotate("--abort", "DATABASE_URL").expect(0)
+    now = scene.published()
+    assert now["password"] == by_hand and scene.logs_in(now) and scene.record("DATABASE_URL") == {}
+
+
 def test_a_password_that_was_changed_by_hand_stops_it(case: Case) -> None:
     scene = one_login(case)
     set_password(scene, scene.logins[0], case.canaries.new("by hand"))

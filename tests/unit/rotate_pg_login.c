@@ -133,6 +133,36 @@ static void a_password_that_somebody_changed_meanwhile_is_left(void **state)
     end(&r);
 }
 
+static void what_somebody_published_meanwhile_is_not_taken_back(void **state)
+{
+    (void)state;
+    struct rotation r;
+    begin(&r, one);
+    must(one->stage(&r, &err), "stage");
+    note_password(&r);
+    must(one->set(&r, &err), "set");
+    sql("app", "ALTER ROLE app_one PASSWORD 'somebodys-own'");
+    set_field("password", "somebodys-own");
+    must(one->restore(&r, &err), "restore");
+    assert_true(logs_in("app_one", "somebodys-own"));
+    assert_text_has(buf_text(&world.said), "keeps the password that somebody else published");
+    end(&r);
+}
+
+static void what_somebody_published_and_nobody_can_use_is_no_reason_to_keep_it(void **state)
+{
+    (void)state;
+    struct rotation r;
+    begin(&r, one);
+    must(one->stage(&r, &err), "stage");
+    note_password(&r);
+    must(one->set(&r, &err), "set");
+    set_field("password", "never worked");
+    must(one->restore(&r, &err), "restore");
+    assert_true(logs_in("app_one", FIRST_PASSWORD));
+    end(&r);
+}
+
 static void assert_refused(enum err_kind kind, const char *text)
 {
     struct rotation r;
@@ -294,6 +324,8 @@ int main(void)
         ON_A_FRESH_ROLE(a_rollback_gives_the_former_password_back),
         ON_A_FRESH_ROLE(what_was_done_is_found_on_resume),
         ON_A_FRESH_ROLE(a_password_that_somebody_changed_meanwhile_is_left),
+        ON_A_FRESH_ROLE(what_somebody_published_meanwhile_is_not_taken_back),
+        ON_A_FRESH_ROLE(what_somebody_published_and_nobody_can_use_is_no_reason_to_keep_it),
         ON_A_FRESH_ROLE(another_users_password_is_not_ours_to_change),
         ON_A_FRESH_ROLE(a_current_password_that_is_wrong_is_refused),
         ON_A_FRESH_ROLE(an_admin_that_may_not_is_told_before_anything_is_written),
