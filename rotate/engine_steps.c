@@ -344,8 +344,14 @@ static int roll_back(struct rotation *r, struct err *err)
         return err_hint(err, "agent rotate --resume %s finishes it; rotate again after that.",
                         r->spec->variable);
     }
-    if (r->strategy->rollback(r, err) != 0 || make_current(r, "former", "fields", err) != 0)
+    if (r->strategy->rollback(r, err) != 0)
         return -1;
+    if (make_current(r, "former", "fields", err) != 0) {
+        /* The strategy may have given the former back already: going on from soak would end it. */
+        if (step_event(err) == EVENT_FAILED)
+            err->kind = ERR_ROTATION;
+        return -1;
+    }
     if (record_state_number(&r->record, "rolled_back") == 0) {
         document_remove_group(&r->record.data, "marks"); /* each is told of the former, too */
         if (record_state_set_number(&r->record, "rolled_back", 1, err) != 0 ||

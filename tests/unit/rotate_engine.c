@@ -35,7 +35,7 @@ static struct {
     size_t accepted_count, made; /* how many secrets were ever accepted */
     unsigned receipts, afters, secrets;
     char last_result[24];
-    bool fails_test, changed_by_others, test_runs;
+    bool fails_test, changed_by_others, test_runs, refuses_to_promote;
 } world;
 
 static struct rotate_spec spec;
@@ -171,6 +171,8 @@ static int promote(struct rotation *r, const struct document *fields, unsigned b
     int met = meet(e);
 
     (void)r;
+    if (world.refuses_to_promote)
+        return err_set(e, ERR_SOURCE_DENIED, "refused by the test");
     if (met < 0)
         return -1;
     if (base_version != world.version) {
@@ -639,6 +641,25 @@ static void a_rollback_that_dies_anywhere_is_gone_on_with(void **state)
         }
 }
 
+/* The strategy may have given the former back already: going on from soak would end it. */
+static void a_rollback_that_may_not_publish_stays_one(void **state)
+{
+    (void)state;
+    begin_world(FAIR, 0);
+    spec.grace_ms = GRACE_MS;
+    (void)run(ROTATE_HOW_BEGIN);
+    world.refuses_to_promote = true;
+    assert_int_equal(run(ROTATE_HOW_ROLLBACK), ROTATE_ENDED_OPEN);
+    assert_int_equal(err.kind, ERR_ROTATION);
+    assert_text_has(err.text, "refused by the test");
+    assert_string_equal(document_text(&world.record, NULL, "step"), "rollback");
+    world.refuses_to_promote = false;
+    context.no_grace = true;
+    assert_int_equal(run(ROTATE_HOW_RESUME), ROTATE_ENDED_UNDONE);
+    assert_undone();
+    assert_true(accepts("first"));
+}
+
 static void what_was_retired_cannot_be_rolled_back(void **state)
 {
     (void)state;
@@ -704,6 +725,7 @@ int main(void)
         cmocka_unit_test(the_former_works_until_grace_is_over),
         cmocka_unit_test(rollback_makes_the_former_current_again),
         cmocka_unit_test(a_rollback_that_dies_anywhere_is_gone_on_with),
+        cmocka_unit_test(a_rollback_that_may_not_publish_stays_one),
         cmocka_unit_test(what_was_retired_cannot_be_rolled_back),
         cmocka_unit_test(a_record_that_is_not_understood_is_left_alone),
     };
