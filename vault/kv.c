@@ -5,7 +5,8 @@
  *
  *   GUESS    "secret/app" → "secret/data/app", and in the same flight one look at the mount
  *            (sys/internal/ui/mounts), which is waited for only when the guess did not answer
- *   DIRECT   "db/creds/app" as it is: reading it makes a lease, so it is never read on a guess
+ *   DIRECT   "db/creds/app" as it is: reading it makes a lease, so it is never read on a guess; refused,
+ *            the look tells whether it is a secret of KV after all
  *   SPELLED  "secret/data/app" as it is
  *   SETTLED  the mount is known (contract, or found before): one request
  *
@@ -163,6 +164,8 @@ static void decide(struct flight *flight, struct reading *r)
     }
     if (r->step == GUESS)
         send_last(flight, r, 0, SHAPE_ANY);
+    else if (r->first.status == 403)
+        kv_fail(r, &r->first);
     else
         send_last(flight, r, path_prefix(r->read->path, 1), SHAPE_VERSIONED);
 }
@@ -180,8 +183,9 @@ static void first_done(struct flight *flight, struct call *call)
     if (kv_is_deleted(r, call))
         return;
     bool refused = call->status >= 400 && call->status < 500 && !flight_is_transient(call->status);
+    /* A secret of KV version 2 below "creds" is refused by a policy that knows its place alone. */
     if ((r->step == GUESS && (refused || call->status == 200)) ||
-        (r->step == DIRECT && kv_wants_data(call)))
+        (r->step == DIRECT && call->status == 403) || kv_wants_data(call))
         ask_look(flight, r);
     else
         kv_fail(r, call);

@@ -184,6 +184,63 @@ static void a_login_is_never_asked_for_on_a_guess(void **state)
     part(&m, &read);
 }
 
+/* A policy for what lies below "kv/data" alone refuses the path that would make a log-in elsewhere. */
+static void a_secret_below_creds_is_read_with_its_own_policy_alone(void **state)
+{
+    static const struct page pages[] = {
+        {"/v1/sys/internal/ui/mounts/kv/creds/app", 200,
+         "{\"data\":{\"path\":\"kv/\",\"type\":\"kv\",\"options\":{\"version\":\"2\"}}}", 0},
+        {"/v1/kv/data/creds/app", 200, versioned, 0},
+        {NULL, 0, NULL, 0}};
+    struct vault_read read = {.path = "kv/creds/app"};
+
+    (void)state;
+    struct meeting m = meet(pages, NULL, &read, LONG_MS);
+    assert_int_equal(m.result, 0);
+    assert_value(&read, "value");
+    part(&m, &read);
+}
+
+static void a_refused_log_in_names_itself_whatever_the_mount_is(void **state)
+{
+    static const struct page cases[][2] = {
+        {{"/v1/sys/internal/ui/mounts/database/creds/app", 200,
+          "{\"data\":{\"path\":\"database/\",\"type\":\"database\",\"options\":null}}", 0},
+         {NULL, 0, NULL, 0}},
+        {{NULL, 0, NULL, 0}}, /* the look is refused as well */
+    };
+
+    (void)state;
+    for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+        struct vault_read read = {.path = "database/creds/app"};
+        struct meeting m = meet(cases[i], NULL, &read, LONG_MS);
+        assert_int_equal(m.err.kind, ERR_SOURCE_DENIED);
+        assert_text_has(m.err.text, "read 'database/creds/app'");
+        assert_text_has(m.err.hint, "path \"database/creds/app\" { capabilities");
+        assert_text_lacks(m.err.hint, "database/data");
+        part(&m, &read);
+    }
+}
+
+/* KV version 2 at "team/data": what looks spelled out lacks its data/. */
+static void a_mount_that_is_called_data_is_found(void **state)
+{
+    static const struct page pages[] = {
+        {"/v1/team/data/app", 404,
+         "{\"data\":null,\"warnings\":[\"Invalid path for a versioned K/V secrets engine\"]}", 0},
+        {"/v1/sys/internal/ui/mounts/team/data/app", 200,
+         "{\"data\":{\"path\":\"team/data/\",\"type\":\"kv\",\"options\":{\"version\":\"2\"}}}", 0},
+        {"/v1/team/data/data/app", 200, versioned, 0},
+        {NULL, 0, NULL, 0}};
+    struct vault_read read = {.path = "team/data/app"};
+
+    (void)state;
+    struct meeting m = meet(pages, NULL, &read, LONG_MS);
+    assert_int_equal(m.result, 0);
+    assert_value(&read, "value");
+    part(&m, &read);
+}
+
 static void a_static_login_lasts_until_its_rotation(void **state)
 {
     static const char body[] = "{\"lease_id\":\"\",\"lease_duration\":0,\"renewable\":false,"
@@ -608,6 +665,9 @@ int main(void)
         clean_test(a_guess_that_finds_something_of_version_1_is_not_the_secret),
         clean_test(a_mount_of_two_segments_is_found),
         clean_test(a_login_is_never_asked_for_on_a_guess),
+        clean_test(a_secret_below_creds_is_read_with_its_own_policy_alone),
+        clean_test(a_refused_log_in_names_itself_whatever_the_mount_is),
+        clean_test(a_mount_that_is_called_data_is_found),
         clean_test(a_static_login_lasts_until_its_rotation),
         clean_test(a_hint_of_kv_v1_is_no_lease),
         clean_test(deleted_and_destroyed_versions_are_told_from_missing_ones),
