@@ -187,6 +187,15 @@ static int check_spec(const struct rotate_spec *spec, struct err *err)
 
 enum found { FOUND, NOT_ROTATED, NOT_HERE };
 
+/* What an engine makes, or nobody can read, is changed by Vault alone. */
+static bool has_place(const struct rotate_spec *spec)
+{
+    bool is_vaults = spec->strategy == ROTATE_VAULT_STATIC || spec->strategy == ROTATE_VAULT_ROOT ||
+                     spec->strategy == ROTATE_VAULT_DYNAMIC;
+
+    return is_vaults || spec->place.kind != ROTATE_NOWHERE;
+}
+
 /* VARIABLE's rotation as *out. -1: what is said of it is wrong. */
 static int spec_of(struct rotate_job *r, const struct contract_variable *variable,
                    struct rotate_spec *out, enum found *found, struct err *err)
@@ -200,7 +209,7 @@ static int spec_of(struct rotate_job *r, const struct contract_variable *variabl
         return 0;
     *out = plain_spec(variable, rotation);
     *found = NOT_HERE;
-    if (place_of(variable, rotation->value_is_url, &out->place) != 0)
+    if (place_of(variable, rotation->value_is_url, &out->place) != 0 || !has_place(out))
         return 0;
     *found = FOUND;
     if (out->strategy == ROTATE_STRATEGY_COUNT)
@@ -218,8 +227,8 @@ static int not_found(const struct rotate_job *r, const char *name, enum found fo
 
     if (found == NOT_HERE)
         return err_set(err, ERR_CONTRACT,
-                       "'%s' is not rotated%s%s%s: its value comes from the environment, a file or "
-                       "a command",
+                       "'%s' is not rotated%s%s%s: its value comes from the environment, a file, a "
+                       "command or an engine of Vault's",
                        name, profile ? " in profile '" : "", profile ? profile : "",
                        profile ? "'" : "");
     err_set(err, ERR_CONTRACT, "the contract does not rotate '%s'", name);

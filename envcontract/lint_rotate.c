@@ -139,16 +139,31 @@ static bool has_login_parts(const struct contract_variable *variable)
     return false;
 }
 
-/* What is leased or managed by an engine is nothing that can be written. */
+/* What is leased or managed by an engine is nothing that can be written: MOUNT/creds/ROLE and its like. */
 static bool is_of_engine(const char *path)
 {
-    return strstr(path, "/creds/") || strstr(path, "/static-creds/");
+    static const char *const words[] = {"/creds", "/static-creds", "/static-cred"};
+    const char *role = strrchr(path, '/');
+
+    for (size_t i = 0; role && i < ARRAY_LEN(words); i++) {
+        size_t length = strlen(words[i]);
+        if ((size_t)(role - path) > length && memcmp(role - length, words[i], length) == 0)
+            return true;
+    }
+    return false;
+}
+
+/* The others have the secret made by Vault, which keeps it. */
+static bool strategy_writes(const char *strategy)
+{
+    return !str_starts(strategy, "vault-");
 }
 
 /* What the written parts have in common. */
 struct written {
     bool unwritable; /* one of them is the environment, a file or a command */
     bool scattered;  /* they are not one KV path or the sealed store */
+    bool nowhere;    /* what is to change is an engine's, or has no source at all */
 };
 
 static struct written written_parts(const struct contract_variable *variable)
@@ -162,6 +177,9 @@ static struct written written_parts(const struct contract_variable *variable)
         if (logins_only && !is_login_part(&variable->parts[i]))
             continue;
         bool kv = ref->kind == REF_VAULT && ref->path && !is_of_engine(ref->path);
+        const char *part = variable->parts[i].name;
+        written.nowhere = written.nowhere || ((!part || str_eq(part, "password")) && !kv &&
+                                              (ref->kind == REF_VAULT || ref->kind == REF_NONE));
         written.unwritable = written.unwritable || ref->kind == REF_ENV || ref->kind == REF_FILE ||
                              ref->kind == REF_COMMAND;
         written.scattered = written.scattered || (!kv && ref->kind != REF_SEALED) ||
@@ -215,7 +233,8 @@ static bool is_in_profile(const struct node *node)
 
 /* A profile that takes the value from elsewhere, as a developer's machine does, has no rotation; one
  * that says both means both. */
-static void look_at_source(const struct look *look, struct said *said, const struct node *rotate)
+static void look_at_source(const struct look *look, struct said *said, const struct node *rotate,
+                           const char *strategy)
 {
     const struct node *source = look->layers.at[VARIABLE_SOURCE];
     struct written written = written_parts(&look->variable);
@@ -230,6 +249,11 @@ static void look_at_source(const struct look *look, struct said *said, const str
     else if (is_without_versions(look))
         lint_say(look, said, source, AT_VALUE, "Move it to a mount of version 2.",
                  "a secret in KV version 1, which has no check-and-set, is not rotated");
+    else if (written.nowhere && strategy_writes(strategy))
+        lint_say(look, said, source ? source : rotate, source ? AT_VALUE : AT_KEY,
+                 "What an engine makes is rotated by vault-dynamic, vault-static or vault-root; a "
+                 "secret in KV has another word than 'creds' before its name.",
+                 "this strategy writes the new value, and there is no place for it");
     else if (written.scattered && !node_member(look->d->files[0].root, "records"))
         lint_say(
             look, said, rotate, AT_KEY,
@@ -260,7 +284,7 @@ void lint_rotation(const struct look *look, struct said *said)
     }
     look_at_periods(look, said, at);
     if (strategy && !str_eq(strategy, "none") && look->d->source_bytes_left > 0)
-        look_at_source(look, said, rotate);
+        look_at_source(look, said, rotate, strategy);
 }
 
 /* One of what is done when a secret is current: a command, or a signal to the process of a file. */

@@ -552,6 +552,20 @@ def test_an_engines_password_has_its_record_where_the_contract_says(case: Case) 
     assert [receipt["strategy"] for receipt in history["history"]] == ["vault-static"]
 
 
+def test_what_an_engine_makes_in_a_profile_is_not_written_there(case: Case) -> None:
+    v = Vaulted(case, {"KEY": RANDOM})
+    contract = json.loads((case.folder.path / "contract.json").read_text())
+    contract.update(profile={"var": "PROFILE", "values": ["dev", "prod"]}, records=f"vault:{v.path}/.agent/{{name}}")
+    contract["vars"]["PROFILE"] = {"type": "enum", "values": ["dev", "prod"], "source": "env"}
+    contract["vars"]["KEY"]["profiles"] = {"dev": {"source": "vault:database/creds/app#password"}}
+    case.folder.write("contract.json", json.dumps(contract))
+    for args in (["KEY"], ["--init", "KEY"]):
+        refused = v.rotate(*args, "--profile", "dev").expect(2)
+        assert "'KEY' is not rotated in profile 'dev'" in refused.stderr, refused
+    v.rotate("KEY", "--profile", "prod").expect(0)
+    assert v.now()["KEY"] != v.fields["KEY"]
+
+
 def test_without_records_an_engines_password_is_refused(case: Case) -> None:
     env = engine_contract(case, records=False)
     result = case.agent("rotate", "PASSWORD", env=env).expect(2)

@@ -168,6 +168,39 @@ static void a_source_without_a_place_for_the_record_needs_records(void **state)
     assert_all_wrong(list, ARRAY_LEN(list));
 }
 
+static void what_a_strategy_writes_has_a_place(void **state)
+{
+#define KEPT(keys) "{'contract': 1, 'records': 'vault:kv/.agent/{name}', 'vars': {'A': {" keys "}}}"
+    static const char why[] = "this strategy writes the new value, and there is no place for it";
+    static const struct wrong list[] = {
+        {KEPT("'source': 'vault:kv/creds/x#a', 'rotate': {'strategy': 'random'}"), 1, 79,
+         "/vars/A/source", why, "vault-dynamic"},
+        {KEPT("'source': 'vault:db/static-creds/x#password', 'rotate': {'strategy': 'hook', "
+              "'hook': ['h']}"),
+         1, 79, "/vars/A/source", why, NULL},
+        {KEPT("'source': {'user': 'vault:kv/a#u', 'password': 'vault:db/creds/b#p'}, "
+              "'compose': '{user}{password}', 'rotate': {'strategy': 'pg-login'}"),
+         1, 79, "/vars/A/source", why, NULL},
+        {KEPT("'source': 'none', 'rotate': {'strategy': 'manual'}"), 1, 79, "/vars/A/source", why,
+         NULL},
+    };
+    static const char *const right[] = {
+        KEPT("'source': 'vault:db/creds/x#password', 'rotate': {'strategy': 'vault-dynamic', "
+             "'mount': 'db', 'role': 'x'}"),
+        KEPT("'source': 'vault:kv/creds/of/x#a', 'rotate': {'strategy': 'random'}"),
+        KEPT("'source': 'vault:creds/x#a', 'rotate': {'strategy': 'random'}"),
+        V("'source': 'vault:kv/creds/of/x#a', 'rotate': {'strategy': 'random'}"),
+    };
+
+    (void)state;
+    assert_all_wrong(list, ARRAY_LEN(list));
+    for (size_t i = 0; i < ARRAY_LEN(right); i++) {
+        struct loaded l = load_text(right[i]);
+        assert_clean(&l);
+        unload(&l);
+    }
+}
+
 static void the_names_in_it_exist(void **state)
 {
     static const struct wrong list[] = {
@@ -311,6 +344,7 @@ int main(void)
         cmocka_unit_test(what_cannot_be_written_is_not_rotated),
         cmocka_unit_test(a_profile_that_takes_the_value_from_elsewhere_rotates_nothing),
         cmocka_unit_test(a_source_without_a_place_for_the_record_needs_records),
+        cmocka_unit_test(what_a_strategy_writes_has_a_place),
         cmocka_unit_test(the_names_in_it_exist),
         cmocka_unit_test(nothing_is_rotated_after_itself),
         cmocka_unit_test(an_order_is_no_cycle),
