@@ -16,12 +16,27 @@ struct look {
     struct contract_variable variable;
 };
 
+/* A login of a database that a variable's rotation changes. */
+struct login_use {
+    const char *login, *admin; /* the admin's variable, or NULL */
+    const struct node *node;
+    const char *profile; /* NULL: where nothing lies over the variable */
+    size_t index;
+};
+
+/* All of them, of all variables. */
+struct login_uses {
+    struct login_use *list;
+    size_t count, capacity;
+};
+
 /* What was said of the variable so far, in other profiles. */
 struct said {
     const void *what[LINT_MAX_SAID]; /* a node and a text make one */
     const char *text[LINT_MAX_SAID];
     size_t count;
-    struct budget *budget; /* lint.c: what is left for the whole document */
+    struct budget *budget;     /* lint.c: what is left for the whole document */
+    struct login_uses *logins; /* so far */
 };
 
 /* Whether TEXT was said of WHAT; from now on it was. */
@@ -36,6 +51,13 @@ void lint_rotation(const struct look *look, struct said *said);
 
 /* What `rotate` of OBJECT, a variable's keys, names: variables that exist, places and commands. */
 void lint_rotation_names(struct contract_document *d, const struct node *object);
+
+/* Note the logins that are rotated by AT, the keys of the variable's `rotate` (lint_logins.c). */
+void lint_note_logins(const struct look *look, struct said *said, const struct node *const *at);
+
+/* No login is to be rotated by two variables. */
+void lint_logins(struct contract_document *d, const struct login_uses *uses);
+void login_uses_release(struct login_uses *uses);
 
 /* No secret is to be rotated after itself. */
 void lint_rotation_cycles(struct contract_document *d);

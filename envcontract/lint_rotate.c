@@ -283,6 +283,7 @@ void lint_rotation(const struct look *look, struct said *said)
         look_at_needs(look, said, rotate, at, strategy);
     }
     look_at_periods(look, said, at);
+    lint_note_logins(look, said, at);
     if (strategy && !str_eq(strategy, "none") && look->d->source_bytes_left > 0)
         look_at_source(look, said, rotate, strategy);
 }

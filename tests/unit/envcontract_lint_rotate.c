@@ -217,6 +217,66 @@ static void the_names_in_it_exist(void **state)
     assert_all_wrong(list, ARRAY_LEN(list));
 }
 
+#define LOGIN(name, keys) "'" name "': {'type': 'postgres-url', " KV "'rotate': {" keys "}}"
+#define TWO(keys)         "'strategy': 'pg-two-login', 'owner': 'o', 'logins': ['app_a', 'app_b']" keys
+#define ADMINS            ", 'X': {'type': 'postgres-url'}, 'Y': {'type': 'postgres-url'}}}"
+
+static void a_login_is_rotated_by_one_variable(void **state)
+{
+    static const struct {
+        const char *text;
+        size_t problems;
+    } list[] = {
+        {"{'contract': 1, 'vars': {" LOGIN("A", TWO("")) ", " LOGIN("B", TWO("")) ADMINS, 2},
+        {"{'contract': 1, 'vars': {" LOGIN("A", TWO("")) ", " LOGIN(
+             "B", "'strategy': 'pg-login', 'login': 'app_b'") ADMINS,
+         1},
+        {"{'contract': 1, 'database': {'url': 'X', 'admin_url': 'X'}, 'vars': {" LOGIN(
+             "A", TWO("")) ", " LOGIN("B", TWO(", 'admin': 'X'")) ADMINS,
+         2},
+        /* another server has roles of its own */
+        {"{'contract': 1, 'vars': {" LOGIN("A", TWO(", 'admin': 'X'")) ", " LOGIN(
+             "B", TWO(", 'admin': 'Y'")) ADMINS,
+         0},
+        {"{'contract': 1, 'vars': {" LOGIN("A", TWO("")) ", " LOGIN(
+             "B", "'strategy': 'pg-login', 'login': 'app_c'") ADMINS,
+         0},
+    };
+
+    (void)state;
+    for (size_t i = 0; i < ARRAY_LEN(list); i++) {
+        struct loaded l = load_text(list[i].text);
+        if (l.findings.count != list[i].problems) {
+            print_findings(&l);
+            fail_msg("%s", list[i].text);
+        }
+        if (list[i].problems > 0)
+            assert_non_null(find_finding(&l, "the login 'app_b' is rotated by 'A' already"));
+        unload(&l);
+    }
+}
+
+/* A: prod has other logins, or the same; B is rotated in prod alone. */
+static void a_login_of_two_profiles_is_rotated_by_one_variable_in_each(void **state)
+{
+#define IN_PROD(of_a)                                                                             \
+    "{'contract': 1, 'profile': {'var': 'P', 'values': ['dev', 'prod']}, 'vars': {'P': {'type': " \
+    "'enum', 'values': ['dev', 'prod']}, 'A': {'type': 'postgres-url', " KV "'rotate': {" TWO(    \
+        "") "}, 'profiles': {" of_a "}}, 'B': {'type': 'postgres-url', " KV                       \
+            "'rotate': {'strategy': 'none', 'why': 'x'}, 'profiles': {'prod': {'rotate': {" TWO(  \
+                "") "}}}}}}"
+    struct loaded apart = load_text(IN_PROD(
+        "'prod': {'rotate': {'strategy': 'pg-two-login', 'owner': 'o', 'logins': ['c', 'd']}}"));
+    struct loaded together = load_text(IN_PROD(""));
+
+    (void)state;
+    assert_clean(&apart);
+    assert_int_equal(together.findings.count, 2);
+    assert_non_null(find_finding(&together, "the login 'app_a' is rotated by 'A' already"));
+    unload(&apart);
+    unload(&together);
+}
+
 #define AFTER(name, names) \
     "'" name "': {" KV "'rotate': {'strategy': 'random', 'depends_on': [" names "]}}"
 
@@ -346,6 +406,8 @@ int main(void)
         cmocka_unit_test(a_source_without_a_place_for_the_record_needs_records),
         cmocka_unit_test(what_a_strategy_writes_has_a_place),
         cmocka_unit_test(the_names_in_it_exist),
+        cmocka_unit_test(a_login_is_rotated_by_one_variable),
+        cmocka_unit_test(a_login_of_two_profiles_is_rotated_by_one_variable_in_each),
         cmocka_unit_test(nothing_is_rotated_after_itself),
         cmocka_unit_test(an_order_is_no_cycle),
         cmocka_unit_test(where_a_rotation_writes_and_what_it_does_then_is_said_whole),
