@@ -337,6 +337,15 @@ static int restore(struct rotation *r, struct err *err)
     return finish(r, result, err);
 }
 
+/* The strategy may have given the former back already, or others have been told of it: going on from soak
+ * would end it, and what is left undone could not be done later. */
+static int stays_behind(struct err *err)
+{
+    if (step_event(err) == EVENT_FAILED)
+        err->kind = ERR_ROTATION;
+    return -1;
+}
+
 static int roll_back(struct rotation *r, struct err *err)
 {
     if (!r->strategy->promotes || !r->strategy->rollback || !has_former(r)) {
@@ -346,23 +355,15 @@ static int roll_back(struct rotation *r, struct err *err)
     }
     if (r->strategy->rollback(r, err) != 0)
         return -1;
-    if (make_current(r, "former", "fields", err) != 0) {
-        /* The strategy may have given the former back already: going on from soak would end it. */
-        if (step_event(err) == EVENT_FAILED)
-            err->kind = ERR_ROTATION;
-        return -1;
-    }
+    if (make_current(r, "former", "fields", err) != 0)
+        return stays_behind(err);
     if (record_state_number(&r->record, "rolled_back") == 0) {
         document_remove_group(&r->record.data, "marks"); /* each is told of the former, too */
         if (record_state_set_number(&r->record, "rolled_back", 1, err) != 0 ||
             engine_keep_record(r, err) != 0)
             return -1;
     }
-    if (propagate_all(r, "former", err) != 0) {
-        engine_warn(r, "%s", err->text);
-        err_clear(err);
-    }
-    return 0;
+    return propagate_all(r, "former", err) == 0 ? 0 : stays_behind(err);
 }
 
 /* ---- the table of them ----------------------------------------------------------------------- */

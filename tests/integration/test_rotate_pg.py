@@ -281,6 +281,23 @@ def test_what_somebody_published_meanwhile_survives_an_abort(case: Case) -> None
     assert now["password"] == by_hand and scene.logs_in(now) and scene.record("DATABASE_URL") == {}
 
 
+def test_a_rollback_that_a_mirror_missed_stays_one(case: Case) -> None:
+    scene = one_login(case)
+    scene.says({"strategy": "pg-login", "login": scene.logins[0], "grace": "1h",
+                "mirrors": [f"vault:{scene.mount}/mirror#url"]})
+    scene.rotated()
+    rest = {f"{scene.mount}/data/*": ["create", "read", "update", "patch"],
+            f"{scene.mount}/metadata/*": ["create", "read", "update", "patch", "delete"]}
+    denied = scene.bao.policy({**rest, f"{scene.mount}/data/mirror": ["deny"]})
+    scene.rotate("--rollback", "DATABASE_URL", env={"VAULT_TOKEN": scene.bao.new_token([denied])}).expect(7)
+    assert scene.record("DATABASE_URL")["step"] == "rollback"
+    assert scene.logs_in(scene.published())
+    scene.rotate("--resume", "DATABASE_URL").expect(0)
+    mirrored = urlsplit(scene.fields("mirror")["url"])
+    case.canaries.add("mirrored", mirrored.password or "")
+    assert mirrored.password == scene.published()["password"] and scene.record("DATABASE_URL") == {}
+
+
 def test_a_password_that_was_changed_by_hand_stops_it(case: Case) -> None:
     scene = one_login(case)
     set_password(scene, scene.logins[0], case.canaries.new("by hand"))

@@ -35,7 +35,7 @@ static struct {
     size_t accepted_count, made; /* how many secrets were ever accepted */
     unsigned receipts, afters, secrets;
     char last_result[24];
-    bool fails_test, changed_by_others, test_runs, refuses_to_promote;
+    bool fails_test, changed_by_others, test_runs, refuses_to_promote, refuses_after;
 } world;
 
 static struct rotate_spec spec;
@@ -325,6 +325,8 @@ int program_run(struct rotation *r, const struct program *program, int *exit_cod
     (void)r;
     (void)program;
     (void)output;
+    if (world.refuses_after)
+        return err_set(e, ERR_VIOLATION, "refused by the test");
     if (met < 0)
         return -1;
     world.afters++;
@@ -660,6 +662,26 @@ static void a_rollback_that_may_not_publish_stays_one(void **state)
     assert_true(accepts("first"));
 }
 
+/* Whoever reads a mirror, or waits for a roll-out, would go on with what is withdrawn. */
+static void a_rollback_that_not_everybody_was_told_of_stays_one(void **state)
+{
+    (void)state;
+    begin_world(FAIR, 0);
+    spec.grace_ms = GRACE_MS;
+    (void)run(ROTATE_HOW_BEGIN);
+    world.refuses_after = true;
+    assert_int_equal(run(ROTATE_HOW_ROLLBACK), ROTATE_ENDED_OPEN);
+    assert_text_has(err.text, "after[0]: refused by the test");
+    assert_string_equal(document_text(&world.record, NULL, "step"), "rollback");
+    assert_string_equal(world.current, "first");
+    assert_true(accepts("secret-1"));
+    world.refuses_after = false;
+    assert_int_equal(run(ROTATE_HOW_RESUME), ROTATE_ENDED_UNDONE);
+    assert_undone();
+    assert_int_equal(world.afters, 2);
+    assert_string_equal(world.last_result, "rolled back");
+}
+
 static void what_was_retired_cannot_be_rolled_back(void **state)
 {
     (void)state;
@@ -726,6 +748,7 @@ int main(void)
         cmocka_unit_test(rollback_makes_the_former_current_again),
         cmocka_unit_test(a_rollback_that_dies_anywhere_is_gone_on_with),
         cmocka_unit_test(a_rollback_that_may_not_publish_stays_one),
+        cmocka_unit_test(a_rollback_that_not_everybody_was_told_of_stays_one),
         cmocka_unit_test(what_was_retired_cannot_be_rolled_back),
         cmocka_unit_test(a_record_that_is_not_understood_is_left_alone),
     };
