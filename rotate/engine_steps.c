@@ -368,9 +368,15 @@ static int roll_back(struct rotation *r, struct err *err)
 
 /* ---- the table of them ----------------------------------------------------------------------- */
 
+/* Who reads a mirror, or waits for a roll-out that failed, has the former still: it is tried once more, and
+ * else left. What has leaked ends all the same. */
 static int retire(struct rotation *r, struct err *err)
 {
-    return r->strategy->retire(r, err);
+    bool waits = r->strategy->ends_former && !r->context->no_grace;
+
+    if (!waits || propagate_is_done(r) || propagate_all(r, "fields", err) == 0)
+        return r->strategy->retire(r, err);
+    return err_wrap(err, "the former is left, since not everybody was told of the new one");
 }
 
 static int propagate(struct rotation *r, struct err *err)

@@ -345,6 +345,7 @@ const struct strategy strategy_hook = {
     .overlap = "both work until `retire`, where the provider allows two",
     .reads_current = true,
     .promotes = true,
+    .ends_former = true,
     .stage = hook_stage,
     .set = hook_set,
     .test = hook_test,

@@ -194,6 +194,7 @@ struct strategy {
     bool gap;            /* the former stops at set: the time to promote is measured and shown */
     bool reads_current;  /* stage needs the current fields */
     bool promotes;       /* record's "fields" become current */
+    bool ends_former;    /* at retire, and not before */
 
     /* Before the record is written: look whether it can be done at all (a preflight), then fill the
      * record's "fields", "former", "state". Nothing outside changes. A provider that shows a key only once

@@ -412,6 +412,7 @@ const struct strategy strategy_pg_two_login = {
     .overlap = "both logins work until grace is over; no query fails",
     .reads_current = true,
     .promotes = true,
+    .ends_former = true,
     .stage = stage,
     .set = set,
     .test = test,

@@ -393,6 +393,7 @@ const struct strategy strategy_token = {
     .overlap = "both work until `retire`",
     .reads_current = true,
     .promotes = true,
+    .ends_former = true,
     .stage = stage,
     .set = set,
     .test = test,

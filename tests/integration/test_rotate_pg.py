@@ -146,6 +146,20 @@ def test_an_application_behind_a_pooler_is_rotated_too(case: Case) -> None:
     assert scene.logs_in(scene.published()) and not scene.logs_in(third)
 
 
+def test_the_former_login_is_left_while_a_roll_out_fails(case: Case) -> None:
+    scene = two_logins(case)
+    first = scene.published()
+    scene.says({**two(scene), "after": [{"command": ["./rollout"]}]})
+    case.folder.write("rollout", "#!/bin/sh\nexec test -e go\n", 0o755)
+    left = scene.rotated(code=1)
+    assert (left["ending"], left["step"]) == ("warnings", "retire"), left
+    assert "the former is left" in left["error"]["message"], left
+    assert scene.logs_in(first) and scene.logs_in(scene.published())
+    case.folder.write("go", "")
+    scene.rotate("--resume", "DATABASE_URL").expect(0)
+    assert not scene.logs_in(first) and scene.logs_in(scene.published()) and scene.record("DATABASE_URL") == {}
+
+
 def test_abort_and_rollback_leave_what_was(case: Case) -> None:
     scene = two_logins(case, grace="1h")
     first = scene.published()

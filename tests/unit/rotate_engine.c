@@ -291,6 +291,7 @@ static int roll_back(struct rotation *r, struct err *e)
 static const struct strategy strategy = {.kind = ROTATE_RANDOM,
                                          .reads_current = true,
                                          .promotes = true,
+                                         .ends_former = true,
                                          .stage = stage,
                                          .set = set,
                                          .test = test,
@@ -588,6 +589,35 @@ static void nothing_open_is_nothing_to_resume_or_to_abort(void **state)
 
 /* ---- grace ------------------------------------------------------------------------------------- */
 
+/* They use the former still, and nothing tells how many they are. */
+static void the_former_is_left_while_not_everybody_was_told(void **state)
+{
+    (void)state;
+    begin_world(FAIR, 0);
+    world.refuses_after = true;
+    assert_int_equal(run(ROTATE_HOW_BEGIN), ROTATE_ENDED_WITH_WARNINGS);
+    assert_int_equal(err.kind, ERR_VIOLATION);
+    assert_text_has(err.text, "the former is left");
+    assert_true(accepts("first") && accepts("secret-1"));
+    assert_string_equal(world.current, "secret-1");
+    assert_int_equal(run(ROTATE_HOW_RESUME), ROTATE_ENDED_WITH_WARNINGS);
+    assert_true(accepts("first"));
+    world.refuses_after = false;
+    assert_int_equal(run(ROTATE_HOW_RESUME), ROTATE_ENDED_DONE);
+    assert_rotated();
+    assert_int_equal(world.afters, 1);
+}
+
+static void what_has_leaked_ends_whoever_was_told(void **state)
+{
+    (void)state;
+    begin_world(FAIR, 0);
+    world.refuses_after = true;
+    context.no_grace = true;
+    assert_int_equal(run(ROTATE_HOW_BEGIN), ROTATE_ENDED_WITH_WARNINGS);
+    assert_false(accepts("first"));
+}
+
 static void the_former_works_until_grace_is_over(void **state)
 {
     (void)state;
@@ -744,6 +774,8 @@ int main(void)
         cmocka_unit_test(a_failed_test_gives_back_what_was_taken),
         cmocka_unit_test(abort_before_promote_goes_back_and_is_refused_behind_it),
         cmocka_unit_test(nothing_open_is_nothing_to_resume_or_to_abort),
+        cmocka_unit_test(the_former_is_left_while_not_everybody_was_told),
+        cmocka_unit_test(what_has_leaked_ends_whoever_was_told),
         cmocka_unit_test(the_former_works_until_grace_is_over),
         cmocka_unit_test(rollback_makes_the_former_current_again),
         cmocka_unit_test(a_rollback_that_dies_anywhere_is_gone_on_with),
