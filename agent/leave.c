@@ -4,6 +4,7 @@
 #include "base/log.h"
 #include "base/mem.h"
 #include "vault/engine.h"
+#include "vault/renew.h"
 
 enum { LEASES_SHOWN = 64 };
 
@@ -78,6 +79,18 @@ void leave_vault_ended(const struct job *job)
 
 void leave_vault_unused(const struct job *job)
 {
-    if (job->sources && source_vault(job->sources))
-        revoke_own_token(job);
+    struct vault_identity identity;
+
+    if (!job->sources || !source_vault(job->sources))
+        return;
+    struct vault *v = source_vault(job->sources);
+    vault_identity(v, &identity);
+    size_t count = identity.logged_in ? 0 : source_leases(job->sources, NULL, 0);
+    AUTO_FREE struct source_lease *leases = mem_new(count + 1, sizeof(*leases));
+    size_t room = leases ? count : 0; /* without memory they end by themselves */
+    (void)source_leases(job->sources, leases, room);
+    for (size_t i = 0; i < room; i++)
+        if (leases[i].lease->id)
+            (void)vault_lease_revoke_quietly(v, leases[i].lease->id); /* said there */
+    revoke_own_token(job);
 }

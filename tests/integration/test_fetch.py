@@ -730,6 +730,23 @@ def test_check_leaves_no_token_and_no_lease_behind(case: Case) -> None:
     wait_until(lambda: bao.leases(f"{mount}/creds/app") == [], "the lease's end")
 
 
+def test_what_nobody_gets_is_not_left_leased_to_a_token_that_was_given(case: Case) -> None:
+    bao, database = case.openbao, case.database()
+    mount = bao.database_engine(case.postgres, database.name)
+    Project(case).contract({"X": {**SECRET, "source": f"vault:{mount}/creds/app#password"},
+                            "Y": {"type": "int", "source": "env"}})
+    rules = {f"{mount}/creds/app": ["read"]}
+    may = bao.new_token([bao.policy({**rules, "sys/leases/revoke": ["update"]})])
+    env = {"VAULT_ADDR": bao.address, "VAULT_TOKEN": may, "Y": "1"}
+    case.agent("check", env=env).expect(0)
+    case.agent("fetch", "--explain", env=env).expect(0)
+    case.agent("fetch", env={**env, "Y": "none"}).expect(1)
+    wait_until(lambda: bao.leases(f"{mount}/creds/app") == [], "the leases' end")
+    may_not = case.agent("check", env={**env, "VAULT_TOKEN": bao.new_token([bao.policy(rules)])}).expect(0)
+    assert "a lease is left to expire" in may_not.stderr, may_not
+    bao.request("PUT", f"sys/leases/revoke-prefix/{mount}")
+
+
 def test_userpass_logs_in(case: Case) -> None:
     bao = case.openbao
     mount, password = bao.kv(2), case.canaries.new("joe's password")
