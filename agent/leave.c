@@ -71,8 +71,9 @@ void leave_vault_ended(const struct job *job)
     vault_identity(source_vault(job->sources), &identity);
     size_t count = source_leases(job->sources, NULL, 0);
     AUTO_FREE struct source_lease *leases = mem_new(count + 1, sizeof(*leases));
-    /* Those of a token of ours end with it. Without memory they end by themselves. */
-    if (leases && !identity.logged_in)
+    /* Those of a token of ours end with it, unless it is a batch token. Without memory they end by
+     * themselves. */
+    if (leases && (!identity.logged_in || identity.is_batch))
         end_leases(source_vault(job->sources), leases, source_leases(job->sources, leases, count));
     revoke_own_token(job);
 }
@@ -85,7 +86,8 @@ void leave_vault_unused(const struct job *job)
         return;
     struct vault *v = source_vault(job->sources);
     vault_identity(v, &identity);
-    size_t count = identity.logged_in ? 0 : source_leases(job->sources, NULL, 0);
+    bool stays = !identity.logged_in || identity.is_batch;
+    size_t count = stays ? source_leases(job->sources, NULL, 0) : 0;
     AUTO_FREE struct source_lease *leases = mem_new(count + 1, sizeof(*leases));
     size_t room = leases ? count : 0; /* without memory they end by themselves */
     (void)source_leases(job->sources, leases, room);

@@ -12,8 +12,8 @@ void leave_vault(const struct job *job);
 void leave_say_ends(const struct job *job);
 
 /* Nobody has what was fetched (it was looked at only, or the command failed): a token that we made
- * is revoked with every lease that hangs on it; of one that was given, each lease is ended, or, where
- * its policies forbid that, left to expire, which is said. A failure is a warning. */
+ * is revoked with every lease that hangs on it. Of one that was given, and of a batch token, each lease
+ * is ended, or, where the policies forbid that, left to expire, which is said. A failure is a warning. */
 void leave_vault_unused(const struct job *job);
 
 /* What was leased was for this command alone, and it ends: each lease is ended by its id, then the token

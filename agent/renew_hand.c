@@ -99,7 +99,7 @@ static int put_reads(const struct source_set *set, struct buf *out, struct err *
 
 struct session_head {
     char method[sizeof((struct vault_session *)0)->method];
-    bool logged_in, renewable;
+    bool logged_in, renewable, is_batch;
     int64_t duration_ms, expires_ms;
 };
 
@@ -115,6 +115,7 @@ static int put_session(struct source_set *set, struct buf *out, struct err *err)
         return -1;
     struct session_head head = {.logged_in = session.logged_in,
                                 .renewable = session.renewable,
+                                .is_batch = session.is_batch,
                                 .duration_ms = session.duration_ms,
                                 .expires_ms = session.expires_ms};
     memcpy(head.method, session.method, sizeof head.method);
@@ -294,6 +295,7 @@ static void take_session(struct wire *w, struct renew_hand *out)
     wire_struct(w, &head, sizeof head);
     out->session = (struct vault_session){.logged_in = head.logged_in,
                                           .renewable = head.renewable,
+                                          .is_batch = head.is_batch,
                                           .duration_ms = head.duration_ms,
                                           .expires_ms = head.expires_ms};
     memcpy(out->session.method, head.method, sizeof out->session.method);

@@ -170,9 +170,9 @@ int renew_work_revoke(void *context, struct buf *answer, struct err *err)
         return -1;
     for (size_t i = 0; vault && i < r->retired_count; i++)
         (void)vault_lease_revoke_quietly(vault, r->retired[i].id);
-    /* With its token goes what hangs on it; one that we were given stays. */
-    for (size_t i = 0; vault && r->is_over && i < r->held.read_count && !r->held.session.logged_in;
-         i++)
+    /* With its token goes what hangs on it; one that we were given stays, and a batch token. */
+    bool stays = !r->held.session.logged_in || r->held.session.is_batch;
+    for (size_t i = 0; vault && r->is_over && i < r->held.read_count && stays; i++)
         if (renew_is_lease(&r->held.reads[i].read))
             (void)vault_lease_revoke_quietly(vault, r->held.reads[i].read.lease.id);
     for (size_t i = 0; i < r->former_count; i++)

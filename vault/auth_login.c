@@ -221,6 +221,7 @@ static int take_login(struct vault *v, struct call *call, struct err *err)
     v->token_expires_ms = lasts_ms > 0 ? call->sent_ms + lasts_ms
                                        : CLOCK_NEVER; /* 0: it does not end */
     v->token_renewable = json_is_true(json_object_get(auth, "renewable"));
+    v->token_is_batch = str_eq(json_string_value(json_object_get(auth, "token_type")), "batch");
     v->few_uses = json_integer_value(json_object_get(auth, "num_uses")) > 0;
     answer_warnings(v, call->path, json);
     return 0;

@@ -401,7 +401,7 @@ struct vault {
     const char *method;      /* as in a contract, or "agent"; NULL before auth_ensure */
     bool logged_in;
     bool few_uses; /* the token may be used a limited number of times: nothing speculative */
-    bool token_renewable;
+    bool token_renewable, token_is_batch;
     int64_t token_span_ms; /* what it was made for; 0: not known, or no end */
     int64_t token_expires_ms;
     struct known_mount *mounts;

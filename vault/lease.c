@@ -36,13 +36,25 @@ void vault_identity(const struct vault *v, struct vault_identity *out)
         .method = v->method ? v->method : "token",
         .renewable = v->token_renewable,
         .duration_ms = v->token_span_ms,
+        .is_batch = v->token_is_batch,
     };
+}
+
+static void forget_own_token(struct vault *v)
+{
+    secret_release(&v->token);
+    v->logged_in = v->token_is_batch = false;
+    v->method = NULL; /* the next request logs in anew */
 }
 
 int vault_revoke_own_token(struct vault *v, struct err *err)
 {
     if (!v->logged_in || !secret_is_set(&v->token))
         return 0;
+    if (v->token_is_batch) {
+        forget_own_token(v);
+        return 0;
+    }
     struct call call = {.method = "POST", .path = mem_dup("auth/token/revoke-self")};
     if (!call.path)
         return err_nomem(err);
@@ -53,8 +65,6 @@ int vault_revoke_own_token(struct vault *v, struct err *err)
     call_release(v, &call);
     if (result != 0)
         return -1;
-    secret_release(&v->token);
-    v->logged_in = false;
-    v->method = NULL; /* the next request logs in anew */
+    forget_own_token(v);
     return 0;
 }

@@ -173,6 +173,7 @@ int vault_session_get(const struct vault *v, struct vault_session *out, struct e
 {
     struct vault_session session = {.logged_in = v->logged_in,
                                     .renewable = v->token_renewable,
+                                    .is_batch = v->token_is_batch,
                                     .duration_ms = v->token_span_ms,
                                     .expires_ms = v->token_expires_ms};
 
@@ -217,6 +218,7 @@ int vault_session_use(struct vault *v, const struct vault_session *session, stru
     v->method = method;
     v->logged_in = session->logged_in;
     v->token_renewable = session->renewable;
+    v->token_is_batch = session->is_batch;
     v->token_span_ms = session->duration_ms;
     v->token_expires_ms = session->expires_ms;
     return 0;

@@ -49,7 +49,7 @@ struct vault_session {
     struct secret token;
     struct secret secret_id; /* unwrapped, which works once only; unset: it is read where it lies */
     char method[16];         /* "approle"; "" for none yet */
-    bool logged_in, renewable;
+    bool logged_in, renewable, is_batch;
     int64_t duration_ms, expires_ms;
 };
 

@@ -172,11 +172,13 @@ struct vault_identity {
     const char *method;  /* "token", "agent" (an agent of Vault's has one), or as in a contract */
     bool renewable;      /* of a token that we made; else not known */
     int64_t duration_ms; /* what it was made for; 0: no end, or not known */
+    bool
+        is_batch; /* of a token that we made: it can't be revoked, so leases end by their ids alone */
 };
 void vault_identity(const struct vault *v, struct vault_identity *out);
 
 /* End a token that we made by logging in, with every lease made with it. Does nothing (0) for a
- * token that was given to us. At most VAULT_REVOKE_MS. */
+ * token that was given to us, and for a batch token, which ends with its time. At most VAULT_REVOKE_MS. */
 enum { VAULT_REVOKE_MS = 2000 };
 MUST_USE int vault_revoke_own_token(struct vault *v, struct err *err);
 

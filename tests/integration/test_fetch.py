@@ -747,6 +747,23 @@ def test_what_nobody_gets_is_not_left_leased_to_a_token_that_was_given(case: Cas
     bao.request("PUT", f"sys/leases/revoke-prefix/{mount}")
 
 
+def test_a_batch_token_is_left_to_its_time_and_leases_are_not(case: Case) -> None:
+    bao, database = case.openbao, case.database()
+    mount = bao.database_engine(case.postgres, database.name)
+    role = bao.approle([bao.policy({f"{mount}/creds/app": ["read"], "sys/leases/revoke": ["update"]})],
+                       token_type="batch")
+    Project(case).contract(
+        {"X": {**SECRET, "source": f"vault:{mount}/creds/app#password"}},
+        vault={"auth": {"method": "approle", "mount": role.mount, "role_id": "env:ROLE_ID",
+                        "secret_id": "env:SECRET_ID"}})
+    env = {"VAULT_ADDR": bao.address, "ROLE_ID": role.role_id, "SECRET_ID": role.secret_id}
+    assert case.agent("check", env=env).expect(0).stderr == ""
+    wait_until(lambda: bao.leases(f"{mount}/creds/app") == [], "the lease's end")
+    ended = case.agent("run", "--supervise", "--", "true", env=env).expect(0)
+    assert "revoke" not in ended.stderr, ended
+    wait_until(lambda: bao.leases(f"{mount}/creds/app") == [], "the lease's end")
+
+
 def test_userpass_logs_in(case: Case) -> None:
     bao = case.openbao
     mount, password = bao.kv(2), case.canaries.new("joe's password")

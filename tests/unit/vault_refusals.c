@@ -460,6 +460,29 @@ static void a_log_in_comes_first_and_once_and_ends_with_a_revocation(void **stat
     part(&m, &read);
 }
 
+/* It can't be: the server would answer 400, at the end of every run. */
+static void a_batch_token_is_not_revoked(void **state)
+{
+    static const char batch[] = "{\"auth\":{\"client_token\":\"made-token\",\"lease_duration\":600,"
+                                "\"renewable\":false,\"token_type\":\"batch\",\"num_uses\":0}}";
+    static const struct page pages[] = {{"/v1/auth/approle/login", 200, batch, 0},
+                                        {"/v1/secret/data/a", 200, versioned, 0},
+                                        {NULL, 0, NULL, 0}};
+    struct vault_read read = {.path = "secret/data/a"};
+    struct vault_identity identity;
+    struct err err = ERR_INIT;
+
+    (void)state;
+    struct meeting m = meet(pages, &approle, &read, LONG_MS);
+    vault_identity(m.vault, &identity);
+    assert_true(identity.logged_in && identity.is_batch);
+    assert_int_equal(vault_revoke_own_token(m.vault, &err), 0);
+    assert_int_equal(atomic_load(&m.counts->requests), 2);
+    vault_identity(m.vault, &identity);
+    assert_false(identity.logged_in || identity.is_batch);
+    part(&m, &read);
+}
+
 static void a_token_of_a_log_in_that_ended_is_replaced_once(void **state)
 {
     static const struct page pages[] = {{"/v1/auth/approle/login", 200, session, 0},
@@ -679,6 +702,7 @@ int main(void)
         clean_test(a_token_that_a_server_repeats_is_not_shown),
         clean_test(foreign_words_are_shown_as_such),
         login_test(a_log_in_comes_first_and_once_and_ends_with_a_revocation),
+        login_test(a_batch_token_is_not_revoked),
         login_test(a_token_of_a_log_in_that_ended_is_replaced_once),
         login_test(a_refused_log_in_is_told_without_the_secret),
         login_test(an_answer_to_a_log_in_that_is_none_is_named),
