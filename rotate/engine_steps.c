@@ -376,7 +376,9 @@ static int retire(struct rotation *r, struct err *err)
 
     if (!waits || propagate_is_done(r) || propagate_all(r, "fields", err) == 0)
         return r->strategy->retire(r, err);
-    return err_wrap(err, "the former is left, since not everybody was told of the new one");
+    (void)err_wrap(err, "the former is left, since not everybody was told of the new one");
+    return err_hint(err, "agent rotate --resume %s tells them again, and then ends it.",
+                    r->spec->variable);
 }
 
 static int propagate(struct rotation *r, struct err *err)

@@ -598,6 +598,7 @@ static void the_former_is_left_while_not_everybody_was_told(void **state)
     assert_int_equal(run(ROTATE_HOW_BEGIN), ROTATE_ENDED_WITH_WARNINGS);
     assert_int_equal(err.kind, ERR_VIOLATION);
     assert_text_has(err.text, "the former is left");
+    assert_text_has(err.hint, "--resume TOKEN");
     assert_true(accepts("first") && accepts("secret-1"));
     assert_string_equal(world.current, "secret-1");
     assert_int_equal(run(ROTATE_HOW_RESUME), ROTATE_ENDED_WITH_WARNINGS);
