@@ -170,8 +170,12 @@ static bool is_wanted(const struct rotate_status *status)
     bool is_open = status->state == ROTATE_STATE_OPEN || status->state == ROTATE_STATE_SOAKING ||
                    status->step != ROTATE_IDLE;
 
+    /* One that is due and stuck is refused, with who has it: passed over, it would never be rotated again. */
+    bool is_stuck = status->state == ROTATE_STATE_OPEN && status->due > 0 &&
+                    status->due < clock_unix_seconds();
+
     return o.resume ? is_open
-                    : is_over || status->state == ROTATE_STATE_DUE ||
+                    : is_over || is_stuck || status->state == ROTATE_STATE_DUE ||
                           status->state == ROTATE_STATE_OVERDUE;
 }
 

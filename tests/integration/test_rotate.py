@@ -182,6 +182,19 @@ def test_due_rotates_what_is_due_in_order_and_past_a_failure(case: Case) -> None
     assert "nothing is due" in v.rotate("--due", "YOUNG").expect(0).stdout
 
 
+def test_what_is_due_and_open_is_not_passed_over(case: Case) -> None:
+    v = Vaulted(case, {name: {"strategy": "random", "every": "1h"} for name in ("STUCK", "YOUNG", "OTHER")})
+    for name, age in (("STUCK", 7200), ("YOUNG", 60), ("OTHER", 7200)):
+        mark(v, name, age)
+    record(v, "STUCK")
+    record(v, "YOUNG")
+    shown = v.rotate("--due", "--json").expect(7).json()["rotated"]
+    assert [(one["name"], one["ending"]) for one in shown] == [("STUCK", "open"), ("OTHER", "done")], shown
+    assert shown[0]["by"] == "somebody" and "--resume STUCK" in shown[0]["error"]["hint"]
+    v.rotate("--resume", "STUCK").expect(0)
+    assert "nothing is due" in v.rotate("--due").expect(0).stdout, "one that is open is no news before its time"
+
+
 def test_metrics_are_what_prometheus_reads(case: Case) -> None:
     from prometheus_client.parser import text_string_to_metric_families
     v = Vaulted(case, {"KEY": RANDOM, "OVER": {"strategy": "random", "every": "1h"}})
