@@ -133,7 +133,28 @@ static int contract_nodes(struct settings_reading *r)
     return 0;
 }
 
-int settings_read_nodes(struct settings_reading *r)
+/* Where a node that has no TLS itself may send us on to, token and all. */
+static int check_redirects(struct settings_reading *r)
+{
+    const struct origin_of_text from = {"the contract's vault.redirect_hosts", ERR_CONTRACT};
+    bool any_plain = false;
+
+    for (size_t i = 0; i < r->config->node_count; i++)
+        any_plain = any_plain || !r->config->nodes[i].tls;
+    for (const char *const *host = r->settings->redirect_hosts; any_plain && host && *host;
+         host++) {
+        struct vault_node node = {.address = *host};
+        struct url url;
+        if (url_parse(*host, strlen(*host), &url, from.kind, r->err) != 0)
+            return err_wrap(r->err, "%s", from.name);
+        node.loopback = url_host_is_loopback(&url);
+        if (url_scheme_is(&url, "http") && plain_http(r, &node, &from) != 0)
+            return -1;
+    }
+    return 0;
+}
+
+static int read_nodes(struct settings_reading *r)
 {
     struct origin_of_text from = {.kind = ERR_USAGE};
     struct vault_config *config = r->config;
@@ -151,6 +172,11 @@ int settings_read_nodes(struct settings_reading *r)
     from.name = "the default address";
     config->address_is_default = true;
     return add_node(r, DEFAULT_ADDRESS, &from);
+}
+
+int settings_read_nodes(struct settings_reading *r)
+{
+    return read_nodes(r) == 0 ? check_redirects(r) : -1;
 }
 
 static bool same_span(const struct url_span *a, const struct url_span *b)

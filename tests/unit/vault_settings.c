@@ -146,6 +146,29 @@ static void plain_http_leaves_the_machine_only_when_allowed(void **state)
     vault_config_release(&config);
 }
 
+static void a_redirect_leaves_the_machine_in_plain_http_only_when_allowed(void **state)
+{
+    static const char *const far[] = {"https://a:8200", "http://vault-2:8200", NULL};
+    static const char *const near[] = {"http://127.0.0.1:8200", "http://localhost:1", NULL};
+    struct vault_settings settings = {.address = "http://127.0.0.1:8200", .redirect_hosts = far};
+    struct vault_config config;
+
+    (void)state;
+    struct err err = read_refused(&settings);
+    assert_text_has(err.text, "redirect_hosts is plain http");
+    assert_text_has(err.hint, "allow_http");
+    settings.allow_http = true;
+    read_fine(&settings, &config);
+    vault_config_release(&config);
+    settings = (struct vault_settings){.address = "http://127.0.0.1:8200", .redirect_hosts = near};
+    read_fine(&settings, &config);
+    vault_config_release(&config);
+    /* from there nothing goes on without TLS */
+    settings = (struct vault_settings){.address = "https://vault:8200", .redirect_hosts = far};
+    read_fine(&settings, &config);
+    vault_config_release(&config);
+}
+
 static void a_socket_is_spoken_to_as_localhost(void **state)
 {
     const struct vault_settings settings = {.address = "unix:///run/vault.sock"};
@@ -503,6 +526,7 @@ int main(void)
         clean_test(addresses_beat_each_other_in_order),
         clean_test(bad_addresses_are_named_by_their_origin),
         clean_test(plain_http_leaves_the_machine_only_when_allowed),
+        clean_test(a_redirect_leaves_the_machine_in_plain_http_only_when_allowed),
         clean_test(a_socket_is_spoken_to_as_localhost),
         clean_test(booleans_are_gos),
         clean_test(limits_take_gos_durations),
