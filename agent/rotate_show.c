@@ -82,8 +82,8 @@ static void add_result(struct json *json, const struct rotate_result *result, co
 static const char *what_became(const struct rotate_result *result)
 {
     switch (result->ending) {
-    case ROTATE_ENDED_DONE:
-        return "rotated";
+    case ROTATE_ENDED_DONE: /* of --init, where a value is there already */
+        return *result->id ? "rotated" : "all that it needs is there";
     case ROTATE_ENDED_SOAKING:
         return "rotated, and both work until grace is over";
     case ROTATE_ENDED_NOTHING:

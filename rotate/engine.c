@@ -9,6 +9,7 @@
 #include "base/stop.h"
 #include "base/str.h"
 #include "rotate/internal.h"
+#include "rotate/place.h"
 
 enum {
     WRITE_TRIES = 4,
@@ -352,7 +353,8 @@ static int initialise(struct rotation *r, bool *wants_value, struct err *err)
         return 0;
     if (r->store->read_current(r, &r->current, &r->current_version, err) != 0)
         return -1;
-    *wants_value = r->current.count == 0 || r->wants_first;
+    const char *field = place_field(r->spec); /* others of the same secret say nothing of it */
+    *wants_value = r->wants_first || !field || !document_get(&r->current, NULL, field);
     return 0;
 }
 

@@ -241,6 +241,16 @@ def test_an_open_one_is_refused_shown_and_gone_on_with(case: Case) -> None:
     assert v.rotate("--resume", "KEY").expect(0).stdout.startswith("KEY: nothing was open")
 
 
+def test_init_makes_the_first_value_beside_others_and_changes_none(case: Case) -> None:
+    v = Vaulted(case, {"KEY": RANDOM})
+    v.bao.put(v.path, {"OTHER": "stays", "count": 7})
+    v.rotate("--init", "KEY").expect(0)
+    first = v.now()
+    assert first["KEY"] and first["OTHER"] == "stays" and first["count"] == 7, "the first value is made"
+    again = v.rotate("--init", "KEY").expect(0)
+    assert v.now() == first and "rotated" not in again.stdout, again
+
+
 def test_abort_gives_it_back_and_rollback_has_nothing_to_do(case: Case) -> None:
     v = Vaulted(case, {"KEY": RANDOM})
     record(v, "KEY")
