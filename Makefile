@@ -111,7 +111,7 @@ $(O)/%.o: %.c $(O)/flags
 
 # The parser of SQL has its version in its soname, another in each distribution: the one that is built against
 # is the first to be opened.
-PG_QUERY := $(shell readelf -d "$$($(CC) -print-file-name=libpg_query.so)" 2>/dev/null | \
+PG_QUERY := $(shell readelf -d "$$($(CC) -print-file-name=libpg_query.so 2>/dev/null)" 2>/dev/null | \
     sed -n 's/.*(SONAME).*\[libpg_query\.so\.\([0-9.]*\)\].*/\1/p')
 $(O)/migrations/sql.o $(O)/tests/unit/migrations_sql.o: CPPFLAGS += $(if $(PG_QUERY),-DPG_QUERY_VERSION='"$(PG_QUERY)"')
 

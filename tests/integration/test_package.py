@@ -1,4 +1,5 @@
-"""`make install`, `make uninstall`, `make dist`, `make deb`: what a packager and an administrator get."""
+"""`make install`, `make uninstall`, `make dist`, `make deb`: what a packager and an administrator get; and make
+itself, before there is anything else."""
 from __future__ import annotations
 
 import re
@@ -26,6 +27,13 @@ def test_what_install_put_there_uninstall_takes_out(case: Case) -> None:
     case.tool(str(root / "opt/agent/bin/agent"), "version").expect(0)
     case.tool(*MAKE, "uninstall", *where).expect(0)
     assert files_below(root) == set()
+
+
+def test_make_complains_of_nothing_where_there_is_no_compiler_yet(case: Case) -> None:
+    # What `make test` is called with on a fresh machine, whose compiler it is yet to install.
+    result = case.tool(*MAKE, "CC=no-such-compiler", f"O={case.folder.path}/objects", "help").expect(0)
+    assert not result.stderr, result.stderr
+    assert "make test" in result.stdout
 
 
 @alone  # both write to dist/
