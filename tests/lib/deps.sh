@@ -16,8 +16,9 @@ kubernetes_package=''
 for group in "$@"; do
     case $group in
     test)
-        # curl and jq are what a hook in shell wants (examples/hooks); debootstrap makes what stands in for an image.
-        packages+=(libcmocka-dev pgbouncer strace curl jq debootstrap)
+        # curl and jq are what a hook in shell wants (examples/hooks); debootstrap makes what stands in for an image;
+        # the shells complete, mandoc reads the man pages.
+        packages+=(libcmocka-dev pgbouncer strace curl jq debootstrap fish zsh mandoc)
         # Ubuntu has Chromium as a snap alone, and its engine in a package of Qt's. Elsewhere the tests take what
         # browser there is, or are skipped.
         grep -qs '^ID=debian$' /etc/os-release && packages+=(chromium fonts-dejavu-core)
