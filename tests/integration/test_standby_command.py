@@ -147,6 +147,19 @@ def test_half_of_what_a_command_made_is_not_stamped_for_a_commit_in_doubt(case: 
     assert_half(making)
 
 
+def test_who_waits_for_the_lock_judges_what_the_standby_has(case: Case) -> None:
+    """The lock is gone with the primary, and the command of who held it is not to be run beside its half."""
+    making = make_half(case)
+    waiting = making.pair.start(making.pair.url(attrs="read-write"))
+    wait_until(waiting.has_spoken, "a word that it waits")
+    making.fail_over()
+    making.let_on("users")
+    document = waiting.wait().expect(6).json()
+    assert (document["state"], document["created"]) == ("unstamped", False), document
+    assert_half(making)
+    assert making.steps() == "orgs\nusers\n"
+
+
 def test_what_a_command_made_is_stamped_on_a_standby_that_has_it_all(case: Case) -> None:
     """The fail-over comes between the command's end and the stamp."""
     making = Making(case)
