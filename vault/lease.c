@@ -4,6 +4,20 @@
 #include "base/mem.h"
 #include "base/str.h"
 
+enum { OVERDUE_MS = 1000 };
+
+/* A static role has no lease; its ttl counts down to the next rotation, and is 0 in the last second
+ * before it and for as long as it is late (measured: the database was away). What KV calls a
+ * lease_duration is a hint when to read again, and ends nothing. */
+static int64_t time_of_static(const json_t *data)
+{
+    int64_t ttl_ms = vault_json_seconds(data, "ttl");
+    bool is_late = ttl_ms == 0 && json_is_integer(json_object_get(data, "ttl")) &&
+                   json_is_string(json_object_get(data, "last_vault_rotation"));
+
+    return is_late ? OVERDUE_MS : ttl_ms;
+}
+
 int lease_from_answer(const json_t *answer, bool login, int64_t sent_ms, struct vault_lease *out,
                       struct err *err)
 {
@@ -17,9 +31,7 @@ int lease_from_answer(const json_t *answer, bool login, int64_t sent_ms, struct 
         lease.duration_ms = vault_json_seconds(answer, "lease_duration");
         lease.renewable = json_is_true(json_object_get(answer, "renewable"));
     } else if (login) {
-        /* A static role has no lease; its ttl counts down to the next rotation. What KV calls a
-         * lease_duration is a hint when to read again, and ends nothing. */
-        lease.duration_ms = vault_json_seconds(json_object_get(answer, "data"), "ttl");
+        lease.duration_ms = time_of_static(json_object_get(answer, "data"));
     }
     /* From before it was asked for: never later than the server's own clock has it. */
     if (lease.duration_ms > 0)

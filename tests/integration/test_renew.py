@@ -2,6 +2,7 @@
 does it stays small and knows no more than it has to."""
 from __future__ import annotations
 
+import json
 import os
 import re
 import signal
@@ -305,6 +306,30 @@ def test_the_password_of_a_static_role_is_read_again_when_it_was_rotated(case: C
     said = running.wait().stderr
     before, after = lines_of(case)[:2]
     assert before.split()[1] != after.split()[1], said
+
+
+def test_a_static_role_whose_rotation_is_late_is_not_forgotten(case: Case) -> None:
+    """As OpenBao answers while the database is away: ttl 0, the former password."""
+    asked: List[str] = []
+
+    def answer(request: Request) -> Answer:
+        if not request.path.endswith("/static-creds/app"):
+            return Answer(403, '{"errors":["permission denied"]}')
+        asked.append(request.path)
+        late = len(asked) < 3
+        return Answer(200, json.dumps({"lease_id": "", "lease_duration": 0, "renewable": False, "data": {
+            "username": "app", "password": "first-password" if late else "next-password",
+            "last_vault_rotation": "2026-11-26T11:39:23Z", "rotation_period": 3600, "ttl": 0 if late else 3600}}))
+
+    server = case.scripted(answer)
+    Project(case).contract({"U": {**SECRET, "source": "vault:database/static-creds/app#password"}},
+                           vault={"address": server.address}, run={"splay": "0s"})
+    case.folder.write("app.sh", STARTS)
+    running = case.make_agent().start("run", "--", "sh", "app.sh", env={"VAULT_TOKEN": "a-token-of-somebody"})
+    wait_until(lambda: len(lines_of(case)) >= 2 or running.ended(), "the next password")
+    running.signal(signal.SIGTERM)
+    said = running.wait().stderr
+    assert [line.split()[1] for line in lines_of(case)[:2]] == ["first-password", "next-password"], said
 
 
 def lines_of(case: Case) -> List[str]:

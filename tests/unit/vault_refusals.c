@@ -258,6 +258,25 @@ static void a_static_login_lasts_until_its_rotation(void **state)
     part(&m, &read);
 }
 
+/* Within the last second, and for as long as the rotation is late: the next one may come at any moment. */
+static void a_static_login_that_is_overdue_is_no_lasting_one(void **state)
+{
+    static const char body[] =
+        "{\"lease_id\":\"\",\"lease_duration\":0,\"renewable\":false,\"data\":"
+        "{\"f\":\"value\",\"last_vault_rotation\":\"2026-11-26T11:39:23Z\","
+        "\"ttl\":0},\"warnings\":null}";
+    static const struct page pages[] = {{"/v1/database/static-creds/app", 200, body, 0},
+                                        {NULL, 0, NULL, 0}};
+    struct vault_read read = {.path = "database/static-creds/app"};
+
+    (void)state;
+    struct meeting m = meet(pages, NULL, &read, LONG_MS);
+    assert_int_equal(m.result, 0);
+    assert_int_equal(read.lease.duration_ms, 1000);
+    assert_true(read.lease.expires_ms < CLOCK_NEVER);
+    part(&m, &read);
+}
+
 static void a_hint_of_kv_v1_is_no_lease(void **state)
 {
     static const char body[] = "{\"lease_id\":\"\",\"lease_duration\":2764800,\"renewable\":false,"
@@ -692,6 +711,7 @@ int main(void)
         clean_test(a_refused_log_in_names_itself_whatever_the_mount_is),
         clean_test(a_mount_that_is_called_data_is_found),
         clean_test(a_static_login_lasts_until_its_rotation),
+        clean_test(a_static_login_that_is_overdue_is_no_lasting_one),
         clean_test(a_hint_of_kv_v1_is_no_lease),
         clean_test(deleted_and_destroyed_versions_are_told_from_missing_ones),
         clean_test(a_denied_path_names_the_policy_that_would_allow_it),
