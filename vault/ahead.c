@@ -63,7 +63,7 @@ bool ahead_take(struct vault *v, struct call *call)
 
     if (!one)
         return false;
-    bool good = is_read && call->attempts == 0 && !clock_passed(one->until_ms);
+    bool good = is_read && !call->ahead && call->attempts == 0 && !clock_passed(one->until_ms);
     if (good) {
         call->exchange.status = one->status;
         call->exchange.answer = BUF_INIT(VAULT_BODY_MAX_BYTES);
@@ -89,7 +89,7 @@ static void add(struct asking *asking, char *path)
         free(path);
         return;
     }
-    asking->calls[asking->count++] = (struct call){.method = "GET", .path = path};
+    asking->calls[asking->count++] = (struct call){.method = "GET", .path = path, .ahead = true};
 }
 
 /* The look at the mount of PATH, where that is not known. */

@@ -179,6 +179,7 @@ struct call {
     const struct secret *sent; /* what of it a server may repeat in an error, or NULL */
     const struct secret *as;   /* the token that it goes with in place of ours, borrowed, or NULL */
     bool is_patch, patient;
+    bool ahead;    /* it is asked ahead: an answer that was kept before is too old for it */
     bool once;     /* it changes something: again only where it is known to have had no effect */
     bool optional; /* the flight does not wait for it */
     void (*done)(struct flight *flight, struct call *call);

@@ -318,6 +318,33 @@ static void deleted_and_destroyed_versions_are_told_from_missing_ones(void **sta
     }
 }
 
+/* Whoever asked ahead and did not read leaves nothing that is older than the next one's answer. */
+static void what_is_asked_ahead_twice_is_kept_once(void **state)
+{
+    static const char newer[] = "{\"lease_id\":\"\",\"data\":{\"data\":{\"f\":\"newer\"},"
+                                "\"metadata\":{\"version\":8}},\"warnings\":null}";
+    static const struct page pages[] = {{"/v1/secret/data/b", 200, versioned, 0},
+                                        {"/v1/secret/data/a", 200, versioned, 2},
+                                        {"/v1/secret/data/a", 200, newer, 0},
+                                        {NULL, 0, NULL, 0}};
+    static const char *const paths[] = {"secret/a"};
+    static const char *const expected[] = {"value", "newer"};
+    struct vault_read read = {.path = "secret/data/b"};
+    struct err err = ERR_INIT;
+
+    (void)state;
+    struct meeting m = meet(pages, NULL, &read, LONG_MS);
+    vault_ask_ahead(m.vault, paths, 1, false, clock_in_ms(LONG_MS));
+    vault_ask_ahead(m.vault, paths, 1, false, clock_in_ms(LONG_MS));
+    for (size_t i = 0; i < ARRAY_LEN(expected); i++) {
+        struct vault_read again = {.path = "secret/data/a"};
+        assert_int_equal(vault_read_all(m.vault, &again, 1, clock_in_ms(LONG_MS), &err), 0);
+        assert_value(&again, expected[i]);
+        vault_read_release(&again);
+    }
+    part(&m, &read);
+}
+
 /* ---- refused -------------------------------------------------------------------------------- */
 
 static void a_denied_path_names_the_policy_that_would_allow_it(void **state)
@@ -714,6 +741,7 @@ int main(void)
         clean_test(a_static_login_that_is_overdue_is_no_lasting_one),
         clean_test(a_hint_of_kv_v1_is_no_lease),
         clean_test(deleted_and_destroyed_versions_are_told_from_missing_ones),
+        clean_test(what_is_asked_ahead_twice_is_kept_once),
         clean_test(a_denied_path_names_the_policy_that_would_allow_it),
         clean_test(nothing_at_the_guess_outweighs_a_refusal_of_the_other_spelling),
         clean_test(a_token_that_read_another_path_is_not_looked_at),
