@@ -88,11 +88,26 @@ static bool would_be_continued(void)
     return false;
 }
 
+/* The application wants the terminal that we have: a shell gave it to us, and to one that is not stopped it
+ * says no more of it. True: it has it now. */
+static bool gets_what_is_ours(const struct supervisor *s)
+{
+    if (!supervise_terminal_is_ours(s))
+        return false;
+    supervise_terminal_give(s);
+    return tcgetpgrp(s->terminal) == s->pid;
+}
+
 void supervise_terminal_suspend(struct supervisor *s, int number)
 {
     bool by_terminal = s->terminal >= 0 && tcgetpgrp(s->terminal) == s->pid;
+    bool wants_terminal = s->terminal >= 0 && (number == SIGTTIN || number == SIGTTOU);
 
-    if (!by_terminal && !s->sent_stop)
+    if (wants_terminal && gets_what_is_ours(s)) {
+        (void)supervise_program_signal(s, SIGCONT);
+        return;
+    }
+    if (!by_terminal && !s->sent_stop && !wants_terminal)
         return; /* somebody means the application alone */
     if (s->own == PID_ONE || !would_be_continued()) {
         /* What the kernel does with ^Z where nobody could take it back: nothing. */

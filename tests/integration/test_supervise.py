@@ -361,17 +361,23 @@ def switches(pid: int) -> List[str]:
 
 SHELL = """\
 import fcntl, os, signal, sys, termios
-# A shell with job control, as far as it matters here: one job in the foreground, ^Z, fg.
+# A shell with job control, as far as it matters here: one job, in the foreground, or with & in the
+# background until it is stopped, or until somebody types what says so; ^Z, fg.
 signal.signal(signal.SIGTTOU, signal.SIG_IGN)
 fcntl.ioctl(0, termios.TIOCSCTTY, 0)
 def say(*words):
     print(*words, flush=True)
+background = sys.argv[1] == "&"
+del sys.argv[:background]
 job = os.fork()
 if job == 0:
     os.setpgid(0, 0)
-    os.tcsetpgrp(0, os.getpid())
+    if not background:
+        os.tcsetpgrp(0, os.getpid())
     signal.signal(signal.SIGTTOU, signal.SIG_DFL)
     os.execv(sys.argv[1], sys.argv[1:])
+if background and sys.stdin.readline().strip() == "fg":
+    os.tcsetpgrp(0, job)  # it runs, so it is not told
 while True:
     _, status = os.waitpid(job, os.WUNTRACED)
     os.tcsetpgrp(0, os.getpgrp())
@@ -389,7 +395,8 @@ say("code", os.waitstatus_to_exitcode(status))
 class Terminal:
     """A terminal with that shell on it, and agent with a command as its job."""
 
-    def __init__(self, case: Case, *command: str, env: Optional[Mapping[str, str]] = None) -> None:
+    def __init__(self, case: Case, *command: str, env: Optional[Mapping[str, str]] = None,
+                 background: bool = False) -> None:
         case.folder.write("shell.py", SHELL)
         self.master, slave = pty.openpty()
         attributes = termios.tcgetattr(slave)
@@ -397,8 +404,8 @@ class Terminal:
         termios.tcsetattr(slave, termios.TCSANOW, attributes)
         agent = case.make_agent()
         self.shell = subprocess.Popen(
-            [sys.executable, str(case.folder / "shell.py"), str(agent.binary), "run", "--supervise",
-             "--", *command], stdin=slave, stdout=slave, stderr=slave, start_new_session=True,
+            [sys.executable, str(case.folder / "shell.py"), *["&"] * background, str(agent.binary), "run",
+             "--supervise", "--", *command], stdin=slave, stdout=slave, stderr=slave, start_new_session=True,
             cwd=case.folder.path, env=plain_environment(case.folder.path, env or {}))
         os.close(slave)
         self.seen = b""
@@ -451,6 +458,29 @@ def test_a_suspended_application_suspends_agent_and_goes_on_in_the_foreground(ca
         terminal.until("stopped")
         terminal.type(b"fg\n")
         terminal.until("continued")
+    terminal.type(b"hello\n")
+    terminal.until("got hello")
+    terminal.until("code 0")
+
+
+def test_in_the_background_it_waits_for_the_terminal_as_a_job_does(case: Case) -> None:
+    terminal = Terminal(case, "sh", "-c", "read line; echo got $line", background=True)
+    terminal.type(b"wait\n")
+    terminal.until("stopped")
+    terminal.type(b"fg\n")
+    terminal.until("continued")
+    terminal.type(b"hello\n")
+    terminal.until("got hello")
+    terminal.until("code 0")
+
+
+def test_a_job_that_comes_to_the_foreground_while_it_runs_has_the_terminal(case: Case) -> None:
+    case.folder.write("app.sh", "echo set; while [ ! -e go ]; do sleep 0.05; done; read line; echo got $line")
+    terminal = Terminal(case, "sh", "app.sh", background=True)
+    terminal.until("set")
+    terminal.type(b"fg\n")
+    wait_until(lambda: os.tcgetpgrp(terminal.master) != os.getpgid(terminal.shell.pid), "the foreground")
+    case.folder.write("go", "")
     terminal.type(b"hello\n")
     terminal.until("got hello")
     terminal.until("code 0")
