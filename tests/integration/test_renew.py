@@ -170,7 +170,7 @@ def test_a_restart_gets_new_credentials_and_the_old_ones_are_revoked_behind_it(c
     assert before.split()[0] != after.split()[0] and before.split()[1] != after.split()[1]
     site.until(lambda: first[0] not in site.bao.leases(site.creds), "the end of the former lease")
     site.end()
-    assert site.bao.leases(site.creds) == [] and site.tokens() == []
+    wait_until(lambda: site.bao.leases(site.creds) == [] and site.tokens() == [], "the end of all leases")
 
 
 def test_new_credentials_that_do_not_log_in_are_not_handed_over(case: Case) -> None:
@@ -226,7 +226,7 @@ def test_stopped_until_all_that_was_lent_has_ended(case: Case) -> None:
     before, after = site.seen()[:2]
     assert before.split()[1] != after.split()[1]
     assert "error " not in site.end()
-    assert site.bao.leases(site.creds) == [] and site.tokens() == []
+    wait_until(lambda: site.bao.leases(site.creds) == [] and site.tokens() == [], "the end of all leases")
 
 
 def test_a_revocation_that_hangs_keeps_no_renewal_waiting(case: Case) -> None:

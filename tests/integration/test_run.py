@@ -314,7 +314,7 @@ def test_with_a_lease_agent_stays_and_revokes_it_when_the_application_has_ended(
         assert len(bao.leases(f"{mount}/creds/app")) == 1
     result = started.wait().expect(0)
     assert result.stdout == f"{started.pid}\n", result
-    assert bao.leases(f"{mount}/creds/app") == []
+    wait_until(lambda: bao.leases(f"{mount}/creds/app") == [], "the end of the leases")
     assert login_tokens(case, f"auth/{(case.folder / 'mount').read_text()}/login") == []
 
 

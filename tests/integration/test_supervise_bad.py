@@ -489,4 +489,4 @@ def test_a_token_that_is_revoked_behind_its_back_is_replaced_with_what_hung_on_i
     assert len(site.tokens()) == 1 and site.tokens() != [accessor]
     assert len(site.bao.leases(site.creds)) == 1 and len(site.seen()) == 1
     site.end()
-    assert site.tokens() == [] and site.bao.leases(site.creds) == []
+    wait_until(lambda: site.tokens() == [] and site.bao.leases(site.creds) == [], "the end of what it made")
