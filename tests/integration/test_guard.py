@@ -19,7 +19,7 @@ from tests.integration.test_acme import HEAD as ACME_HEAD
 from tests.integration.test_origin import BROKEN_ENVS
 from tests.lib.agent import Result
 from tests.lib.case import ACME, Case
-from tests.lib.processes import other_postgres
+from tests.lib.processes import READY_SECONDS, other_postgres
 from tests.lib.project import HEAD, URL_VARIABLE, Project
 from tests.lib.servers import Postgres, plain_environment, quote_name, wait_until
 
@@ -471,7 +471,9 @@ def test_a_folder_that_a_killed_run_left_is_said(case: Case) -> None:
     wait_until(lambda: (project.path / "begun").exists(), "the path has begun")
     running.signal(signal.SIGKILL)
     running.wait(GUARD_SECONDS)
-    wait_until(lambda: not project.processes(), "the server and its commands end with it")
+    # PostgreSQL's own patience: a CREATE DATABASE whose server is gone looks a minute for its checkpointer.
+    wait_until(lambda: not project.processes(), "the server and its commands end with it",
+               seconds=2 * READY_SECONDS)
     (left,) = project.temporary.iterdir()
     project.write()
     report = case.agent("guard", "--json", env=project.env, seconds=GUARD_SECONDS).expect(0).json()
