@@ -1,6 +1,7 @@
 """`agent rotate`, strategy `token`: Vault tokens and secret ids of an AppRole that are kept in KV."""
 from __future__ import annotations
 
+import secrets
 from typing import Any, Dict, Optional
 
 from tests.lib.agent import Result
@@ -8,9 +9,13 @@ from tests.lib.case import Case, lacks
 from tests.lib.rotating import Rotating
 from tests.lib.servers import BaoError
 
-RECORD = {"format": 1, "id": "0123456789abcdef", "variable": "TOKEN", "strategy": "token", "step": "set",
-          "started": "2026-11-26T00:00:00Z", "by": "somebody", "reason": "", "base_version": 1, "runner": "gone",
-          "sequence": 1, "fields": {}, "former": {}, "state": {}}
+
+def begun() -> Dict[str, Any]:
+    """The record of a rotation that was left after its first request, with an id of its own: what it made is looked
+    for by that among the tokens of all, those of the tests that run beside this one among them."""
+    return {"format": 1, "id": secrets.token_hex(16), "variable": "TOKEN", "strategy": "token", "step": "set",
+            "started": "2026-11-26T00:00:00Z", "by": "somebody", "reason": "", "base_version": 1, "runner": "gone",
+            "sequence": 1, "fields": {}, "former": {}, "state": {}}
 
 
 def lookup(r: Rotating, token: str) -> Optional[Dict[str, Any]]:
@@ -76,10 +81,10 @@ def test_a_dead_token_is_said_and_nothing_is_begun(case: Case) -> None:
 
 
 def test_a_token_whose_answer_was_lost_is_found_and_ended(case: Case) -> None:
-    t = Tokens(case)
-    orphan = case.openbao.new_token(meta={"agent_rotation": str(RECORD["id"])})
+    t, record = Tokens(case), begun()
+    orphan = case.openbao.new_token(meta={"agent_rotation": record["id"]})
     other = case.openbao.new_token(meta={"agent_rotation": "of another"})
-    t.r.put_record("TOKEN", RECORD)
+    t.r.put_record("TOKEN", record)
     done = t.r.rotate("--resume", "TOKEN").expect(0)
     assert "a token whose answer was lost was ended" in done.stderr, done
     assert lookup(t.r, orphan) is None and lookup(t.r, other) is not None
@@ -87,14 +92,14 @@ def test_a_token_whose_answer_was_lost_is_found_and_ended(case: Case) -> None:
 
 
 def test_a_token_whose_answer_was_lost_is_told_of_where_it_may_not_be_looked_for(case: Case) -> None:
-    t = Tokens(case)
+    t, record = Tokens(case), begun()
     everything = ["create", "read", "update", "patch", "delete", "list", "sudo"]
     policy = case.openbao.policy({"*": everything, "auth/token/accessors": ["deny"],
                                   "auth/token/accessors/": ["deny"]})
     own = case.canaries.add("a narrower token", case.openbao.new_token([policy]))
-    t.r.put_record("TOKEN", RECORD)
+    t.r.put_record("TOKEN", record)
     done = t.r.rotate("--resume", "TOKEN", env={"VAULT_TOKEN": own}).expect(1)
-    assert not lacks(done.stderr, ["agent_rotation=0123456789abcdef", "ends by itself after 30m"]), done
+    assert not lacks(done.stderr, [f"agent_rotation={record['id']}", "ends by itself after 30m"]), done
     assert lookup(t.r, now(t.r)) is not None and lookup(t.r, t.first) is None and t.r.record("TOKEN") == {}
 
 
@@ -112,14 +117,14 @@ def test_the_token_that_agent_uses_itself_is_ended_by_the_next_one(case: Case) -
 
 
 def test_abort_and_rollback_end_the_new_token(case: Case) -> None:
-    t = Tokens(case)
+    t, first_step = Tokens(case), begun()
     made = case.canaries.add("a made token", t.r.bao.new_token([t.policy]))
-    record = {**RECORD, "step": "test", "fields": {"TOKEN": made}, "former": {"TOKEN": t.first}}
+    record = {**first_step, "step": "test", "fields": {"TOKEN": made}, "former": {"TOKEN": t.first}}
     t.r.put_record("TOKEN", record)
     t.r.rotate("--abort", "TOKEN").expect(0)
     assert lookup(t.r, made) is None and lookup(t.r, t.first) is not None
-    lost = case.canaries.add("a lost token", t.r.bao.new_token([t.policy], meta={"agent_rotation": str(RECORD["id"])}))
-    t.r.put_record("TOKEN", RECORD)
+    lost = case.canaries.add("a lost token", t.r.bao.new_token([t.policy], meta={"agent_rotation": first_step["id"]}))
+    t.r.put_record("TOKEN", first_step)
     t.r.rotate("--abort", "TOKEN").expect(0)
     assert lookup(t.r, lost) is None and lookup(t.r, t.first) is not None
     t.r.bao.put(t.r.path, {"TOKEN": t.first})
@@ -184,9 +189,9 @@ def test_a_secret_id_is_replaced_and_the_former_refused(case: Case) -> None:
 
 
 def test_a_secret_id_whose_answer_was_lost_is_found_and_ended(case: Case) -> None:
-    s = SecretIds(case)
-    orphan, other = s.new(agent_rotation=str(RECORD["id"])), s.new(agent_rotation="of another")
-    s.r.put_record("TOKEN", RECORD)
+    s, record = SecretIds(case), begun()
+    orphan, other = s.new(agent_rotation=record["id"]), s.new(agent_rotation="of another")
+    s.r.put_record("TOKEN", record)
     s.r.rotate("--resume", "TOKEN").expect(0)
     assert not s.logs_in(orphan) and s.logs_in(other) and s.logs_in(now(s.r)) and s.count() == 2
 
@@ -198,9 +203,9 @@ def test_a_secret_id_for_one_log_in_is_not_used_up_by_the_test(case: Case) -> No
 
 
 def test_an_abort_ends_the_new_secret_id(case: Case) -> None:
-    s = SecretIds(case)
-    made = s.new(agent_rotation=str(RECORD["id"]))
-    s.r.put_record("TOKEN", RECORD)  # it was made, and its answer lost
+    s, record = SecretIds(case), begun()
+    made = s.new(agent_rotation=record["id"])
+    s.r.put_record("TOKEN", record)  # it was made, and its answer lost
     s.r.rotate("--abort", "TOKEN").expect(0)
     assert not s.logs_in(made) and s.logs_in(s.role.secret_id)
 
