@@ -42,6 +42,7 @@ def look_for_copies(case: Case, running: Running) -> Set[str]:
 
 def stays(case: Case, *options: str) -> None:
     """It starts the application three times, with other credentials each; what each start had is looked for."""
+    case.needs_a_look_inside()
     site = Site(case, ttl="4s", max_ttl="6s", token_ttl="10m", token_max_ttl="1h")
     contract = json.loads((case.folder / "contract.json").read_text())
     contract["vars"]["GIVEN"] = {"type": "string", "secret": True, "source": "env"}

@@ -324,6 +324,7 @@ def test_the_application_dies_when_agent_is_killed(case: Case) -> None:
 
 
 def test_out_of_descriptors_it_still_reaps_and_ends(case: Case) -> None:
+    case.needs_a_look_inside()
     for first in modes(case):
         started = supervised(case, first, "daemons", "3", run=SHORT)
         assert started.line() == "ready"

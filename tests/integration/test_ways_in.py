@@ -339,6 +339,7 @@ def test_what_a_contract_leaves_out_the_environment_brings(case: Case) -> None:
 def test_the_connection_is_on_its_way_while_the_library_is_opened(case: Case) -> None:
     if shutil.which("strace") is None:
         case.skip("strace is not here")
+    case.needs_a_look_inside()
     site = Site(case, case.openbao_tls)
     site.contract(ca_cert=str(site.bao.ca_cert))
     calls = case.folder / "calls"

@@ -5,6 +5,7 @@ mount, an AppRole. What a test opens is closed after it, and what it ran is show
 """
 from __future__ import annotations
 
+import os
 import threading
 from pathlib import Path
 from typing import Any, Callable, Dict, List, Mapping, Optional, Sequence, TypeVar
@@ -201,6 +202,11 @@ class Case:
     def say(self, text: str) -> None:
         """A line that is shown when the test fails."""
         self.log.append(text)
+
+    def needs_a_look_inside(self) -> None:
+        """For what reads an agent's memory, its descriptors or the texts in its calls: it is not dumpable."""
+        if os.geteuid() != 0:
+            self.skip("only root may look into agent")
 
     def skip(self, why: str) -> None:
         """End the test: it can't be run here, for that reason."""
