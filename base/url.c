@@ -344,6 +344,18 @@ struct url_span url_query(const struct url *url, const char *name)
     return found;
 }
 
+size_t url_named_host_length(const char *host, size_t length)
+{
+    const char *end = host + length, *colon = find_byte(host, end, ':');
+
+    if (length == 0 || *host == '/' || colon == end)
+        return length;
+    for (const char *c = colon + 1; c < end; c++)
+        if (!is_digit(*c))
+            return length;
+    return (size_t)(colon - host);
+}
+
 bool url_scheme_is(const struct url *url, const char *scheme)
 {
     return strlen(scheme) == url->scheme.length &&

@@ -50,6 +50,10 @@ bool url_next_query(const struct url *url, size_t *position, struct url_span *na
  * of several the last, which is what libpq uses. start is NULL when it is not there. */
 struct url_span url_query(const struct url *url, const char *name);
 
+/* How much of one (decoded) HOST of PostgreSQL's ?host= is the host: SQLAlchemy takes HOST:PORT there.
+ * A socket's folder, an IPv6 address and what has no port are whole. */
+size_t url_named_host_length(const char *host, size_t length);
+
 /* Whether the span, percent-decoded, is TEXT. */
 bool url_span_is(const struct url_span *span, const char *text);
 

@@ -45,9 +45,20 @@ static void visit_encoded(struct walk *w, const struct url_span *list, bool seve
     for (const char *at = buf_text(&text); at <= end;) {
         const char *comma = several ? memchr(at, ',', (size_t)(end - at)) : NULL;
         const char *stop = comma ? comma : end;
-        visit_host(w, at, (size_t)(stop - at));
+        size_t length = (size_t)(stop - at);
+        visit_host(w, at, several ? url_named_host_length(at, length) : length);
         at = stop + 1;
     }
+}
+
+/* Every ?NAME= of the query: libpq takes the last of several, SQLAlchemy all of them. */
+static void visit_parameter(struct walk *w, const struct url *url, const char *name)
+{
+    struct url_span key, list;
+
+    for (size_t at = 0; url_next_query(url, &at, &key, &list);)
+        if (list.length > 0 && url_span_is(&key, name))
+            visit_encoded(w, &list, true);
 }
 
 static void visit_authority(struct walk *w, const struct url *url, bool postgres)
@@ -76,10 +87,10 @@ static void visit_url(struct walk *w, const char *bytes, size_t length)
     struct url_span none = {0};
     struct url_span named = postgres ? url_query(&url, "host") : none;
     struct url_span address = postgres ? url_query(&url, "hostaddr") : none;
-    if (named.length > 0)
-        visit_encoded(w, &named, true);
-    if (address.length > 0)
-        visit_encoded(w, &address, true);
+    if (postgres) {
+        visit_parameter(w, &url, "host");
+        visit_parameter(w, &url, "hostaddr");
+    }
     if (named.length == 0 && !(address.length > 0 && url.host.length == 0))
         visit_authority(w, &url, postgres);
 }

@@ -2,7 +2,8 @@
  * parts.
  *
  * PostgreSQL's ?host=, ?hostaddr=, ?user=, ?password= and ?port= take the place of what stands
- * before the path: a rule that looked at the authority alone could be walked around. */
+ * before the path: a rule that looked at the authority alone could be walked around. Of several
+ * ?host= libpq takes the last, SQLAlchemy all, and a port behind each: every one is looked at. */
 #include <string.h>
 
 #include "base/str.h"
@@ -163,10 +164,21 @@ static bool check_named_hosts(const struct subject *s, const struct contract_url
     for (const char *at = buf_text(&text); at <= end;) {
         const char *comma = memchr(at, ',', (size_t)(end - at));
         const char *stop = comma ? comma : end;
-        if (!check_one_host(s, rules, at, (size_t)(stop - at)))
+        if (!check_one_host(s, rules, at, url_named_host_length(at, (size_t)(stop - at))))
             return false;
         at = stop + 1;
     }
+    return true;
+}
+
+/* Every ?NAME= of the query. */
+static bool check_parameter(const struct subject *s, const struct contract_url_rules *rules,
+                            const char *name)
+{
+    struct url_span key, list;
+    for (size_t at = 0; url_next_query(&s->url, &at, &key, &list);)
+        if (list.length > 0 && url_span_is(&key, name) && !check_named_hosts(s, rules, &list))
+            return false;
     return true;
 }
 
@@ -174,13 +186,9 @@ static bool check_named_hosts(const struct subject *s, const struct contract_url
 static void check_hosts(const struct subject *s, const struct contract_url_rules *rules)
 {
     if (s->postgres) {
-        struct url_span named = url_query(&s->url, "host");
-        struct url_span address = url_query(&s->url, "hostaddr");
-        if (named.length > 0 && !check_named_hosts(s, rules, &named))
+        if (!check_parameter(s, rules, "host") || !check_parameter(s, rules, "hostaddr"))
             return;
-        if (address.length > 0 && !check_named_hosts(s, rules, &address))
-            return;
-        if (named.length > 0)
+        if (url_query(&s->url, "host").length > 0)
             return;
     }
     struct url_span host, port;

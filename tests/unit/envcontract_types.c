@@ -364,6 +364,9 @@ static void hosts_are_restricted(void **state)
     assert_bad(&rules, "postgresql://u@localhost/d?host=evil.io", "host", "another host");
     assert_bad(&rules, "postgresql://u@localhost/d?h%6Fst=localhost,evil.io", "host", "another");
     assert_bad(&rules, "postgresql://u@localhost/d?hostaddr=10.0.0.1", "host", "another host");
+    assert_bad(&rules, "postgresql://u@/d?host=evil.io&host=localhost", "host", "another host");
+    assert_bad(&rules, "postgresql://u@/d?host=x.prod.acme.io:5432", "host", "denied");
+    assert_good(&rules, "postgresql+psycopg://u@/d?host=a.acme.io:5432&host=b.acme.io:5433");
     assert_bad(&rules, "postgresql://u@db.prod.acme.io/d", "host", "denied: `*.prod.acme.io`");
     url = (struct contract_url_rules){.host = sockets};
     assert_good(&rules, "postgresql://u@%2Frun%2Fpostgresql/d");
