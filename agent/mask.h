@@ -7,9 +7,10 @@
 #include "base/err.h"
 #include "base/secret.h"
 
-/* Register VALUE for redaction, and what of it is a secret by itself: a URL's password; of a value that
- * is no URL and is composed, each of its PARTS (entries may be NULL). A URL's user and host are no
- * secrets: hiding them would ruin every message about it. Copies are kept. -1: no memory. */
+/* Register VALUE for redaction, and what of it is a secret by itself: a URL's password, and of a value
+ * that is composed each of its PARTS (entries may be NULL). A URL's user, hosts and port, and a
+ * database's name, are no secrets: hiding them would ruin every message about it. Copies are kept.
+ * -1: no memory. */
 MUST_USE int mask_value(const struct secret *value, const struct secret *const *parts,
                         size_t part_count, struct err *err);
 

@@ -46,6 +46,26 @@ static void each_part_of_a_composed_value_is_hidden(void **state)
     assert_shown("canary-left", "***");
 }
 
+static void what_a_url_is_composed_of_is_hidden_wherever_it_stands(void **state)
+{
+    (void)state;
+    static const char *const parts[] = {"canary/token", "canary-path", "hooks.acme.io",
+                                        "https://hooks.acme.io"};
+    mask("https://hooks.acme.io/s/canary-path?token=canary%2Ftoken", parts, 4);
+    assert_shown("401 for canary/token", "401 for ***");
+    assert_shown("no such hook: canary-path", "no such hook: ***");
+    assert_shown("https://hooks.acme.io is away", "https://hooks.acme.io is away");
+}
+
+static void where_a_composed_url_goes_is_not_hidden(void **state)
+{
+    (void)state;
+    static const char *const parts[] = {"acme-app", "canary@pass", "db.acme.io", "acme_prod"};
+    mask("postgresql://acme-app:canary%40pass@db.acme.io:5432/acme_prod", parts, 4);
+    assert_shown("acme-app at db.acme.io, acme_prod", "acme-app at db.acme.io, acme_prod");
+    assert_shown("FATAL for canary@pass", "FATAL for ***");
+}
+
 static void a_part_too_short_to_hide_ruins_no_text(void **state)
 {
     (void)state;
@@ -59,6 +79,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(the_password_of_a_url_is_hidden_alone_too),
         cmocka_unit_test(each_part_of_a_composed_value_is_hidden),
+        cmocka_unit_test(what_a_url_is_composed_of_is_hidden_wherever_it_stands),
+        cmocka_unit_test(where_a_composed_url_goes_is_not_hidden),
         cmocka_unit_test(a_part_too_short_to_hide_ruins_no_text),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
