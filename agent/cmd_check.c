@@ -98,6 +98,14 @@ static int show_json(const struct job *job, const struct looked *looked, const s
     return document_print(&json, code);
 }
 
+/* The error that ended it, where the report has not said it. (The code may be that of an output that
+ * could not be written, which was said there.) */
+static void say_unless_shown(const struct err *err)
+{
+    if (err->kind != ERR_NONE && err->kind != ERR_VIOLATION)
+        command_say_error(err);
+}
+
 static void add_last_line(const struct job *job, const struct looked *looked, struct buf *out)
 {
     const char *profile = job->contract->profile;
@@ -124,8 +132,7 @@ static int show_text(const struct job *job, const struct looked *looked, const s
     if (code == 0)
         add_last_line(job, looked, &out);
     code = text_print(&out, code);
-    if (code != 0 && err->kind != ERR_VIOLATION)
-        command_say_error(err);
+    say_unless_shown(err);
     return code;
 }
 
@@ -158,8 +165,7 @@ static int show_for_ci(struct job *job, const struct err *err)
     else
         findings_write_github(&job->findings, &out);
     code = text_print(&out, code);
-    if (code != 0 && err->kind != ERR_VIOLATION)
-        command_say_error(err);
+    say_unless_shown(err);
     return code;
 }
 

@@ -12,6 +12,7 @@ import jsonschema
 from tests.lib.agent import Agent
 from tests.lib.case import Case
 from tests.lib.processes import ROOT, plain_environment
+from tests.lib.project import Project
 
 GOLDEN = ROOT / "tests" / "golden" / "check"
 SARIF = ROOT / "build" / "venv" / "share" / "sarif-2.1.0.json"
@@ -128,6 +129,17 @@ def test_what_ends_a_check_is_in_its_report(case: Case) -> None:
     run = valid_sarif(case.agent("check", "--format", "sarif", "--timeout", "1s", env=down)
                       .expect(3).stdout)
     assert "source" in run["results"][0]["ruleId"]
+
+
+def test_an_output_without_room_is_all_that_a_sound_check_says(case: Case) -> None:
+    Project(case).contract({"A": {"type": "string", "source": "env"}})
+    binary = case.make_agent().binary
+    for how in ("", "--format sarif", "--format github", "--json"):
+        got = case.tool("bash", "-c", f"A=1 {binary} check {how} >/dev/full; echo $?")
+        if how == "--format github" and got.stdout == "0\n":
+            continue  # nothing was to be written
+        assert got.stdout == "9\n", got
+        assert got.stderr == "error write 'standard output': No space left on device\n", (how, got)
 
 
 def test_files_are_named_from_the_working_directory(case: Case) -> None:
