@@ -5,6 +5,7 @@
 #include "base/clock.h"
 #include "base/file.h"
 #include "base/log.h"
+#include "base/proc.h"
 #include "base/str.h"
 
 const struct command *const commands[] = {
@@ -195,6 +196,17 @@ int text_print(const struct buf *text, int exit_code)
         return exit_code;
     log_err(&err, err_exit_code(ERR_RESOURCE));
     return err_exit_code(ERR_RESOURCE);
+}
+
+int command_check_output(bool reveal, const char *hint, struct err *err)
+{
+    if (proc_output_was_shut())
+        err_set(err, ERR_USAGE, "standard output is shut: what is written there would be lost");
+    else if (!reveal && isatty(STDOUT_FILENO) == 1)
+        err_set(err, ERR_USAGE, "secrets are not written to a terminal");
+    else
+        return 0;
+    return err_hint(err, "%s", hint);
 }
 
 int text_result(const struct invocation *call, const struct buf *text)

@@ -76,10 +76,9 @@ static int check_call(const struct invocation *call, struct err *err)
         return check_explain(err);
     if (check_format(call, err) != 0)
         return -1;
-    if (output_file || reveal || isatty(STDOUT_FILENO) != 1)
+    if (output_file)
         return 0;
-    return refuse(err, "Say --reveal, or -o FILE, or send the output on.",
-                  "secrets are not written to a terminal");
+    return command_check_output(reveal, "Say --reveal, or -o FILE, or send the output on.", err);
 }
 
 /* ---- writing -------------------------------------------------------------------------------- */

@@ -212,10 +212,9 @@ int seal_open(struct seal *s, bool change, struct err *err)
 
 int seal_check_terminal(const struct seal *s, struct err *err)
 {
-    if (s->options->output || s->options->reveal || isatty(STDOUT_FILENO) != 1)
+    if (s->options->output)
         return 0;
-    err_set(err, ERR_USAGE, "secrets are not written to a terminal");
-    return err_hint(err, "Say --reveal, or send the output on.");
+    return command_check_output(s->options->reveal, "Say --reveal, or send the output on.", err);
 }
 
 static int seal_command(const struct invocation *call)

@@ -79,6 +79,9 @@ void proc_describe(const struct proc_result *result, struct buf *out);
  * main. Refuses argc < 1 and AT_SECURE. */
 MUST_USE int proc_harden(int argc, struct err *err);
 
+/* Whether proc_harden found standard output shut: what is written there is lost, and no write fails. */
+bool proc_output_was_shut(void);
+
 /* Before an execve: umask, core limit, dispositions and the signal mask as they were at the start.
  * Without proc_harden it does nothing. Safe between vfork and execve. (Being dumpable comes back by
  * the execve itself; the environment is the caller's to put together.) */

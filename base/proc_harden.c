@@ -23,7 +23,7 @@ static const char *const steering_names[] = {
 static const char *withheld[ARRAY_LEN(steering_names) + 1];
 
 static struct {
-    bool taken;
+    bool taken, output_shut;
     mode_t umask;
     struct rlimit core;
     struct sigaction pipe, child;
@@ -42,8 +42,14 @@ static int open_standard_fds(struct err *err)
         if (opened < 0)
             return err_errno(err, ERR_RESOURCE, "open '/dev/null' as descriptor %d, which is shut",
                              fd);
+        start.output_shut |= fd == STDOUT_FILENO;
     }
     return 0;
+}
+
+bool proc_output_was_shut(void)
+{
+    return start.output_shut;
 }
 
 static int remember_start(struct err *err)

@@ -126,6 +126,25 @@ def test_descriptors_that_are_shut(case: Case) -> None:
         (case.folder / "out").unlink()
 
 
+def test_values_are_not_lost_in_an_output_that_is_shut(case: Case) -> None:
+    value = case.canaries.new("value")
+    Project(case).contract({"A": {**SECRET, "source": "env"}})
+    agent = str(case.make_agent().binary)
+    target = case.folder.write("github", "")
+    key = str(case.folder / "key")
+    env = plain_environment(case.folder.path, {"A": value, "GITHUB_ENV": str(target),
+                                               "AGENT_SEALED_KEY_FILE": key})
+    run_raw(case, [agent, "seal", "init"], env).expect(0)
+    run_raw(case, ["sh", "-c", f"printf '%s' \"$A\" | '{agent}' seal set A"], env).expect(0)
+    for args in ("fetch", "fetch --json", "fetch --reveal", "fetch --format github", "seal get A",
+                 "seal export", "seal export --format github"):
+        got = run_raw(case, ["sh", "-c", f"exec '{agent}' {args} >&-"], env).expect(2)
+        assert not lacks(got.stderr, ["standard output is shut"]), (args, got)
+        assert target.read_text() == "", "values whose masks are lost"
+        run_raw(case, ["sh", "-c", f"exec '{agent}' {args} >/dev/null"], env).expect(0)
+        target.write_text("")
+
+
 def test_a_binary_with_more_rights_than_its_caller_refuses(case: Case) -> None:
     if os.geteuid() != 0:
         case.skip("a file of another user is needed, which only root can make")
