@@ -25,6 +25,14 @@ int inline_allowed(const struct invocation *call, const char *option, struct err
     return err_hint(err, "Name it with --contract FILE or AGENT_CONTRACT.");
 }
 
+int inline_check_name(const char *name, struct err *err)
+{
+    if (!str_starts(name, "LD_"))
+        return 0;
+    err_set(err, ERR_CONTRACT, "a reference would decide what code is loaded");
+    return err_hint(err, "The dynamic loader's variables are written out in the environment.");
+}
+
 /* Ask for what VALUE of the variable NAME (in the arena) refers to, or take it as it is. A reference that
  * is broken has FAILED: handed on as it is, it would be a password that nobody has. */
 static int add_request(struct job *job, const char *name, const char *value,
@@ -35,7 +43,8 @@ static int add_request(struct job *job, const char *name, const char *value,
     request->variable = name;
     request->ref = (struct ref){.kind = REF_ENV, .path = name};
     if ((ref_is_inline(value) || ref_is_broken(value)) &&
-        ref_parse(&job->arena, value, &request->ref, &request->err) != 0) {
+        (inline_check_name(name, &request->err) != 0 ||
+         ref_parse(&job->arena, value, &request->ref, &request->err) != 0)) {
         if (request->err.kind == ERR_RESOURCE)
             return err_nomem(err);
         request->state = SOURCE_FAILED;

@@ -25,6 +25,10 @@ MUST_USE int inline_allowed(const struct invocation *call, const char *option, s
 MUST_USE int inline_resolve(struct job *job, const char *const *names, struct inline_values *out,
                             struct err *err);
 
+/* Refuses a reference as the value of NAME where NAME is the dynamic loader's (LD_PRELOAD, LD_AUDIT, ...):
+ * what is at the other end would decide what code is loaded. ERR_CONTRACT. */
+MUST_USE int inline_check_name(const char *name, struct err *err);
+
 /* ERR_USAGE: there is no contract, and no value is a reference. */
 int inline_nothing(const struct invocation *call, struct err *err);
 

@@ -1,5 +1,6 @@
 /* agent/resolve.c: job_resolve: every wanted variable from its source, in one go. */
 #include "agent/explain.h"
+#include "agent/inline.h"
 #include "agent/job.h"
 #include "agent/mask.h"
 #include "agent/stale.h"
@@ -96,7 +97,8 @@ static int request_for(struct resolution *r, const struct contract_variable *var
     const char *text = part->name ? environment_get(&r->job->environment, name)
                                   : job_environment(r->job, variable, name);
     if (text && ref_is_inline(text)) {
-        if (ref_parse(&r->job->arena, text, &out->ref, err) != 0)
+        if (inline_check_name(variable->name, err) != 0 ||
+            ref_parse(&r->job->arena, text, &out->ref, err) != 0)
             return err_wrap(err, "environment variable '%s'", name);
         return 0;
     }

@@ -514,6 +514,19 @@ def test_a_broken_inline_reference_is_never_handed_on(case: Case) -> None:
         assert got.stdout == f"started with {value}\n", got
 
 
+def test_no_reference_decides_what_code_is_loaded(case: Case) -> None:
+    library = f"file:{case.folder.write('library', 'library.so')}"
+    bare = case.folder.path / "bare"  # of a contract
+    bare.mkdir()
+    Project(case).contract({"LD_EXTRA": {"type": "string", "source": "env:OTHER"}})
+    for cwd, name in ((case.folder.path, "OTHER"), (bare, "LD_EXTRA")):
+        for command, code in ((["fetch"], 2), (["fetch", "LD_EXTRA"], 2), (["run", "--", "env"], 125)):
+            got = case.agent(*command, env={name: library}, cwd=cwd).expect(code)
+            assert got.stdout == "" and not lacks(got.stderr, [name, "what code is loaded"]), got
+        got = case.agent("run", "--", "env", env={name: "library.so"}, cwd=cwd).expect(0)
+        assert "LD_EXTRA=library.so\n" in got.stdout, got
+
+
 # ---- TLS ----------------------------------------------------------------------------------------------
 
 
