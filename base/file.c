@@ -172,14 +172,31 @@ static int check_place(int folder, const char *base, const char *path, struct er
     return err_at(err, path, 0, 0);
 }
 
-int file_replace(const char *path, const void *bytes, size_t length, mode_t mode, struct err *err)
+/* The temporary file under its name. MADE: NULL, or only where nothing has that name. */
+static int put_in_place(int folder, const char *temporary, const char *base, const char *path,
+                        bool *made, struct err *err)
 {
-    return file_replace_as(path, bytes, length,
-                           &(struct file_rights){mode, FILE_OWNER_OURS, FILE_GROUP_OURS}, err);
+    if (made && linkat(folder, temporary, folder, base, 0) == 0) {
+        *made = true;
+        (void)unlinkat(folder, temporary, 0); /* another name of the same file */
+        return 0;
+    }
+    if (made && errno == EEXIST) {
+        *made = false;
+        (void)unlinkat(folder, temporary, 0); /* nobody's */
+        return 0;
+    }
+    if (made && errno != EPERM && errno != EOPNOTSUPP) /* those: it has no hard links */
+        return file_fail(err, "make", path);
+    if (renameat(folder, temporary, folder, base) != 0)
+        return file_fail(err, "replace", path);
+    if (made)
+        *made = true;
+    return 0;
 }
 
-int file_replace_as(const char *path, const void *bytes, size_t length,
-                    const struct file_rights *rights, struct err *err)
+static int write_file(const char *path, const void *bytes, size_t length,
+                      const struct file_rights *rights, bool *made, struct err *err)
 {
     AUTO_FREE char *folder_path = file_folder(path);
     if (!folder_path)
@@ -191,7 +208,7 @@ int file_replace_as(const char *path, const void *bytes, size_t length,
     AUTO_FD folder = open(folder_path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     if (folder < 0)
         return file_fail(err, "open the folder of", path);
-    if (check_place(folder, base, path, err) != 0)
+    if (!made && check_place(folder, base, path, err) != 0)
         return -1;
     AUTO_FD fd = create_temporary(folder, path, temporary, err);
     if (fd < 0)
@@ -200,13 +217,32 @@ int file_replace_as(const char *path, const void *bytes, size_t length,
     /* Network file systems report a failed write here at last. */
     if (close(TAKE_FD(fd)) != 0 && result == 0 && errno != EINTR)
         result = file_fail(err, "write", path);
-    if (result == 0 && renameat(folder, temporary, folder, base) != 0)
-        result = file_fail(err, "replace", path);
+    if (result == 0)
+        result = put_in_place(folder, temporary, base, path, made, err);
     if (result != 0) {
         (void)unlinkat(folder, temporary, 0); /* the first error is the one to report */
         return -1;
     }
     return sync_folder(folder, path, err);
+}
+
+int file_replace(const char *path, const void *bytes, size_t length, mode_t mode, struct err *err)
+{
+    return file_replace_as(path, bytes, length,
+                           &(struct file_rights){mode, FILE_OWNER_OURS, FILE_GROUP_OURS}, err);
+}
+
+int file_make(const char *path, const void *bytes, size_t length, mode_t mode, bool *made,
+              struct err *err)
+{
+    return write_file(path, bytes, length,
+                      &(struct file_rights){mode, FILE_OWNER_OURS, FILE_GROUP_OURS}, made, err);
+}
+
+int file_replace_as(const char *path, const void *bytes, size_t length,
+                    const struct file_rights *rights, struct err *err)
+{
+    return write_file(path, bytes, length, rights, NULL, err);
 }
 
 /* Debian and Ubuntu give each user a group of its own and, with it, an umask of 002. */

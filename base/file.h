@@ -42,7 +42,12 @@ int file_open_unshared(int fd);
 MUST_USE int file_replace(const char *path, const void *bytes, size_t length, mode_t mode,
                           struct err *err);
 
-/* The same, with an owner and a group. */
+/* The same, but what PATH is already stays as it is, also when somebody else makes it at this moment:
+ * *made says whose it is. (A file system without hard links has no way to tell, and replaces.) */
+MUST_USE int file_make(const char *path, const void *bytes, size_t length, mode_t mode, bool *made,
+                       struct err *err);
+
+/* The same as file_replace, with an owner and a group. */
 struct file_rights {
     mode_t mode;
     uid_t owner; /* FILE_OWNER_OURS: as a file that we make is */

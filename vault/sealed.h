@@ -66,7 +66,8 @@ MUST_USE int sealed_passphrase(const char *file, const char *label, bool twice, 
  * that can read it. Not there: ERR_SOURCE_DENIED. */
 MUST_USE int sealed_key_public(const char *path, char out[static SEALED_PUBLIC_BYTES],
                                struct err *err);
-/* As it; where nothing is there, a new key is made first (mode 0600, its folder 0700): *made. */
+/* As it; where nothing is there, a new key is made first (mode 0600, its folder 0700): *made. Of several
+ * that are made at once the first counts, for all. */
 MUST_USE int sealed_key_make(const char *path, char out[static SEALED_PUBLIC_BYTES], bool *made,
                              struct err *err);
 

@@ -192,9 +192,10 @@ int sealed_key_make(const char *path, char out[static SEALED_PUBLIC_BYTES], bool
     crypt_add_base64(&text, secret_reveal(&private_key), secret_length(&private_key));
     buf_addc(&text, '\n');
     if (buf_check(&text, ERR_FILE, "the key file", err) != 0 ||
-        file_replace(path, buf_text(&text), text.len, KEY_FILE_MODE, err) != 0)
+        file_make(path, buf_text(&text), text.len, KEY_FILE_MODE, made, err) != 0)
         return -1;
-    *made = true;
+    if (!*made) /* somebody else's, who was faster: a store may be sealed for it already */
+        return sealed_key_public(path, out, err);
     memcpy(out, public_text, sizeof public_text);
     return 0;
 }

@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include "base/clock.h"
@@ -442,6 +443,48 @@ static void a_new_key_is_for_its_owner_alone(void **state)
     assert_string_equal(public_key, again);
 }
 
+/* Makes the key of PATH once START is closed, and writes its public half to OUT. */
+static void make_at_once(const char *path, int start, int out)
+{
+    char public_key[SEALED_PUBLIC_BYTES], unused;
+    bool made;
+
+    if (read(start, &unused, 1) != 0 || sealed_key_make(path, public_key, &made, &err) != 0 ||
+        write(out, public_key, sizeof public_key) != sizeof public_key)
+        _exit(1);
+    _exit(0);
+}
+
+static void keys_that_are_made_at_once_are_one(void **state)
+{
+    enum { MAKERS = 8, ROUNDS = 8 };
+    AUTO_FREE char *path = file_join(folder, "raced");
+    char there[SEALED_PUBLIC_BYTES], told[SEALED_PUBLIC_BYTES];
+
+    (void)state;
+    for (int round = 0; round < ROUNDS; round++) {
+        int start[2], out[2], status;
+        assert_int_equal(pipe(start) | pipe(out), 0);
+        for (int i = 0; i < MAKERS; i++) {
+            pid_t child = fork();
+            assert_true(child >= 0);
+            if (child > 0)
+                continue;
+            (void)close(start[1]);
+            make_at_once(path, start[0], out[1]);
+        }
+        (void)close(start[1]);
+        for (int i = 0; i < MAKERS; i++)
+            assert_true(wait(&status) > 0 && status == 0);
+        assert_int_equal(sealed_key_public(path, there, &err), 0);
+        for (int i = 0; i < MAKERS; i++) {
+            assert_int_equal(read(out[0], told, sizeof told), sizeof told);
+            assert_string_equal(told, there);
+        }
+        assert_int_equal(close(start[0]) | close(out[0]) | close(out[1]) | unlink(path), 0);
+    }
+}
+
 static void a_key_file_has_one_key(void **state)
 {
     static const char *const bad[] = {"", "# nothing\n\n", "agent-private-1:AAAA\n",
@@ -655,6 +698,7 @@ int main(void)
         cmocka_unit_test_setup(another_key_is_refused_with_the_recipients_and_itself, clean),
         cmocka_unit_test_setup(a_key_that_others_can_read_is_refused, clean),
         cmocka_unit_test_setup(a_new_key_is_for_its_owner_alone, clean),
+        cmocka_unit_test_setup(keys_that_are_made_at_once_are_one, clean),
         cmocka_unit_test_setup(a_key_file_has_one_key, clean),
         cmocka_unit_test_setup(recipients_come_and_go_with_a_new_data_key, clean),
         cmocka_unit_test_setup(a_recipient_that_somebody_wrote_in_is_found, clean),
