@@ -124,10 +124,16 @@ int sealed_save(const struct sealed *store, struct err *err)
 {
     AUTO_BUF text = BUF_INIT(SEALED_MAX_BYTES);
     struct stat st;
-    mode_t mode = stat(store->path, &st) == 0 ? st.st_mode & MODE_BITS : STORE_MODE;
+    bool there = lstat(store->path, &st) == 0;
+    mode_t mode = there ? st.st_mode & MODE_BITS : STORE_MODE;
 
     if (store->recipient_count == 0)
         return err_set(err, ERR_DEFECT, "a sealed store without recipients cannot be saved");
+    if (there && S_ISLNK(st.st_mode)) { /* what others read behind it would stay as it is */
+        (void)err_set(err, ERR_FILE, "the sealed store '%s' is a symbolic link", store->path);
+        (void)err_hint(err, "Name the file that it points to in AGENT_SEALED.");
+        return err_at(err, store->path, 0, 0);
+    }
     sealed_write_text(store, &text);
     if (buf_check(&text, ERR_FILE, "the sealed store", err) != 0)
         return -1;

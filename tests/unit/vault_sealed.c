@@ -337,6 +337,26 @@ static void a_line_that_a_merge_repeated_counts_once_wherever_it_stands(void **s
     assert_string_equal(buf_text(&after), buf_text(&whole));
 }
 
+static void a_store_behind_a_link_is_read_and_not_replaced(void **state)
+{
+    AUTO_FREE char *real = file_join(folder, "real.json");
+    struct sealed *store = NULL;
+    struct stat st;
+
+    (void)state;
+    make_store();
+    assert_int_equal(rename(store_path, real) | symlink(real, store_path), 0);
+    store = unlocked();
+    set(store, "NEW", "canary-new");
+    assert_int_equal(sealed_save(store, &err), -1);
+    assert_int_equal(err.kind, ERR_FILE);
+    assert_non_null(strstr(err.text, "is a symbolic link"));
+    assert_int_equal(lstat(store_path, &st), 0);
+    assert_true(S_ISLNK(st.st_mode));
+    sealed_free(store);
+    assert_int_equal(unlink(real), 0);
+}
+
 static void a_file_that_is_too_large_is_not_read(void **state)
 {
     (void)state;
@@ -693,6 +713,7 @@ int main(void)
         cmocka_unit_test_setup(every_prefix_of_a_store_is_an_error_with_its_place, clean),
         cmocka_unit_test_setup(what_is_wrong_is_named_with_line_and_column, clean),
         cmocka_unit_test_setup(a_line_that_a_merge_repeated_counts_once_wherever_it_stands, clean),
+        cmocka_unit_test_setup(a_store_behind_a_link_is_read_and_not_replaced, clean),
         cmocka_unit_test_setup(a_file_that_is_too_large_is_not_read, clean),
         cmocka_unit_test_setup(a_changed_or_moved_value_does_not_open, clean),
         cmocka_unit_test_setup(another_key_is_refused_with_the_recipients_and_itself, clean),
