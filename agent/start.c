@@ -10,6 +10,8 @@
 
 enum { LISTEN_FDS_MAX = 1024 };
 
+#define ENV_REFERENCE "env:"
+
 /* Vault's own credentials: what logs in is agent's business, unless the contract says otherwise. */
 static const char *const vault_credentials[] = {
     "VAULT_TOKEN",  "BAO_TOKEN",           "VAULT_SECRET_ID", "BAO_SECRET_ID", "VAULT_PASSWORD",
@@ -53,6 +55,79 @@ static int give_back_withheld(struct environment *e, struct err *err)
     return 0;
 }
 
+/* ---- names of what only agent uses ---------------------------------------------------------- */
+
+/* Names in the environment, sorted. */
+struct name_list {
+    const char **list;
+    size_t count, capacity;
+    bool no_memory;
+};
+
+static void name_list_release(struct name_list *names)
+{
+    free(names->list);
+}
+
+static void add_name(struct name_list *names, const char *name)
+{
+    if (mem_grow(&names->list, names->count, &names->capacity, sizeof(*names->list)) != 0)
+        names->no_memory = true;
+    else
+        names->list[names->count++] = name;
+}
+
+/* Every name under which VARIABLE's value, or a part of it, may stand in the environment. */
+static void add_names_of(struct name_list *names, const struct contract_variable *variable)
+{
+    add_name(names, variable->name);
+    for (const char *const *alias = variable->aliases; alias && *alias; alias++)
+        add_name(names, *alias);
+    for (size_t i = 0; i < variable->part_count; i++)
+        if (variable->parts[i].ref.kind == REF_ENV && variable->parts[i].ref.path)
+            add_name(names, variable->parts[i].ref.path);
+}
+
+/* "env:NAME", as vault.auth has what logs in. */
+static void add_reference(struct name_list *names, const char *reference)
+{
+    if (reference && str_starts(reference, ENV_REFERENCE))
+        add_name(names, reference + strlen(ENV_REFERENCE));
+}
+
+static int compare_names(const void *left, const void *right)
+{
+    return strcmp(*(const char *const *)left, *(const char *const *)right);
+}
+
+/* A name that is the application's as well stays: one host may be in two URLs. */
+static int take_out_agents_own(struct job *job, struct err *err)
+{
+    const struct contract *contract = job->contract;
+    CLEANUP(name_list_release) struct name_list agents = {0};
+    CLEANUP(name_list_release) struct name_list applications = {0};
+
+    add_reference(&agents, contract->vault.secret_id);
+    add_reference(&agents, contract->vault.password);
+    add_reference(&agents, contract->vault.jwt);
+    add_reference(&agents, contract->vault.token);
+    for (size_t i = 0; i < contract->variable_count; i++)
+        if (contract->variables[i].for_agent_only)
+            add_names_of(&agents, &contract->variables[i]);
+    for (size_t i = 0; agents.count > 0 && i < contract->variable_count; i++)
+        if (!contract->variables[i].for_agent_only)
+            add_names_of(&applications, &contract->variables[i]);
+    if (agents.no_memory || applications.no_memory)
+        return err_nomem(err);
+    if (applications.count > 0)
+        qsort(applications.list, applications.count, sizeof(char *), compare_names);
+    for (size_t i = 0; i < agents.count; i++)
+        if (applications.count == 0 || !bsearch(&agents.list[i], applications.list,
+                                                applications.count, sizeof(char *), compare_names))
+            environment_unset(&job->environment, agents.list[i]);
+    return 0;
+}
+
 static int set_declared(struct job *job, struct err *err)
 {
     const struct contract *contract = job->contract;
@@ -81,7 +156,7 @@ int start_environment(struct job *job, struct err *err)
         return -1;
     for (const char *const *name = vault_credentials; *name; name++)
         environment_unset(&job->environment, *name);
-    if (contract && set_declared(job, err) != 0)
+    if (contract && (take_out_agents_own(job, err) != 0 || set_declared(job, err) != 0))
         return -1;
     for (const char *const *name = contract ? contract->run_unset : NULL; name && *name; name++)
         environment_unset(&job->environment, *name);

@@ -94,6 +94,40 @@ static void a_declared_variable_without_a_value_is_taken_out(void **state)
     release(&m);
 }
 
+static void what_only_agent_uses_is_handed_on_by_no_name(void **state)
+{
+    (void)state;
+    static const char *const environment[] = {"OLD=1",       "SOURCE=2", "PART=3", "HOST=4",
+                                              "SECRET_ID=5", "BOTH=6",   NULL};
+    static const char *const aliases[] = {"OLD", NULL};
+    struct contract_part one[] = {{.ref = {.kind = REF_ENV, .path = "SOURCE"}}};
+    struct contract_part two[] = {{.name = "p", .ref = {.kind = REF_ENV, .path = "PART"}},
+                                  {.name = "h", .ref = {.kind = REF_ENV, .path = "HOST"}}};
+    struct made m;
+    make(&m, environment);
+    declare(&m, "MINE", "a value", true);
+    declare(&m, "URL", "a value", true);
+    declare(&m, "OUR_HOST", "4", false);
+    declare(&m, "BOTH", "6", false);
+    m.variables[0].aliases = aliases;
+    m.variables[0].parts = one;
+    m.variables[0].part_count = 1;
+    m.variables[1].parts = two;
+    m.variables[1].part_count = 2;
+    m.variables[2].parts = &two[1];
+    m.variables[2].part_count = 1;
+    m.contract.vault.secret_id = "env:SECRET_ID";
+    m.contract.vault.token = "env:BOTH";
+    start(&m);
+    assert_false(is_there(&m, "OLD=1"));
+    assert_false(is_there(&m, "SOURCE=2"));
+    assert_false(is_there(&m, "PART=3"));
+    assert_false(is_there(&m, "SECRET_ID=5"));
+    assert_true(is_there(&m, "HOST=4"));
+    assert_true(is_there(&m, "BOTH=6"));
+    release(&m);
+}
+
 static void vaults_credentials_are_not_handed_on(void **state)
 {
     (void)state;
@@ -204,6 +238,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(the_contracts_values_replace_those_of_the_environment),
         cmocka_unit_test(a_declared_variable_without_a_value_is_taken_out),
+        cmocka_unit_test(what_only_agent_uses_is_handed_on_by_no_name),
         cmocka_unit_test(vaults_credentials_are_not_handed_on),
         cmocka_unit_test(a_credential_that_the_contract_gives_the_application_is_handed_on),
         cmocka_unit_test(unset_wins_over_everything),
