@@ -32,11 +32,13 @@ static void resolution_release(struct resolution *r)
     free(r->requests);
 }
 
-/* The environment's own value, or the profile, is enough: nothing needs to be asked. */
+/* The environment's own value, or the profile, is enough: nothing needs to be asked. (A variable that
+ * is there and empty has no value, and wins over none.) */
 static bool needs_no_source(const struct job *job, const struct contract_variable *variable)
 {
     return job_is_profile_variable(job, variable) ||
-           (variable->overridable && job_environment(job, variable, variable->name));
+           (variable->overridable &&
+            contract_is_value(variable, job_environment(job, variable, variable->name)));
 }
 
 static void want(struct resolution *r, size_t index)

@@ -227,6 +227,15 @@ def test_the_environment_wins_where_it_may(case: Case) -> None:
     assert "X" in strict.stderr
 
 
+def test_what_is_empty_in_the_environment_overrides_nothing(case: Case) -> None:
+    case.folder.write("value", "of the source")
+    plain = {"type": "string", "source": "file:value", "override": True}
+    Project(case).contract({"A": plain, "B": {**plain, "default": "the default"},
+                            "C": {**plain, "required": False}, "D": {**plain, "empty": "ok"}})
+    got = case.agent("fetch", "--json", env=dict.fromkeys("ABCD", "")).expect(0).json()
+    assert got == {**dict.fromkeys("ABC", "of the source"), "D": ""}, got
+
+
 def test_a_profile_that_differs_from_the_environment_is_refused(case: Case) -> None:
     precedence(case)
     got = fetch(case, "--profile=dev", env={"ROLE": "prod"}).expect(2)
