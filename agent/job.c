@@ -220,16 +220,20 @@ static int take_variable(struct job *job, const struct contract_variable *variab
 {
     const char *name = name_in_environment(variable);
     const char *text = job_environment(job, variable, name);
+    bool empty = text && !contract_is_value(variable, text);
+    struct contract_value there = {.bytes = secret_borrow(text, text ? strlen(text) : 0),
+                                   .origin = VALUE_ENVIRONMENT};
 
     if (!text && variable->for_agent_only)
         return 0; /* whoever needs it asks its source: nobody did */
-    if (text)
-        *value = (struct contract_value){.bytes = secret_borrow(text, strlen(text)),
-                                         .origin = VALUE_ENVIRONMENT};
+    if (text && !empty)
+        *value = there;
     else if (job_is_profile_variable(job, variable))
         *value = job_profile_value(job);
     else if (contract_assemble(job->contract, variable, nothing, value, &job->findings, err) != 0)
         return -1;
+    if (empty && !secret_is_set(&value->bytes)) /* nor is there a default */
+        *value = there;
     value->resolved = true;
     value->looked_in = job->given_by ? job->given_by : "the environment";
     if (!str_eq(name, variable->name))

@@ -725,6 +725,20 @@ def test_contract_and_env_file_may_be_pipes(case: Case) -> None:
         assert f"both '{one}'" in twice.stderr, twice
 
 
+def test_what_is_empty_has_its_default_whatever_is_checked(case: Case) -> None:
+    text, mode = {"type": "string", "source": "env"}, {"type": "enum", "values": ["a", "b"], "source": "env"}
+    Project(case).contract({"ROLE": {**mode, "source": "env"}, "MODE": {**mode, "default": "b"},
+                            "X": {**text, "required": {"MODE": "b"}},
+                            "Y": {**text, "required": {"ROLE": "a"}}},
+                           profile={"var": "ROLE", "values": ["a", "b"], "default": "a"})
+    env = {"MODE": "", "ROLE": ""}
+    case.folder.write("file", "MODE=\nROLE=\n")
+    for how, given in (([], env), (["--env-only"], env), (["--env-file=file"], {})):
+        said = problems(case.agent("check", "--json", *how, env=given).expect(1))
+        assert [(one["variable"], one["rule"]) for one in said] == [("X", "required"),
+                                                                    ("Y", "required")], (how, said)
+
+
 def test_env_only_contacts_nothing_and_lint_runs_nothing(case: Case) -> None:
     server = case.scripted(lambda _request: Answer(500))
     Project(case).contract({"X": {**SECRET, "source": "vault:secret/app#x"},
