@@ -6,6 +6,7 @@
 #include "agent/stale.h"
 #include "base/log.h"
 #include "base/mem.h"
+#include "base/str.h"
 
 /* One variable on its way: its requests are a run of the common array. */
 struct wanted {
@@ -32,12 +33,21 @@ static void resolution_release(struct resolution *r)
     free(r->requests);
 }
 
+/* Whether the environment's own value is the source, and nothing that could win over it. */
+static bool is_own_source(const struct contract_variable *variable)
+{
+    const struct contract_part *part = variable->parts;
+
+    return variable->part_count == 1 && !part->name && part->ref.kind == REF_ENV &&
+           (!part->ref.path || str_eq(part->ref.path, variable->name));
+}
+
 /* The environment's own value, or the profile, is enough: nothing needs to be asked. (A variable that
  * is there and empty has no value, and wins over none.) */
 static bool needs_no_source(const struct job *job, const struct contract_variable *variable)
 {
     return job_is_profile_variable(job, variable) ||
-           (variable->overridable &&
+           (variable->overridable && !is_own_source(variable) &&
             contract_is_value(variable, job_environment(job, variable, variable->name)));
 }
 

@@ -227,6 +227,16 @@ def test_the_environment_wins_where_it_may(case: Case) -> None:
     assert "X" in strict.stderr
 
 
+def test_a_source_that_is_the_environment_may_be_said_to_be_overridden(case: Case) -> None:
+    Project(case).contract({"A": {"type": "string"}, "B": {"type": "string", "required": False,
+                                                           "aliases": [{"name": "OLD"}]}},
+                           base={"override": True, "source": "env"})
+    for env, wanted in (({"A": "1", "B": "2"}, "2"), ({"A": "1", "OLD": "3"}, "3")):
+        assert case.agent("fetch", "--json", env=env).expect(0).json() == {"A": "1", "B": wanted}
+    got = case.agent("run", "--", "sh", "-c", "echo $A$B", env={"A": "1", "B": "2"}).expect(0)
+    assert got.stdout == "12\n", got
+
+
 def test_what_is_empty_in_the_environment_overrides_nothing(case: Case) -> None:
     case.folder.write("value", "of the source")
     plain = {"type": "string", "source": "file:value", "override": True}
