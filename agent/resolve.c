@@ -12,6 +12,7 @@
 struct wanted {
     size_t variable; /* index */
     size_t first;    /* of its requests, one for each part that has to be asked */
+    bool refers;     /* the environment overrides its source with a reference: one request, that */
 };
 
 struct resolution {
@@ -122,12 +123,27 @@ static int request_for(struct resolution *r, const struct contract_variable *var
     return 0;
 }
 
+/* What wins over VARIABLE's source is asked for where it is a reference itself. */
+static int request_override(struct resolution *r, const struct contract_variable *variable,
+                            struct wanted *wanted, struct err *err)
+{
+    const struct contract_part part = {.ref = {.kind = REF_ENV, .path = variable->name}};
+    const char *text = job_is_profile_variable(r->job, variable)
+                           ? NULL
+                           : job_environment(r->job, variable, variable->name);
+
+    if (!text || !ref_is_inline(text))
+        return 0;
+    wanted->refers = true;
+    return request_for(r, variable, &part, &r->requests[r->request_count++], err);
+}
+
 static int collect_requests(struct resolution *r, struct err *err)
 {
     size_t count = 0;
 
     for (size_t i = 0; i < r->wanted_count; i++)
-        count += r->job->contract->variables[r->wanted[i].variable].part_count;
+        count += 1 + r->job->contract->variables[r->wanted[i].variable].part_count;
     r->requests = mem_new(count + 1, sizeof(*r->requests));
     if (!r->requests)
         return err_nomem(err);
@@ -135,8 +151,11 @@ static int collect_requests(struct resolution *r, struct err *err)
         const struct contract_variable *variable =
             &r->job->contract->variables[r->wanted[i].variable];
         r->wanted[i].first = r->request_count;
-        if (needs_no_source(r->job, variable))
+        if (needs_no_source(r->job, variable)) {
+            if (request_override(r, variable, &r->wanted[i], err) != 0)
+                return -1;
             continue;
+        }
         for (size_t part = 0; part < variable->part_count; part++)
             if (request_for(r, variable, &variable->parts[part], &r->requests[r->request_count++],
                             err) != 0)
@@ -257,6 +276,25 @@ static int compose(struct job *job, const struct wanted *wanted, const struct co
     return mask_value(&value->bytes, input->parts, variable->part_count, err);
 }
 
+/* A value that overrides the source and was referred to. */
+static int take_override(struct resolution *r, const struct wanted *wanted,
+                         struct contract_input *input, struct err *err)
+{
+    const struct contract_variable *variable = &r->job->contract->variables[wanted->variable];
+    const struct source_request *request = &r->requests[wanted->first];
+
+    input->environment = NULL;
+    if (request->state == SOURCE_FAILED) {
+        report_failure(r, variable, request, NULL);
+        return 0;
+    }
+    if (request->state == SOURCE_SET)
+        input->environment = secret_reveal(&request->value);
+    else if (!(input->absent_because = arena_dup(&r->job->arena, request->err.text)))
+        return err_nomem(err);
+    return compose(r->job, wanted, input, err);
+}
+
 /* What its requests came to: their values in PARTS and *input, or its last known value. 1: there is
  * a value to be composed; 0: there is one, or none can be, which is said. */
 static int take_answers(struct resolution *r, const struct wanted *wanted,
@@ -285,6 +323,8 @@ static int assemble(struct resolution *r, const struct wanted *wanted, struct er
     if (!parts)
         return err_nomem(err);
     input.parts = parts;
+    if (wanted->refers)
+        return take_override(r, wanted, &input, err);
     if (needs_no_source(job, variable))
         return compose(job, wanted, &input, err);
     int answers = take_answers(r, wanted, parts, &input, err);

@@ -237,6 +237,23 @@ def test_a_source_that_is_the_environment_may_be_said_to_be_overridden(case: Cas
     assert got.stdout == "12\n", got
 
 
+def test_a_reference_that_overrides_a_source_is_resolved(case: Case) -> None:
+    mine = case.canaries.new("mine")
+    case.folder.write("mine", mine + "\n", 0o600)
+    case.folder.write("value", "of the source")
+    Project(case).contract({"A": {**SECRET, "source": "file:value", "override": True},
+                            "B": {**SECRET, "override": True, "required": False, "compose": "{a}-{b}",
+                                  "source": {"a": "file:value", "b": "file:value"}}})
+    def fetched(**env: str) -> Result:
+        return case.agent("fetch", "--json", env=env, prints_secrets=True)
+    assert fetched(A="file:mine", B="file:mine").expect(0).json() == {"A": mine, "B": mine}
+    got = fetched(A="file:gone", B="file:gone")
+    assert got.code in (1, 4) and "A" in got.stderr and "gone" in got.stderr, got
+    assert "of the source" not in got.stdout
+    denied = fetched(A="file:.")
+    assert denied.code not in (0, 9) and "A" in denied.stderr, denied
+
+
 def test_what_is_empty_in_the_environment_overrides_nothing(case: Case) -> None:
     case.folder.write("value", "of the source")
     plain = {"type": "string", "source": "file:value", "override": True}
