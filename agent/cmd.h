@@ -78,11 +78,11 @@ int command_failed_with(const struct invocation *call, const struct err *err, in
 /* As command_failed, for `run`: 125 says who failed; the code is in the message and the document. */
 int run_not_started(const struct invocation *call, struct err *err);
 
-/* The error alone on stderr, with its exit code. */
 /* Refuses standard output as the place for values: a terminal, unless REVEAL, and one that is shut, where
  * they, or the masks of those that went elsewhere, would be lost without a word. ERR_USAGE. */
 MUST_USE int command_check_output(bool reveal, const char *hint, struct err *err);
 
+/* The error alone on stderr, with its exit code. */
 void command_say_error(const struct err *err);
 
 /* ERR_USAGE unless there are at most MOST words. */
