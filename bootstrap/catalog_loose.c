@@ -7,8 +7,9 @@
  *     ((status)::text = ANY (ARRAY['a'::text, 'b'::text]))
  * which means the same. What is taken out is only what can't matter: casts to text and varchar
  * (without a length: they have their operators in common) of text constants, of arrays of these and
- * of columns that are text or varchar; in expressions without arithmetic and calls also casts
- * between number types of numbers and of columns that are numbers; and parentheses around a single
+ * of columns that are text or varchar; in expressions without arithmetic and calls also casts of
+ * numbers and of columns that are numbers to a type that has the very same number (an integer as
+ * bigint or numeric; not a numeric as integer, which rounds it); and parentheses around a single
  * thing. All other casts stay, so that `a::text < b::text` and `a < b` of two integers never look
  * alike.
  *
@@ -19,7 +20,11 @@
 #include "base/str.h"
 #include "bootstrap/catalog_internal.h"
 
-enum { COLUMN_NAME_BYTES = 1024 };
+enum {
+    COLUMN_NAME_BYTES = 1024,
+    REAL_DIGITS = 7,    /* decimal ones that every whole number may have and be exact in a real, */
+    DOUBLE_DIGITS = 15, /* and in a double precision */
+};
 
 enum token_kind { TOKEN_STRING, TOKEN_WORD, TOKEN_NUMBER, TOKEN_CAST, TOKEN_OTHER };
 
@@ -126,25 +131,58 @@ static bool is_call(const struct tokens *tokens, size_t open)
 
 /* ---- casts ----------------------------------------------------------------------------------- */
 
-enum type_family { FAMILY_OTHER, FAMILY_TEXT, FAMILY_NUMBER };
+/* TYPE_TEXT is varchar, too: they have their operators in common. */
+enum type {
+    TYPE_OTHER,
+    TYPE_TEXT,
+    TYPE_SMALLINT,
+    TYPE_INTEGER,
+    TYPE_BIGINT,
+    TYPE_NUMERIC,
+    TYPE_REAL,
+    TYPE_DOUBLE
+};
 
 static const struct {
     const char *first, *second;
-    enum type_family family;
+    enum type type;
 } type_names[] = {
-    {"text", NULL, FAMILY_TEXT},       {"character", "varying", FAMILY_TEXT},
-    {"smallint", NULL, FAMILY_NUMBER}, {"integer", NULL, FAMILY_NUMBER},
-    {"bigint", NULL, FAMILY_NUMBER},   {"numeric", NULL, FAMILY_NUMBER},
-    {"real", NULL, FAMILY_NUMBER},     {"double", "precision", FAMILY_NUMBER},
+    {"text", NULL, TYPE_TEXT},         {"character", "varying", TYPE_TEXT},
+    {"smallint", NULL, TYPE_SMALLINT}, {"integer", NULL, TYPE_INTEGER},
+    {"bigint", NULL, TYPE_BIGINT},     {"numeric", NULL, TYPE_NUMERIC},
+    {"real", NULL, TYPE_REAL},         {"double", "precision", TYPE_DOUBLE},
 };
 
+/* Whether each value of a column of type FROM is the same in type TO. A real's is not: shown or
+ * cast again as a double it has more digits. */
+static bool holds_each(enum type to, enum type from)
+{
+    if (to == from)
+        return from != TYPE_OTHER;
+    switch (from) {
+    case TYPE_SMALLINT:
+        return to > TYPE_SMALLINT;
+    case TYPE_INTEGER:
+        return to == TYPE_BIGINT || to == TYPE_NUMERIC || to == TYPE_DOUBLE;
+    case TYPE_BIGINT:
+        return to == TYPE_NUMERIC;
+    case TYPE_OTHER:
+    case TYPE_TEXT:
+    case TYPE_NUMERIC:
+    case TYPE_REAL:
+    case TYPE_DOUBLE:
+        break;
+    }
+    return false;
+}
+
 struct cast {
-    enum type_family family;
+    enum type type;
     bool array;
     size_t length; /* tokens, with the `::` */
 };
 
-/* What the cast at AT casts to; FAMILY_OTHER where there is a length or it is another type. */
+/* What the cast at AT casts to; TYPE_OTHER where there is a length or it is another type. */
 static struct cast read_cast(const struct tokens *in, size_t at)
 {
     struct cast cast = {.length = 1};
@@ -157,7 +195,7 @@ static struct cast read_cast(const struct tokens *in, size_t at)
         cast.length = 1 + n;
         bool has_length = at + cast.length < in->count && is(&list[at + cast.length], "(") &&
                           list[at + cast.length].glued;
-        cast.family = has_length ? FAMILY_OTHER : type_names[i].family;
+        cast.type = has_length ? TYPE_OTHER : type_names[i].type;
         cast.array = at + cast.length + 1 < in->count && is(&list[at + cast.length], "[") &&
                      is(&list[at + cast.length + 1], "]");
         cast.length += cast.array ? 2 : 0;
@@ -166,8 +204,8 @@ static struct cast read_cast(const struct tokens *in, size_t at)
     return cast;
 }
 
-/* The family of a type at the start of a definition, whatever its length. */
-static enum type_family family_of(const char *definition)
+/* The type at the start of a definition, whatever its length. */
+static enum type type_of(const char *definition)
 {
     for (size_t i = 0; i < ARRAY_LEN(type_names); i++) {
         char name[sizeof("character varying")];
@@ -178,13 +216,13 @@ static enum type_family family_of(const char *definition)
         if (str_starts(definition, name) &&
             (*behind == '\0' || *behind == ' ' || *behind == ',' ||
              (*behind == '(' && !str_starts(behind + strcspn(behind, ")"), ")["))))
-            return type_names[i].family;
+            return type_names[i].type;
     }
-    return FAMILY_OTHER;
+    return TYPE_OTHER;
 }
 
 /* A column of the object's table, or VALUE in a domain. */
-static enum type_family family_of_word(const struct loosening *l, const struct token *word)
+static enum type type_of_word(const struct loosening *l, const struct token *word)
 {
     static const char domain_over[] = "domain over ";
     char name[COLUMN_NAME_BYTES];
@@ -192,27 +230,36 @@ static enum type_family family_of_word(const struct loosening *l, const struct t
     if (str_eq(l->object->parent_kind, "type")) {
         o = is(word, "VALUE") ? catalog_find(l->catalog, "type", l->object->parent) : NULL;
         return o && str_starts(o->definition, domain_over)
-                   ? family_of(o->definition + strlen(domain_over))
-                   : FAMILY_OTHER;
+                   ? type_of(o->definition + strlen(domain_over))
+                   : TYPE_OTHER;
     }
     int length = snprintf(name, sizeof(name), "%s.%.*s", l->object->parent, (int)word->length,
                           word->text);
     if (length > 0 && (size_t)length < sizeof(name))
         o = catalog_find(l->catalog, "column", name);
-    return o ? family_of(o->definition) : FAMILY_OTHER;
+    return o ? type_of(o->definition) : TYPE_OTHER;
 }
 
-static bool is_number_text(const struct token *string)
+/* Whether a number that is written as these digits is the same in type TO. One with a fraction is
+ * not in a binary type (0.1 has another value as real than as double), and rounded in a whole one. */
+static bool holds_number(enum type to, const char *text, size_t length)
 {
-    size_t digits = 0;
-    for (size_t i = 1; i + 1 < string->length; i++) {
-        char c = string->text[i];
-        if (c >= '0' && c <= '9')
+    size_t digits = 0, sign = length > 0 && text[0] == '-';
+    bool fraction = false;
+    for (size_t i = sign; i < length; i++) {
+        if (text[i] >= '0' && text[i] <= '9')
             digits++;
-        else if (c != '.' && !(c == '-' && i == 1))
+        else if (text[i] == '.')
+            fraction = true;
+        else
             return false;
     }
-    return digits > 0;
+    if (digits == 0 || to < TYPE_SMALLINT)
+        return false;
+    if (to == TYPE_NUMERIC)
+        return true;
+    return !fraction && (to != TYPE_REAL || digits <= REAL_DIGITS) &&
+           (to != TYPE_DOUBLE || digits <= DOUBLE_DIGITS);
 }
 
 /* The bracket that the one at the end of OUT closes, or OUT's count. */
@@ -238,18 +285,22 @@ static bool is_text_array(const struct tokens *out, size_t start, size_t last)
 
 static bool single_can_lose(const struct loosening *l, struct token *t, struct cast cast)
 {
-    bool number = cast.family == FAMILY_NUMBER;
+    bool number = cast.type != TYPE_TEXT;
     if (cast.array || (number && !l->plain_numbers))
         return false;
     switch (t->kind) {
     case TOKEN_STRING:
-        if (number && is_number_text(t)) /* '-1'::integer is how -1 is written */
-            *t = (struct token){t->text + 1, t->length - 2, TOKEN_NUMBER, t->glued, t->partner};
-        return !number || t->kind == TOKEN_NUMBER;
+        if (!number)
+            return true;
+        if (!holds_number(cast.type, t->text + 1, t->length - 2))
+            return false;
+        /* '-1'::integer is how -1 is written */
+        *t = (struct token){t->text + 1, t->length - 2, TOKEN_NUMBER, t->glued, t->partner};
+        return true;
     case TOKEN_NUMBER:
-        return number;
+        return holds_number(cast.type, t->text, t->length);
     case TOKEN_WORD:
-        return is(t, "NULL") || family_of_word(l, t) == cast.family;
+        return is(t, "NULL") || holds_each(cast.type, type_of_word(l, t));
     case TOKEN_CAST:
     case TOKEN_OTHER:
         break;
@@ -260,12 +311,12 @@ static bool single_can_lose(const struct loosening *l, struct token *t, struct c
 /* Whether what stands at the end of OUT means the same without the cast. */
 static bool can_lose(const struct loosening *l, struct tokens *out, struct cast cast)
 {
-    if (out->count == 0 || cast.family == FAMILY_OTHER)
+    if (out->count == 0 || cast.type == TYPE_OTHER)
         return false;
     size_t last = out->count - 1;
     if (is(&out->list[last], "]")) {
         size_t open = opening(out);
-        return cast.array && cast.family == FAMILY_TEXT && open > 0 && open < last &&
+        return cast.array && cast.type == TYPE_TEXT && open > 0 && open < last &&
                is_text_array(out, open - 1, last);
     }
     if (!is(&out->list[last], ")"))
@@ -275,7 +326,7 @@ static bool can_lose(const struct loosening *l, struct tokens *out, struct cast 
         return false;
     if (open + 2 == last)
         return single_can_lose(l, &out->list[open + 1], cast);
-    return cast.array && cast.family == FAMILY_TEXT && is_text_array(out, open + 1, last - 1);
+    return cast.array && cast.type == TYPE_TEXT && is_text_array(out, open + 1, last - 1);
 }
 
 static void take_casts_out(const struct loosening *l, const struct tokens *in, struct tokens *out)

@@ -10,8 +10,11 @@ enum { OUTPUT_BYTES = 64 * 1024 };
 static void loose_text(const char *kind, const char *raw, struct buf *out)
 {
     struct catalog_object columns[] = {
+        {.kind = "column", .name = "t.b", .definition = "bigint"},
+        {.kind = "column", .name = "t.d", .definition = "double precision"},
         {.kind = "column", .name = "t.i", .definition = "integer not null"},
         {.kind = "column", .name = "t.n", .definition = "numeric(10,2)"},
+        {.kind = "column", .name = "t.r", .definition = "real"},
         {.kind = "column", .name = "t.s", .definition = "character varying(10)"},
         {.kind = "column", .name = "t.x", .definition = "text[]"},
     };
@@ -48,6 +51,18 @@ static void casts_are_taken_out_only_where_they_say_nothing(void **state)
         {"\1((i)::numeric > (0)::numeric)\2", "( i > 0 )"},
         {"\1((i)::numeric / (2)::numeric)\2", "( i :: numeric / 2 :: numeric )"},
         {"\1round((i)::numeric)\2", "round ( i :: numeric )"},
+        /* a number that another type rounds */
+        {"\1((n)::integer > 0)\2", "( n :: integer > 0 )"},
+        {"\1((d)::real = (r)::real)\2", "( d :: real = r )"},
+        {"\1((n)::double precision > '-1'::double precision)\2", "( n :: double precision > -1 )"},
+        {"\1((b)::double precision > (0)::double precision)\2", "( b :: double precision > 0 )"},
+        {"\1((i)::double precision > (0)::double precision)\2", "( i > 0 )"},
+        {"\1((r)::double precision)::text\2", "( r :: double precision ) :: text"},
+        {"\1(i = (2.5)::integer)\2", "( i = 2.5 :: integer )"},
+        {"\1(r = '0.1'::real)\2", "( r = '0.1' :: real )"},
+        {"\1(n = '0.1'::numeric)\2", "( n = 0.1 )"},
+        {"\1(r = (16777217)::real)\2", "( r = 16777217 :: real )"},
+        {"\1(d = (16777217)::double precision)\2", "( d = 16777217 )"},
         {"\1((i + 1) * 2)\2", "( ( i + 1 ) * 2 )"},
         {"\1(i + (1 * 2))\2", "( i + ( 1 * 2 ) )"},
         {"\1(((i)))\2", "i"},
