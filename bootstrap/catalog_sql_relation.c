@@ -75,9 +75,10 @@ static const char columns_sql[] =
     "  AND nd.classoid = 'pg_constraint'::regclass AND nd.objsubid = 0}\n"
     "WHERE a.attnum > 0 AND NOT a.attisdropped AND rel.relkind <> 'S'";
 
-/* The index behind a key or an exclusion has no row of its own: its options stand here. Copies of a
- * foreign key that PostgreSQL keeps for a partitioned table that it points to are its own
- * affair. */
+/* The index behind a key or an exclusion has no row of its own: its options stand here; nor have
+ * the triggers that enforce a foreign key or a deferrable key, which DISABLE TRIGGER ALL switches
+ * off, on either table. Copies of a foreign key that PostgreSQL keeps for a partitioned table that
+ * it points to are its own affair. */
 static const char constraints_sql[] =
     "SELECT 'constraint', rel.name || '.' || quote_ident(con.conname), concat_ws(', ',\n"
     " {zone pg_get_constraintdef(con.oid)},\n"
@@ -86,7 +87,8 @@ static const char constraints_sql[] =
     " CASE WHEN i.indisclustered THEN 'clustered on' END,\n"
     " CASE WHEN i.indisreplident THEN 'replica identity' END,\n"
     " CASE WHEN NOT con.conislocal THEN 'inherited' END,\n"
-    " CASE WHEN NOT i.indisvalid THEN 'INVALID' END),\n"
+    " CASE WHEN NOT i.indisvalid THEN 'INVALID' END,\n"
+    " 'triggers ' || fires.enabled),\n"
     " d.description, rel.kind, rel.name, con.conname, rel.relname,\n"
     " CASE con.contype WHEN 'p' THEN NULL\n"
     "  WHEN 'c' THEN (SELECT a.attname FROM pg_attribute a WHERE cardinality(con.conkey) = 1\n"
@@ -102,6 +104,10 @@ static const char constraints_sql[] =
     "FROM pg_constraint con JOIN rel ON rel.oid = con.conrelid\n"
     " LEFT JOIN pg_index i ON i.indexrelid = con.conindid AND con.contype IN ('p', 'u', 'x')\n"
     " LEFT JOIN pg_class ic ON ic.oid = i.indexrelid\n"
+    " LEFT JOIN (SELECT t.tgconstraint,\n"
+    "  string_agg(DISTINCT {enabled t.tgenabled}, ', ') AS enabled\n"
+    "  FROM pg_trigger t WHERE t.tgisinternal AND t.tgenabled <> 'O' GROUP BY 1) fires\n"
+    "  ON fires.tgconstraint = con.oid\n"
     "{comment pg_constraint|con.oid}\n"
     "WHERE con.contype IN ('p', 'u', 'c', 'f', 'x')\n"
     " AND NOT EXISTS (SELECT FROM pg_constraint whole WHERE whole.oid = con.conparentid\n"
