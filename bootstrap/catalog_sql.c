@@ -54,6 +54,11 @@ static const struct phrase {
     {"enabled", "CASE $1 WHEN 'D' THEN 'disabled' WHEN 'R' THEN 'enabled on replicas'"
                 " WHEN 'A' THEN 'enabled always' END"},
     {"right", "x.privilege_type || CASE WHEN x.is_grantable THEN ' with grant option' ELSE '' END"},
+    /* who has what by a list of rights, in one text */
+    {"rights-of", "(SELECT string_agg(g.grantee || ' has ' || g.rights, ', ' ORDER BY g.grantee"
+                  " COLLATE \"C\") AS rights FROM (SELECT {role x.grantee} AS grantee,"
+                  " string_agg(DISTINCT ({right}) COLLATE \"C\", ' and ') AS rights"
+                  " FROM aclexplode($1) x GROUP BY 1) g)"},
     {"database", "(SELECT oid FROM pg_database WHERE datname = current_database())"},
 
     /* the comment on object $2 of catalog $1, joined as d */
@@ -64,6 +69,12 @@ static const struct phrase {
              " AND m.objid = $2 AND m.objsubid = 0 AND m.deptype = 'e')"},
     {"whole", "NOT EXISTS (SELECT FROM pg_depend m WHERE m.classid = '$1'::regclass"
               " AND m.objid = $2 AND m.objsubid = 0 AND m.deptype IN ('e', 'i'))"},
+
+    /* made by initdb, or by an extension that is looked at */
+    {"brought",
+     "($3 IN ('pg_catalog'::regnamespace, 'information_schema'::regnamespace)"
+     " AND (SELECT scope.is_whole FROM scope) OR NOT {ours $1|$2} AND"
+     " ((SELECT scope.is_whole FROM scope) OR EXISTS (SELECT FROM ns WHERE ns.oid = $3)))"},
 
     /* own: sequences that belong to a column; a serial's by deptype a, an identity's by i. It goes
      * before the statements that need it and no others: a CTE that is named twice is not inlined */

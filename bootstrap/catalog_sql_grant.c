@@ -70,4 +70,32 @@ static const char defaults_sql[] =
     "FROM pg_default_acl p LEFT JOIN ns ON ns.oid = p.defaclnamespace\n"
     "WHERE p.defaclnamespace = 0 OR ns.oid IS NOT NULL";
 
-const char *const catalog_grant_statements[] = {grants_sql, defaults_sql, NULL};
+/* What PostgreSQL or an extension has brought is nobody's to compare, but the rights on it are:
+ * those that are others than were brought with it (pg_init_privs; no row: the default ones). All of
+ * an object's in one row, so that one that was taken away shows. */
+static const char delivered_sql[] =
+    ", brought (catalog, object, word, owner, letter, rights, oid) AS (\n"
+    " SELECT 'pg_proc'::regclass, CASE p.prokind WHEN 'p' THEN 'procedure' WHEN 'a' THEN "
+    "'aggregate'\n"
+    "  ELSE 'function' END || ' ' || p.oid::regprocedure, p.proname, p.proowner, 'f'::\"char\",\n"
+    "  p.proacl, p.oid\n"
+    " FROM pg_proc p WHERE p.proacl IS NOT NULL AND {brought pg_proc|p.oid|p.pronamespace}\n"
+    " UNION ALL SELECT 'pg_class'::regclass, CASE c.relkind WHEN 'v' THEN 'view'\n"
+    "  WHEN 'm' THEN 'materialized view' WHEN 'f' THEN 'foreign table' WHEN 'S' THEN 'sequence'\n"
+    "  ELSE 'table' END || ' ' || c.oid::regclass, c.relname, c.relowner,\n"
+    "  CASE c.relkind WHEN 'S' THEN 's' ELSE 'r' END::\"char\", c.relacl, c.oid\n"
+    " FROM pg_class c WHERE c.relacl IS NOT NULL AND c.relkind IN ('r', 'p', 'f', 'v', 'm', 'S')\n"
+    "  AND {brought pg_class|c.oid|c.relnamespace}\n"
+    " UNION ALL SELECT 'pg_language'::regclass, 'language ' || quote_ident(l.lanname), l.lanname,\n"
+    "  l.lanowner, 'l', l.lanacl, l.oid\n"
+    " FROM pg_language l WHERE l.lanacl IS NOT NULL AND (SELECT scope.is_whole FROM scope))\n"
+    "SELECT 'grant', b.object || ' to everybody', COALESCE(has.rights, 'nobody has anything'),\n"
+    " NULL, {alone b.word}\n"
+    "FROM brought b LEFT JOIN pg_init_privs ip ON ip.objoid = b.oid AND ip.classoid = b.catalog\n"
+    " AND ip.objsubid = 0,\n"
+    " LATERAL {rights-of b.rights} has,\n"
+    " LATERAL {rights-of COALESCE(ip.initprivs, acldefault(b.letter, b.owner))} was\n"
+    "WHERE b.rights::text IS DISTINCT FROM ip.initprivs::text\n"
+    " AND has.rights IS DISTINCT FROM was.rights";
+
+const char *const catalog_grant_statements[] = {grants_sql, defaults_sql, delivered_sql, NULL};

@@ -322,6 +322,34 @@ static void what_is_not_compared_is_counted(void **state)
     differences_release(&d);
 }
 
+/* Of an extension, of PostgreSQL itself; given, and taken away. A right that was given and taken
+ * away again is none. */
+static void rights_on_what_was_brought_are_compared(void **state)
+{
+    (void)state;
+    static const char a[] =
+        "CREATE EXTENSION pg_trgm; GRANT EXECUTE ON FUNCTION pg_catalog.version() TO app_ro;"
+        "REVOKE EXECUTE ON FUNCTION pg_catalog.version() FROM app_ro;";
+    static const char b[] =
+        "CREATE EXTENSION pg_trgm; REVOKE EXECUTE ON FUNCTION similarity(text, text) FROM PUBLIC;"
+        "GRANT EXECUTE ON FUNCTION pg_catalog.pg_ls_dir(text) TO app_ro;"
+        "GRANT SELECT ON pg_catalog.pg_authid TO app_ro; REVOKE USAGE ON LANGUAGE plpgsql FROM "
+        "PUBLIC;";
+    static const char *const objects[] = {"function pg_ls_dir(text) to everybody",
+                                          "function public.similarity(text,text) to everybody",
+                                          "language plpgsql to everybody",
+                                          "table pg_authid to everybody"};
+    struct differences d = {0};
+    compare_scripts(a, b, &(struct compare_options){0}, &d);
+    if (d.semantic != ARRAY_LEN(objects) || d.count != ARRAY_LEN(objects))
+        show(&d);
+    assert_int_equal(d.count, ARRAY_LEN(objects));
+    assert_int_equal(d.semantic, ARRAY_LEN(objects));
+    for (size_t i = 0; i < ARRAY_LEN(objects); i++)
+        assert_string_equal(d.list[i].object, objects[i]);
+    differences_release(&d);
+}
+
 static void another_version_of_an_extension_is_textual(void **state)
 {
     (void)state;
@@ -397,6 +425,7 @@ int main(void)
         cmocka_unit_test(known_differences_are_ignored_until_their_day),
         cmocka_unit_test(a_difference_names_the_revision_that_touched_it_last),
         cmocka_unit_test(what_is_not_compared_is_counted),
+        cmocka_unit_test(rights_on_what_was_brought_are_compared),
         cmocka_unit_test(another_version_of_an_extension_is_textual),
         cmocka_unit_test(another_server_version_is_said),
         cmocka_unit_test(settings_of_the_database_are_told_without_the_values_of_an_application),
