@@ -173,7 +173,8 @@ void rights_add_owner_query(const struct database_settings *settings, struct buf
         "p.proowner FROM pg_catalog.pg_proc p",
         "SELECT 'pg_catalog.pg_type'::regclass, t.oid, 'type', t.typname, t.typnamespace, "
         "t.typowner "
-        "FROM pg_catalog.pg_type t WHERE t.typrelid = 0 AND t.typtype <> 'm' AND t.typelem = 0",
+        "FROM pg_catalog.pg_type t WHERE t.typtype <> 'm' AND t.typelem = 0 AND (t.typrelid = 0 OR "
+        "(SELECT c.relkind = 'c' FROM pg_catalog.pg_class c WHERE c.oid = t.typrelid))",
     };
     buf_adds(out, "SELECT o.kind, n.nspname, o.name, r.rolname FROM (");
     for (size_t i = 0; i < ARRAY_LEN(kinds); i++)

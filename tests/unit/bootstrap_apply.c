@@ -344,6 +344,24 @@ static void an_object_of_another_owner_is_rolled_back(void **state)
     site_close(&site);
 }
 
+static void a_composite_type_of_another_owner_is_rolled_back(void **state)
+{
+    (void)state;
+    struct site site;
+    struct err err;
+    site_open(&site, pg, "other_type");
+    pg_sql(pg, "postgres", "CREATE ROLE ot_owner NOLOGIN");
+    pg_sql(pg, "other_type", "GRANT ALL ON SCHEMA public TO ot_owner");
+    site_sql(&site, "schema.sql",
+             "CREATE TYPE own AS (a int);\nCREATE TABLE t (a own);\nDO $$ BEGIN SET LOCAL ROLE "
+             "postgres; CREATE TYPE planted AS (a int); END $$;\n");
+    site.settings.owner = "ot_owner";
+    site_is_refused(&site, ERR_DB_REFUSED, "1 objects", &err);
+    assert_text_has(err.text, "type public.planted (postgres)");
+    site_is_untouched(&site, pg);
+    site_close(&site);
+}
+
 /* ---- the plan, the other stamp --------------------------------------------------------------- */
 
 static void a_dry_run_prints_the_sql_and_changes_nothing(void **state)
@@ -528,6 +546,7 @@ int main(void)
         cmocka_unit_test(everything_belongs_to_the_owner),
         cmocka_unit_test(a_member_without_set_role_is_told_what_to_grant),
         cmocka_unit_test(an_object_of_another_owner_is_rolled_back),
+        cmocka_unit_test(a_composite_type_of_another_owner_is_rolled_back),
         cmocka_unit_test(a_dry_run_prints_the_sql_and_changes_nothing),
         cmocka_unit_test(a_plain_stamp_is_one_text_column),
         cmocka_unit_test(several_heads_are_several_rows),
