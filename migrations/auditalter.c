@@ -467,6 +467,8 @@ int audit_on_create_table(struct audit_work *w)
     if (!op)
         return -1;
     audit_relation(w, relation, &op->schema, &op->object);
+    if (audit_makes_nothing(w, op))
+        return 0;
     lock_parent(w, op);
     if (audit_known_table(w->known, op->schema, op->object) != 0)
         return err_nomem(w->err);

@@ -84,7 +84,7 @@ static void forget_table(struct audit_known *k, const struct known_table *t)
 int audit_known_table(struct audit_known *k, const char *schema, const char *table)
 {
     struct known_table *t = find_table(k, schema, table);
-    if (t) /* IF NOT EXISTS, or made again: what it was before no longer holds */
+    if (t) /* made again: what it was before no longer holds */
         forget_table(k, t);
     t = arena_new(k->arena, 1, sizeof(*t));
     char *kept_schema = arena_dup(k->arena, schema), *kept = arena_dup(k->arena, table);
@@ -156,6 +156,11 @@ void audit_known_drop(struct audit_known *k, const char *schema, const char *tab
         place = &(*place)->next;
     if (*place)
         *place = (*place)->next;
+}
+
+bool audit_known_is_there(const struct audit_known *k, const char *schema, const char *table)
+{
+    return find_table(k, schema, table) != NULL;
 }
 
 bool audit_known_is_new(const struct audit_known *k, const char *schema, const char *table)

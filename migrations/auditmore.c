@@ -59,7 +59,7 @@ static int on_create_as(struct audit_work *w)
     if (!op)
         return -1;
     audit_relation(w, sql_tree_path(w->body, "into.rel"), &op->schema, &op->object);
-    if (audit_known_table(w->known, op->schema, op->object) != 0)
+    if (!audit_makes_nothing(w, op) && audit_known_table(w->known, op->schema, op->object) != 0)
         return err_nomem(w->err);
     return 0;
 }
@@ -79,7 +79,7 @@ static int on_create_sequence(struct audit_work *w)
     if (!op)
         return -1;
     audit_relation(w, sql_tree_member(w->body, "sequence"), &op->schema, &op->object);
-    if (audit_known_table(w->known, op->schema, op->object) != 0)
+    if (!audit_makes_nothing(w, op) && audit_known_table(w->known, op->schema, op->object) != 0)
         return err_nomem(w->err);
     return 0;
 }

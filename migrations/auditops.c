@@ -40,6 +40,16 @@ struct audit_op *audit_add(struct audit_work *w, enum audit_kind kind)
     return op;
 }
 
+/* IF NOT EXISTS of what the chain has made: it stays what it was, and whose it was. */
+bool audit_makes_nothing(struct audit_work *w, struct audit_op *op)
+{
+    if (!sql_tree_true(sql_tree_member(w->body, "if_not_exists")) ||
+        !audit_known_is_there(w->known, op->schema, op->object))
+        return false;
+    op->detail = "is there already";
+    return true;
+}
+
 /* Nobody waits for a table that the same revision makes, and there is nothing in it to rewrite. */
 void audit_lock_table(struct audit_work *w, struct audit_op *op, const char *schema,
                       const char *table)

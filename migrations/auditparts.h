@@ -241,6 +241,7 @@ MUST_USE int audit_known_rename(struct audit_known *k, const char *schema, const
                                 const char *column, const char *name); /* column NULL: the table */
 void audit_known_drop(struct audit_known *k, const char *schema, const char *table,
                       const char *column);
+bool audit_known_is_there(const struct audit_known *k, const char *schema, const char *table);
 bool audit_known_is_new(const struct audit_known *k, const char *schema, const char *table);
 bool audit_known_column_is_new(const struct audit_known *k, const char *schema, const char *table,
                                const char *column);
@@ -281,6 +282,10 @@ const char *audit_word(struct audit_work *w, const char *value);
 void audit_relation(struct audit_work *w, const char *range, const char **schema,
                     const char **name);
 void audit_names(struct audit_work *w, const char *list, const char **schema, const char **name);
+
+/* Whether the statement is a CREATE IF NOT EXISTS of an object that an earlier statement of the chain
+ * has made; the operation then says so. */
+bool audit_makes_nothing(struct audit_work *w, struct audit_op *op);
 
 /* The operation's object is a table; or something of its own that belongs to a table. */
 void audit_on_table(struct audit_work *w, struct audit_op *op, const char *range);

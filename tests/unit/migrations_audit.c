@@ -339,6 +339,25 @@ static void nobody_waits_for_a_table_of_the_same_revision(void **state)
              "4,b2,add_column,column,,t,a,UUID DEFAULT gen_random_uuid(),,no,no,yes,5\n");
 }
 
+/* It may be full: what is done to it afterwards waits, rewrites and loses. */
+static void a_table_that_is_there_is_not_made_anew_by_if_not_exists(void **state)
+{
+    (void)state;
+    rows_are(
+        "CREATE TABLE IF NOT EXISTS users (id BIGINT PRIMARY KEY, name TEXT);\n"
+        "ALTER TABLE users DROP COLUMN name;\nDROP TABLE users",
+        "1,b2,create_table,table,,users,,is there already,,no,no,yes,3\n"
+        "2,b2,drop_column,column,,users,name,rules: ban-drop-column,ACCESS EXCLUSIVE,no,yes,no,"
+        "4\n"
+        "3,b2,drop_table,table,,users,,rules: ban-drop-table,ACCESS EXCLUSIVE,no,yes,no,5\n");
+    rows_are("CREATE TABLE IF NOT EXISTS users AS SELECT 1;\nTRUNCATE users",
+             "1,b2,create_table_as,table,,users,,is there already,,no,no,yes,3\n"
+             "2,b2,truncate,rows,,users,,,ACCESS EXCLUSIVE,no,yes,no,4\n");
+    rows_are("CREATE TABLE IF NOT EXISTS t (id INT);\nDROP TABLE t",
+             "1,b2,create_table,table,,t,,1 column: id,,no,no,yes,3\n"
+             "2,b2,drop_table,table,,t,,,,no,no,yes,4\n");
+}
+
 /* ---- data ------------------------------------------------------------------------------------ */
 
 static void no_data_gets_into_the_record(void **state)
@@ -588,6 +607,7 @@ int main(void)
         cmocka_unit_test(constraints_carry_the_names_of_their_rules),
         cmocka_unit_test(indexes_block_writes_unless_they_are_built_concurrently),
         cmocka_unit_test(nobody_waits_for_a_table_of_the_same_revision),
+        cmocka_unit_test(a_table_that_is_there_is_not_made_anew_by_if_not_exists),
         cmocka_unit_test(no_data_gets_into_the_record),
         cmocka_unit_test(filling_a_new_column_overwrites_nothing),
         cmocka_unit_test(with_that_deletes_is_a_delete_too),
