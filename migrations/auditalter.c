@@ -223,6 +223,19 @@ static int on_add_column(struct audit_work *w, const char *relation, const char 
     return take_constraints(w, relation, column, op->column);
 }
 
+/* Whether USING only says what is done without it: the column, or a cast of it to its new type. */
+static bool is_own_cast(struct audit_work *w, const char *expression, const char *column,
+                        const char *type)
+{
+    const char *cast = sql_tree_member(expression, "TypeCast");
+    if (cast && !str_eq(audit_type_text(w, sql_tree_member(cast, "typeName")), type))
+        return false;
+    expression = cast ? sql_tree_member(cast, "arg") : expression;
+    const char *first = sql_tree_first(sql_tree_path(expression, "ColumnRef.fields"));
+    return first && !sql_tree_next(first) &&
+           sql_tree_is(sql_tree_path(first, "String.sval"), column);
+}
+
 static int on_change_type(struct audit_work *w, const char *relation, const char *command)
 {
     const char *definition = sql_tree_path(command, "def.ColumnDef");
@@ -236,6 +249,11 @@ static int on_change_type(struct audit_work *w, const char *relation, const char
     const char *clause = audit_clause(w, sql_tree_path(definition, "typeName.location"));
     op->detail = old ? audit_printf(w, "from %s to %s", old, clause) : clause;
     audit_type_change(old, type, &op->rewrites, &op->destructive);
+    const char *using = sql_tree_member(definition, "raw_default");
+    if (using && !is_own_cast(w, using, op->column, type)) { /* it can be anything, NULL too */
+        op->rewrites = ANSWER_YES;
+        op->destructive = ANSWER_MAYBE;
+    }
     if (op->on_new || (op->rewrites == ANSWER_NO && old))
         op->rule_count = 0;
     if (op->on_new)

@@ -268,6 +268,31 @@ static void a_wider_type_rewrites_nothing_and_another_one_does(void **state)
              "ACCESS EXCLUSIVE,maybe,maybe,maybe,3\n");
 }
 
+/* The expression is what the column will hold. */
+static void a_type_that_is_changed_by_an_expression_may_lose_what_was_there(void **state)
+{
+    (void)state;
+    static const char *const losing[] = {"left(name, 3)", "NULL", "id::text", "name::varchar(2)",
+                                         "name::varchar(2)::text"};
+    static const char *const harmless[] = {"name", "name::text", "CAST(name AS TEXT)"};
+    for (size_t i = 0; i < ARRAY_LEN(losing); i++) {
+        AUTO_FIXTURE f = new_fixture(real_downgrade);
+        AUTO_BUF sql = BUF_INIT(256);
+        buf_addf(&sql, "ALTER TABLE users ALTER COLUMN name TYPE TEXT USING %s", losing[i]);
+        audit_of(&f, buf_text(&sql));
+        if (!strstr(file_of(&f, "002_b2.csv"), "ACCESS EXCLUSIVE,yes,maybe,maybe"))
+            fail_msg("%s: %s", losing[i], file_of(&f, "002_b2.csv"));
+    }
+    for (size_t i = 0; i < ARRAY_LEN(harmless); i++) {
+        AUTO_FIXTURE f = new_fixture(real_downgrade);
+        AUTO_BUF sql = BUF_INIT(256);
+        buf_addf(&sql, "ALTER TABLE users ALTER COLUMN name TYPE TEXT USING %s", harmless[i]);
+        audit_of(&f, buf_text(&sql));
+        if (!strstr(file_of(&f, "002_b2.csv"), "ACCESS EXCLUSIVE,no,no,yes"))
+            fail_msg("%s: %s", harmless[i], file_of(&f, "002_b2.csv"));
+    }
+}
+
 static void renames_are_followed(void **state)
 {
     (void)state;
@@ -603,6 +628,7 @@ int main(void)
         cmocka_unit_test(a_column_that_is_computed_for_each_row_rewrites_the_table),
         cmocka_unit_test(a_column_without_a_value_is_a_required_field),
         cmocka_unit_test(a_wider_type_rewrites_nothing_and_another_one_does),
+        cmocka_unit_test(a_type_that_is_changed_by_an_expression_may_lose_what_was_there),
         cmocka_unit_test(renames_are_followed),
         cmocka_unit_test(constraints_carry_the_names_of_their_rules),
         cmocka_unit_test(indexes_block_writes_unless_they_are_built_concurrently),
