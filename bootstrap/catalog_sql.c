@@ -70,10 +70,11 @@ static const struct phrase {
     {"whole", "NOT EXISTS (SELECT FROM pg_depend m WHERE m.classid = '$1'::regclass"
               " AND m.objid = $2 AND m.objsubid = 0 AND m.deptype IN ('e', 'i'))"},
 
-    /* made by initdb, or by an extension that is looked at */
+    /* made by initdb, or by an extension that is looked at; of the information schema's rights no
+     * record is kept */
     {"brought",
-     "($3 IN ('pg_catalog'::regnamespace, 'information_schema'::regnamespace)"
-     " AND (SELECT scope.is_whole FROM scope) OR NOT {ours $1|$2} AND"
+     "($3 = 'pg_catalog'::regnamespace AND (SELECT scope.is_whole FROM scope)"
+     " OR $3 <> 'information_schema'::regnamespace AND NOT {ours $1|$2} AND"
      " ((SELECT scope.is_whole FROM scope) OR EXISTS (SELECT FROM ns WHERE ns.oid = $3)))"},
 
     /* own: sequences that belong to a column; a serial's by deptype a, an identity's by i. It goes

@@ -72,7 +72,8 @@ static const char defaults_sql[] =
 
 /* What PostgreSQL or an extension has brought is nobody's to compare, but the rights on it are:
  * those that are others than were brought with it (pg_init_privs; no row: the default ones). All of
- * an object's in one row, so that one that was taken away shows. */
+ * an object's in one row, so that one that was taken away shows. A kind of its own: in a real
+ * database they are the administrator's. */
 static const char delivered_sql[] =
     ", brought (catalog, object, word, owner, letter, rights, oid) AS (\n"
     " SELECT 'pg_proc'::regclass, CASE p.prokind WHEN 'p' THEN 'procedure' WHEN 'a' THEN "
@@ -89,7 +90,7 @@ static const char delivered_sql[] =
     " UNION ALL SELECT 'pg_language'::regclass, 'language ' || quote_ident(l.lanname), l.lanname,\n"
     "  l.lanowner, 'l', l.lanacl, l.oid\n"
     " FROM pg_language l WHERE l.lanacl IS NOT NULL AND (SELECT scope.is_whole FROM scope))\n"
-    "SELECT 'grant', b.object || ' to everybody', COALESCE(has.rights, 'nobody has anything'),\n"
+    "SELECT 'rights', b.object, COALESCE(has.rights, 'nobody has anything'),\n"
     " NULL, {alone b.word}\n"
     "FROM brought b LEFT JOIN pg_init_privs ip ON ip.objoid = b.oid AND ip.classoid = b.catalog\n"
     " AND ip.objsubid = 0,\n"

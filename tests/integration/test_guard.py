@@ -590,6 +590,12 @@ def test_adopt_stamps_what_is_proved_equal(case: Case) -> None:
         assert project.adopt(0)["state_before"] == "current"
 
 
+def test_rights_on_what_the_server_has_brought_are_no_obstacle(case: Case) -> None:
+    project = Adoptable(case, SAME + "REVOKE EXECUTE ON FUNCTION pg_catalog.pg_sleep(float8) FROM PUBLIC;")
+    made = project.adopt(0)
+    assert made["state"] == "current" and made["stamped"] == [HEAD], made
+
+
 def test_adopt_leaves_alone_what_differs_and_says_what(case: Case) -> None:
     project = Adoptable(case, SAME.replace(" NOT NULL", ""))
     refused = project.adopt(1)
