@@ -344,7 +344,7 @@ static void one_host_takes_the_place_of_a_list(void **state)
     static const struct {
         const char *from, *host, *port, *made;
     } cases[] = {
-        {"postgresql://u:p%40@a:1,b:2/db?sslmode=require&port=3#x", "b", "2",
+        {"postgresql://u:p%40@a:1,b:2/db?sslmode=require&port=3", "b", "2",
          "postgresql://u:p%40@b:2/db?sslmode=require"},
         {"postgresql+psycopg://a,b", "a", "5432", "postgresql+psycopg://a:5432"},
         {"postgres://u@[::1]:1,[fd00::2]:2/?a&b=c", "fd00::2", "2",
