@@ -70,9 +70,9 @@ _HERD = (
     "Bound by the processors: each of the fifty loads libpq, logs in (SCRAM) and looks at the "
     "catalogs, a waiter twice, and PostgreSQL starts a process for each connection.")
 _CPU = (
-    "Nearly all of it is loading libpq with the libraries behind it and two log-ins (SCRAM, some 7 ms "
-    "each in libpq): a program that sends the file and logs in twice, and does nothing else, takes as "
-    "much (the row below), so that with libpq alone the target is out of reach here.")
+    "Most of it is loading libpq with the libraries behind it and two log-ins (SCRAM, some 7 ms each in "
+    "libpq): a program that does that, sends the file and does nothing else is the row below. What is left "
+    "is 125 revision files, cutting the SQL, and the looks.")
 _FETCH = (
     "One request more than the floor, which knows that the mount is KV version 2; everything that "
     "held a secret is wiped; and a child does it, so that a parent that stays has neither curl nor "
