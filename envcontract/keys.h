@@ -574,10 +574,4 @@ void lint_variables(struct contract_document *d);
 
 enum { LINT_SCRATCH_VARIABLES = 256 }; /* looked at between two emptyings of the scratch arena */
 
-/* Call VISIT for the variable INDEX in each profile in which something lies over it, and once for
- * all others (ONE_PROFILE is false; PROFILE is one of them, or NULL where there are none). */
-typedef void (*lint_visit)(struct contract_document *d, size_t index, const char *profile,
-                           bool one_profile, void *context);
-void lint_each_profile(struct contract_document *d, size_t index, lint_visit visit, void *context);
-
 #endif

@@ -321,44 +321,46 @@ static void look_at_variable(struct look *look, struct said *said)
     lint_rotation(look, said);
 }
 
-static void visit_one(struct contract_document *d, size_t index, const char *profile,
-                      bool one_profile, lint_visit visit, void *context)
+static void look_once(struct look look, struct said *said)
 {
-    if (d->looks_left == 0)
+    if (look.d->looks_left == 0)
         return;
-    d->looks_left--;
-    visit(d, index, profile, one_profile, context);
+    look.d->looks_left--;
+    look_at_variable(&look, said);
 }
 
-void lint_each_profile(struct contract_document *d, size_t index, lint_visit visit, void *context)
+/* The profiles in which something lies over the variable, a bit each. */
+static uint32_t profiles_over(const struct contract_document *d, size_t index)
 {
     const struct node *base = node_member(d->base, "profiles");
     const struct node *own_profiles = node_member(d->variables[index], "profiles");
-    const char *rest = NULL;
-    bool over[CONTRACT_MAX_PROFILES] = {false};
+    uint32_t over = 0;
 
-    if (d->profile_count == 0) {
-        visit_one(d, index, NULL, false, visit, context);
-        return;
-    }
-    for (size_t i = 0; (base || own_profiles) && i < d->profile_count; i++) {
-        const char *name = d->profiles[i];
-        over[i] = node_member(base, name) || node_member(own_profiles, name);
-    }
-    for (size_t i = 0; i < d->profile_count; i++) {
-        if (over[i])
-            visit_one(d, index, d->profiles[i], true, visit, context);
-        else if (!rest)
-            visit_one(d, index, rest = d->profiles[i], false, visit, context);
-    }
+    for (size_t i = 0; (base || own_profiles) && i < d->profile_count; i++)
+        if (node_member(base, d->profiles[i]) || node_member(own_profiles, d->profiles[i]))
+            over |= UINT32_C(1) << i;
+    return over;
 }
 
-static void visit_variable(struct contract_document *d, size_t index, const char *profile,
-                           bool one_profile, void *context)
+/* In each profile in which something lies over the variable, and once for all others: the look's profile is
+ * then the first of them, or NULL where there are none. */
+static void look_in_each_profile(struct contract_document *d, size_t index, struct said *said)
 {
-    struct look look = {.d = d, .index = index, .profile = profile, .one_profile = one_profile};
+    uint32_t over = profiles_over(d, index);
+    uint32_t others = (uint32_t)((UINT64_C(1) << d->profile_count) - 1) & ~over;
+    bool rest = false;
 
-    look_at_variable(&look, context);
+    if (d->profile_count == 0)
+        look_once((struct look){.d = d, .index = index, .profiles = 1}, said);
+    for (size_t i = 0; i < d->profile_count; i++) {
+        uint32_t bit = UINT32_C(1) << i;
+        struct look look = {.d = d, .index = index, .profile = d->profiles[i]};
+        look.one_profile = over & bit;
+        look.profiles = look.one_profile ? bit : others;
+        if (look.one_profile || !rest)
+            look_once(look, said);
+        rest = rest || !look.one_profile;
+    }
 }
 
 static void check_condition(struct contract_document *d, const struct node *condition)
@@ -435,7 +437,7 @@ void lint_variables(struct contract_document *d)
         struct said said = {.budget = &budget, .logins = &logins};
         check_all_objects(d, d->variables[i]);
         d->looking_at = d->names[i];
-        lint_each_profile(d, i, visit_variable, &said);
+        look_in_each_profile(d, i, &said);
         d->looking_at = NULL;
         if (i % LINT_SCRATCH_VARIABLES == 0)
             arena_release(&d->scratch);

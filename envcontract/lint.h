@@ -12,15 +12,17 @@ struct look {
     size_t index;
     const char *profile; /* NULL: the contract has none */
     bool one_profile;    /* something lies over it there: messages name the profile */
+    uint32_t profiles;   /* for which it stands, a bit each; 1 where the contract has none */
     struct layers layers;
     struct contract_variable variable;
 };
 
 /* A login of a database that a variable's rotation changes. */
 struct login_use {
-    const char *login, *admin; /* the admin's variable, or NULL */
+    const char *login;
+    long admin; /* the variable with the admin's URL; negative: none */
     const struct node *node;
-    const char *profile; /* NULL: where nothing lies over the variable */
+    uint32_t profiles; /* as in a look */
     size_t index;
 };
 

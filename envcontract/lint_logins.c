@@ -9,7 +9,10 @@
 #include <string.h>
 
 #include "base/mem.h"
-#include "base/str.h"
+
+enum { NAME_BYTES = 63 }; /* of a role, at most (NAMEDATALEN) */
+
+_Static_assert(CONTRACT_MAX_PROFILES <= 32, "a look's profiles are 32 bits");
 
 void login_uses_release(struct login_uses *uses)
 {
@@ -18,7 +21,7 @@ void login_uses_release(struct login_uses *uses)
 }
 
 static void note(const struct look *look, struct login_uses *uses, const struct node *node,
-                 const char *admin)
+                 long admin)
 {
     const char *login = node_text(node);
 
@@ -28,37 +31,33 @@ static void note(const struct look *look, struct login_uses *uses, const struct 
         look->d->no_memory = true;
         return;
     }
-    uses->list[uses->count++] = (struct login_use){
-        login, admin, node, look->one_profile ? look->profile : NULL, look->index};
+    uses->list[uses->count++] = (struct login_use){login, admin, node, look->profiles, look->index};
 }
 
 void lint_note_logins(const struct look *look, struct said *said, const struct node *const *at)
 {
-    const struct node *database = node_member(look->d->files[0].root, "database");
     const struct node *logins = at[ROTATE_LOGINS];
-    const char *admin = node_text(at[ROTATE_ADMIN]);
+    const struct node *database = node_member(look->d->files[0].root, "database");
+    const struct node *url = at[ROTATE_ADMIN] ? at[ROTATE_ADMIN]
+                                              : node_member(database, "admin_url");
+    long admin = node_text(url) ? document_find(look->d, node_text(url)) : -1;
 
-    if (!admin)
-        admin = node_text(node_member(database, "admin_url"));
     if (at[ROTATE_LOGIN])
         note(look, said->logins, at[ROTATE_LOGIN], admin);
-    for (const struct node *login = logins && logins->kind == NODE_ARRAY ? logins->first : NULL;
-         login; login = login->next)
+    if (!logins || logins->kind != NODE_ARRAY || logins->count != ROTATION_LOGINS)
+        return; /* said, where they are there and not two */
+    for (const struct node *login = logins->first; login; login = login->next)
         note(look, said->logins, login, admin);
 }
 
 /* ---- two of them ------------------------------------------------------------------------------ */
 
-static int compare_texts(const char *a, const char *b)
-{
-    return a && b ? strcmp(a, b) : (a != NULL) - (b != NULL);
-}
-
+/* A name that is longer is the same to PostgreSQL. */
 static int compare_roles(const struct login_use *a, const struct login_use *b)
 {
-    int by_login = strcmp(a->login, b->login);
+    int by_login = a->login == b->login ? 0 : strncmp(a->login, b->login, NAME_BYTES);
 
-    return by_login != 0 ? by_login : compare_texts(a->admin, b->admin);
+    return by_login != 0 ? by_login : (a->admin > b->admin) - (a->admin < b->admin);
 }
 
 /* The same role, then in the order of the contract. */
@@ -70,53 +69,39 @@ static int compare_uses(const void *left, const void *right)
     return by_role != 0 ? by_role : (a->index > b->index) - (a->index < b->index);
 }
 
-/* Whether something lies over the variable in PROFILE, so that what holds for the rest does not. */
-static bool lies_over(const struct contract_document *d, const struct login_use *use,
-                      const char *profile)
+/* Note who has the role in the profiles of USE; another variable that has it in one of them, or NULL. */
+static const struct login_use *take(const struct login_use **owners, const struct login_use *use)
 {
-    return node_member(node_member(d->base, "profiles"), profile) ||
-           node_member(node_member(d->variables[use->index], "profiles"), profile);
-}
+    const struct login_use *other = NULL;
 
-static bool holds_in(const struct contract_document *d, const struct login_use *use,
-                     const char *profile)
-{
-    return use->profile ? str_eq(use->profile, profile) : !lies_over(d, use, profile);
-}
-
-/* Whether there is a profile in which both are rotated. */
-static bool meet(const struct contract_document *d, const struct login_use *a,
-                 const struct login_use *b)
-{
-    if (a->index == b->index)
-        return false;
-    for (size_t i = 0; i < d->profile_count; i++)
-        if (holds_in(d, a, d->profiles[i]) && holds_in(d, b, d->profiles[i]))
-            return true;
-    return d->profile_count == 0;
+    for (size_t i = 0; i < CONTRACT_MAX_PROFILES; i++) {
+        if (!(use->profiles & UINT32_C(1) << i))
+            continue;
+        if (!owners[i])
+            owners[i] = use;
+        else if (!other && owners[i]->index != use->index)
+            other = owners[i];
+    }
+    return other;
 }
 
 void lint_logins(struct contract_document *d, const struct login_uses *uses)
 {
-    size_t first = 0; /* of those with the same role */
+    const struct login_use *owners[CONTRACT_MAX_PROFILES] = {NULL};
 
-    if (uses->count == 0)
-        return;
-    qsort(uses->list, uses->count, sizeof *uses->list, compare_uses);
-    for (size_t i = 1; i < uses->count && !problems_full(d); i++) {
+    if (uses->count > 0) /* qsort takes no NULL */
+        qsort(uses->list, uses->count, sizeof *uses->list, compare_uses);
+    for (size_t i = 0; i < uses->count && !problems_full(d); i++) {
         const struct login_use *use = &uses->list[i];
-        if (compare_roles(&uses->list[i - 1], use) != 0)
-            first = i;
-        for (size_t other = first; other < i; other++) {
-            if (!meet(d, &uses->list[other], use))
-                continue;
+        if (i > 0 && compare_roles(use - 1, use) != 0)
+            memset(owners, 0, sizeof owners);
+        const struct login_use *other = take(owners, use);
+        if (other)
             problem(
                 d, use->node, AT_VALUE,
                 "Rotate it by one of both, which publishes for the other as a mirror; or let each "
                 "have logins of its own.",
                 "the login '%.*s' is rotated by '%.*s' already", SHOWN(use->login),
-                SHOWN(d->names[uses->list[other].index]));
-            break;
-        }
+                SHOWN(d->names[other->index]));
     }
 }

@@ -11,6 +11,8 @@ VALUES_MAX = 318_000
 VARIABLES_MAX = 99_000
 NAMES = [f"V{index}" for index in range(64)]
 HEAD = '{"contract": 1, "profile": {"var": "P", "values": ["a", "b"], "default": "a"}, '
+MANY_PROFILES = [f"p{index}" for index in range(32)]
+MANY_HEAD = ('{"contract": 1, "profile": {"var": "P", "default": "p0", "values": ' + json.dumps(MANY_PROFILES) + "}, ")
 PLAIN = HEAD + '"vars": {"P": {}, ' + ", ".join(f'"{name}": {{"required": false}}' for name in NAMES) + "}"
 
 
@@ -59,6 +61,10 @@ def _together() -> Dict[str, str]:
         "an alias each": filled('{"contract": 1, "vars": {', '"A@": {"aliases": [{"name": "O@"}]}', "}}", 4),
         "depends": filled('{"contract": 1, "vars": {', '"A@": {"rotate": {"strategy": "none", '
                           '"depends_on": ["A1", "A@"]}}', "}}", 6),
+        "logins": filled('{"contract": 1, "vars": {"A": {"rotate": {"strategy": "pg-two-login", "logins": [', '"x"',
+                         "]}}}}", 1),
+        "a login each": filled('{"contract": 1, "vars": {', '"A@": {"secret": true, "source": "vault:kv/a@#p", '
+                               '"rotate": {"strategy": "pg-login", "login": "l@"}}', "}}", 6),
         "distinct": filled('{"contract": 1, "base": {"distinct": true, "default": "x"}, "vars": {',
                            '"A@": {}', "}}", 4),
         "unknown": filled('{"contract": 1, "vars": {}, "unknown": {"prefix": [', '"V@"', "]}}", 330),
@@ -100,10 +106,11 @@ def _each() -> Dict[str, str]:
                          + "{a}{b}" * 32 + '"}', "}}", 5),
         "sections": filled('{"contract": 1, "vars": {}, "docs": {"ENVIRONMENT_CONTRACT.md": {"sections": [',
                            '"vault"', "]}}}", 1),
+        "one login": based('"secret": true, "source": "vault:kv/a#p", "profiles": {' + ",".join(
+            f'"{name}": {{"rotate": {{"strategy": "pg-login", "login": "{"l" * 100_000}"}}}}' for name in MANY_PROFILES)
+                           + "}", head=MANY_HEAD),
         "profiles": based('"required": false, "profiles": {'
-                          + ",".join(f'"p{index}": {{"doc": "d"}}' for index in range(32)) + "}",
-                          head='{"contract": 1, "profile": {"var": "P", "default": "p0", "values": '
-                          + json.dumps([f"p{index}" for index in range(32)]) + "}, "),
+                          + ",".join(f'"{name}": {{"doc": "d"}}' for name in MANY_PROFILES) + "}", head=MANY_HEAD),
     }
 
 
