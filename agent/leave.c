@@ -62,37 +62,42 @@ static void end_leases(struct vault *v, const struct source_lease *leases, size_
     }
 }
 
-void leave_vault_ended(const struct job *job)
+/* What does not end with the token: of one that was given, and of a batch token. The caller frees; NULL
+ * without memory: they end by themselves then. */
+static struct source_lease *what_stays(const struct job *job, size_t *count)
 {
     struct vault_identity identity;
 
+    vault_identity(source_vault(job->sources), &identity);
+    bool stays = !identity.logged_in || identity.is_batch;
+    size_t room = stays ? source_leases(job->sources, NULL, 0) : 0;
+    struct source_lease *leases = mem_new(room + 1, sizeof(*leases));
+    (void)source_leases(job->sources, leases, leases ? room : 0);
+    *count = leases ? room : 0;
+    return leases;
+}
+
+void leave_vault_ended(const struct job *job)
+{
+    size_t count;
+
     if (!job->sources || !source_vault(job->sources))
         return;
-    vault_identity(source_vault(job->sources), &identity);
-    size_t count = source_leases(job->sources, NULL, 0);
-    AUTO_FREE struct source_lease *leases = mem_new(count + 1, sizeof(*leases));
-    /* Those of a token of ours end with it, unless it is a batch token. Without memory they end by
-     * themselves. */
-    if (leases && (!identity.logged_in || identity.is_batch))
-        end_leases(source_vault(job->sources), leases, source_leases(job->sources, leases, count));
+    AUTO_FREE struct source_lease *leases = what_stays(job, &count);
+    end_leases(source_vault(job->sources), leases, count);
     revoke_own_token(job);
 }
 
 void leave_vault_unused(const struct job *job)
 {
-    struct vault_identity identity;
+    size_t count;
 
     if (!job->sources || !source_vault(job->sources))
         return;
-    struct vault *v = source_vault(job->sources);
-    vault_identity(v, &identity);
-    bool stays = !identity.logged_in || identity.is_batch;
-    size_t count = stays ? source_leases(job->sources, NULL, 0) : 0;
-    AUTO_FREE struct source_lease *leases = mem_new(count + 1, sizeof(*leases));
-    size_t room = leases ? count : 0; /* without memory they end by themselves */
-    (void)source_leases(job->sources, leases, room);
-    for (size_t i = 0; i < room; i++)
+    AUTO_FREE struct source_lease *leases = what_stays(job, &count);
+    for (size_t i = 0; i < count; i++)
         if (leases[i].lease->id)
-            (void)vault_lease_revoke_quietly(v, leases[i].lease->id); /* said there */
+            (void)vault_lease_revoke_quietly(source_vault(job->sources),
+                                             leases[i].lease->id); /* said there */
     revoke_own_token(job);
 }

@@ -5,8 +5,8 @@
 #include "agent/job.h"
 
 /* Put the contract's values into job->environment: what the application gets is set, what only
- * agent uses, by whatever name it is there, Vault's own credentials and run.unset are taken out, a declared variable without a
- * value is taken out too (the source is canonical). */
+ * agent uses, by whatever name it is there, Vault's own credentials and run.unset are taken out, a
+ * declared variable without a value is taken out too (the source is canonical). */
 MUST_USE int start_environment(struct job *job, struct err *err);
 
 /* Become ARGV with job->environment. Returns only on failure: *exit_code is 126 (not executable) or

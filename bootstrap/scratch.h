@@ -50,8 +50,9 @@ struct scratch {
 };
 
 /* Connect to settings->server_url, or start a server of our own, and look for leftovers. Of several
- * hosts the one that is reached is scratch->url from then on. Until DEADLINE. Errors: ERR_USAGE (no initdb here, not root), ERR_FILE, ERR_DB_*. On failure nothing is
- * left; otherwise scratch_close follows in any case. */
+ * hosts the one that is reached is scratch->url from then on. Until DEADLINE. Errors: ERR_USAGE (no
+ * initdb here, not root), ERR_FILE, ERR_DB_*. On failure nothing is left; otherwise scratch_close
+ * follows in any case. */
 MUST_USE int scratch_open(const struct guard_settings *settings, int64_t deadline_ms,
                           struct scratch *out, struct err *err);
 

@@ -68,9 +68,9 @@ int scratch_url_at(const struct secret *from, const char *host, const char *port
     struct url url;
     if (url_parse(text, secret_length(from), &url, ERR_CONTRACT, err) != 0)
         return -1;
-    const char *authority = url.scheme.start + url.scheme.length + strlen("://");
-    const char *login_end = memchr(authority, '@', strcspn(authority, "/?#"));
-    const char *kept = login_end ? login_end + 1 : authority;
+    const struct url_span *login = url.password.start ? &url.password : &url.user;
+    const char *kept = login->start ? login->start + login->length + strlen("@")
+                                    : url.scheme.start + url.scheme.length + strlen("://");
     buf_add(&made, text, (size_t)(kept - text));
     if (!is_folder(host))
         buf_addf(&made, strchr(host, ':') ? "[%s]:%s" : "%s:%s", host, port);

@@ -172,8 +172,7 @@ struct vault_identity {
     const char *method;  /* "token", "agent" (an agent of Vault's has one), or as in a contract */
     bool renewable;      /* of a token that we made; else not known */
     int64_t duration_ms; /* what it was made for; 0: no end, or not known */
-    bool
-        is_batch; /* of a token that we made: it can't be revoked, so leases end by their ids alone */
+    bool is_batch; /* of a token that we made: it can't be revoked, and leases do not end with it */
 };
 void vault_identity(const struct vault *v, struct vault_identity *out);
 

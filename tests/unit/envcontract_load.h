@@ -155,4 +155,13 @@ static inline void assert_all_wrong(const struct wrong *list, size_t count)
         assert_wrong(&list[i]);
 }
 
+static inline void assert_all_right(const char *const *list, size_t count)
+{
+    for (size_t i = 0; i < count; i++) {
+        struct loaded l = load_text(list[i]);
+        assert_clean(&l);
+        unload(&l);
+    }
+}
+
 #endif

@@ -184,6 +184,16 @@ static void a_login_is_never_asked_for_on_a_guess(void **state)
     part(&m, &read);
 }
 
+static void assert_reads(const struct page *pages, const char *path)
+{
+    struct vault_read read = {.path = path};
+    struct meeting m = meet(pages, NULL, &read, LONG_MS);
+
+    assert_int_equal(m.result, 0);
+    assert_value(&read, "value");
+    part(&m, &read);
+}
+
 /* A policy for what lies below "kv/data" alone refuses the path that would make a log-in elsewhere. */
 static void a_secret_below_creds_is_read_with_its_own_policy_alone(void **state)
 {
@@ -192,13 +202,9 @@ static void a_secret_below_creds_is_read_with_its_own_policy_alone(void **state)
          "{\"data\":{\"path\":\"kv/\",\"type\":\"kv\",\"options\":{\"version\":\"2\"}}}", 0},
         {"/v1/kv/data/creds/app", 200, versioned, 0},
         {NULL, 0, NULL, 0}};
-    struct vault_read read = {.path = "kv/creds/app"};
 
     (void)state;
-    struct meeting m = meet(pages, NULL, &read, LONG_MS);
-    assert_int_equal(m.result, 0);
-    assert_value(&read, "value");
-    part(&m, &read);
+    assert_reads(pages, "kv/creds/app");
 }
 
 static void a_refused_log_in_names_itself_whatever_the_mount_is(void **state)
@@ -232,13 +238,9 @@ static void a_mount_that_is_called_data_is_found(void **state)
          "{\"data\":{\"path\":\"team/data/\",\"type\":\"kv\",\"options\":{\"version\":\"2\"}}}", 0},
         {"/v1/team/data/data/app", 200, versioned, 0},
         {NULL, 0, NULL, 0}};
-    struct vault_read read = {.path = "team/data/app"};
 
     (void)state;
-    struct meeting m = meet(pages, NULL, &read, LONG_MS);
-    assert_int_equal(m.result, 0);
-    assert_value(&read, "value");
-    part(&m, &read);
+    assert_reads(pages, "team/data/app");
 }
 
 static void a_static_login_lasts_until_its_rotation(void **state)
