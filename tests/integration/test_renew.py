@@ -174,11 +174,12 @@ def test_a_restart_gets_new_credentials_and_the_old_ones_are_revoked_behind_it(c
 
 
 def test_new_credentials_that_do_not_log_in_are_not_handed_over(case: Case) -> None:
-    site = Site(case, ttl="4s", max_ttl="4s", token_ttl="10m", token_max_ttl="1h", on_change="none")
+    # Seconds are left when they are tried: behind the end of the old ones they would be handed over untried.
+    site = Site(case, ttl="12s", max_ttl="12s", token_ttl="10m", token_max_ttl="1h", on_change="none")
     site.start("sh", "app.sh")
     # From here on the engine makes roles that may not log in.
     site.bao.write(f"{site.mount}/roles/app", {
-        "db_name": "main", "default_ttl": "4s", "max_ttl": "4s",
+        "db_name": "main", "default_ttl": "12s", "max_ttl": "12s",
         "creation_statements": ["CREATE ROLE \"{{name}}\" NOLOGIN PASSWORD '{{password}}'"],
         "revocation_statements": ["DROP ROLE IF EXISTS \"{{name}}\""]})
     url = (case.folder / "url").read_text()
