@@ -55,8 +55,9 @@ endif
 UNFORTIFIED  := -U_FORTIFY_SOURCE
 MODE_release := -O2 -U_FORTIFY_SOURCE -D_FORTIFY_SOURCE=3
 MODE_debug   := -Og $(UNFORTIFIED)
-MODE_asan    := -O1 $(UNFORTIFIED) -fno-omit-frame-pointer -fsanitize=address,undefined -fno-sanitize-recover=undefined
-MODE_cover   := -O0 --coverage
+MODE_asan    := -O1 $(UNFORTIFIED) -fno-omit-frame-pointer -fsanitize=address,undefined -fno-sanitize-recover=undefined \
+    -DREPORT_AT_EXIT
+MODE_cover   := -O0 --coverage -DREPORT_AT_EXIT
 # clang (make fuzz)
 MODE_fuzz    := -O1 $(UNFORTIFIED) -fno-omit-frame-pointer -fsanitize=address,undefined,fuzzer-no-link \
     -fno-sanitize-recover=undefined
