@@ -61,8 +61,17 @@ enum py_encoding py_encoding_of(const char *text, size_t length);
 MUST_USE int py_decode(struct arena *a, const char *start, const char *end,
                        enum py_encoding encoding, const char **out, const char **why);
 
-bool py_is(const struct py_token *token, const char *text); /* a name or an operator */
-bool py_string_is_plain(const struct py_token *token);      /* neither bytes nor f- or t-string */
+bool py_is_text(const struct py_token *token, const char *text); /* of a name or an operator */
+
+/* Whether the token is the name or operator TEXT. The first byte decides nearly always, and words are
+ * asked for by the dozen. */
+static inline bool py_is(const struct py_token *token, const char *text)
+{
+    return (token->kind == PY_NAME || token->kind == PY_OPERATOR) && token->text[0] == text[0] &&
+           py_is_text(token, text);
+}
+
+bool py_string_is_plain(const struct py_token *token); /* neither bytes nor f- or t-string */
 
 /* ---- pyfile: the assignments that Alembic looks at --------------------------------------------- */
 

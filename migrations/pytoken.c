@@ -9,14 +9,14 @@
 
 enum { PY_TAB_COLUMNS = 8, PY_PREFIX_BYTES = 3 };
 
-/* What a byte is while a logical line is skipped. */
+/* What a byte is while a logical line is skipped. Up to SKIP_HASH it is plain in a string. */
 enum skip_class {
     SKIP_PLAIN,
-    SKIP_NEWLINE,
-    SKIP_QUOTE,
     SKIP_OPEN,
     SKIP_CLOSE,
     SKIP_HASH,
+    SKIP_NEWLINE,
+    SKIP_QUOTE,
     SKIP_BACK
 };
 
@@ -83,6 +83,15 @@ static void pass_escape(struct py_scanner *s)
         pass_newline(s);
     else
         s->at++;
+}
+
+/* Over bytes that mean nothing: in a string those are brackets and '#', too. */
+static const char *behind_plain(const char *at, const char *end, bool in_string)
+{
+    enum skip_class most = in_string ? SKIP_HASH : SKIP_PLAIN;
+    while (at < end && skip_classes[(unsigned char)*at] <= most)
+        at++;
+    return at;
 }
 
 static bool closes(const struct py_scanner *s, char quote, bool triple)
@@ -208,7 +217,7 @@ static void pass_string(struct py_scanner *s, bool formatted, bool raw, unsigned
                 break;
             pass_newline(s);
         } else {
-            s->at++;
+            s->at = behind_plain(s->at + 1, s->end, true);
         }
     }
     stop(s, line, "a string is not closed");
@@ -241,8 +250,7 @@ void py_line_skip(struct py_scanner *s)
     unsigned first = s->line;
     bool formatted, raw;
     while (s->at < s->end) {
-        while (s->at < s->end && skip_classes[(unsigned char)*s->at] == SKIP_PLAIN)
-            s->at++;
+        s->at = behind_plain(s->at, s->end, false);
         if (s->at == s->end)
             break;
         switch ((enum skip_class)skip_classes[(unsigned char)*s->at]) {
@@ -393,9 +401,7 @@ void py_next(struct py_scanner *s, struct py_token *token)
     token->length = (size_t)(s->at - token->text);
 }
 
-bool py_is(const struct py_token *token, const char *text)
+bool py_is_text(const struct py_token *token, const char *text)
 {
-    /* the first byte decides nearly always, and words are asked for by the dozen */
-    return (token->kind == PY_NAME || token->kind == PY_OPERATOR) && token->text[0] == text[0] &&
-           strncmp(token->text, text, token->length) == 0 && text[token->length] == '\0';
+    return strncmp(token->text, text, token->length) == 0 && text[token->length] == '\0';
 }
