@@ -23,7 +23,7 @@ static bool is_in_vault(const struct doctor *d, const struct contract_variable *
                                ? job_environment(&d->job, variable,
                                                  ref->path ? ref->path : variable->name)
                                : NULL;
-        if (text && str_starts(text, "vault:"))
+        if (text && ref_behind(text, REF_VAULT))
             return true;
     }
     return false;

@@ -10,8 +10,6 @@
 
 enum { LISTEN_FDS_MAX = 1024 };
 
-#define ENV_REFERENCE "env:"
-
 /* Vault's own credentials: what logs in is agent's business, unless the contract says otherwise. */
 static const char *const vault_credentials[] = {
     "VAULT_TOKEN",  "BAO_TOKEN",           "VAULT_SECRET_ID", "BAO_SECRET_ID", "VAULT_PASSWORD",
@@ -91,8 +89,9 @@ static void add_names_of(struct name_list *names, const struct contract_variable
 /* "env:NAME", as vault.auth has what logs in. */
 static void add_reference(struct name_list *names, const char *reference)
 {
-    if (reference && str_starts(reference, ENV_REFERENCE))
-        add_name(names, reference + strlen(ENV_REFERENCE));
+    const char *name = reference ? ref_behind(reference, REF_ENV) : NULL;
+    if (name)
+        add_name(names, name);
 }
 
 static int compare_names(const void *left, const void *right)

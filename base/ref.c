@@ -170,6 +170,14 @@ int ref_parse(struct arena *a, const char *text, struct ref *out, struct err *er
     return 0;
 }
 
+const char *ref_behind(const char *text, enum ref_kind kind)
+{
+    for (size_t i = 0; i < ARRAY_LEN(schemes); i++)
+        if (schemes[i].kind == kind && str_starts(text, schemes[i].prefix))
+            return text + strlen(schemes[i].prefix);
+    return NULL;
+}
+
 bool ref_is_inline(const char *value)
 {
     struct pieces pieces;
@@ -195,18 +203,10 @@ bool ref_is_broken(const char *value)
     struct pieces pieces;
     const char *scheme;
 
-    if (take_apart(value, &pieces, &scheme) == NULL || !scheme)
+    if (take_apart(value, &pieces, &scheme) == NULL || !scheme || value[strlen(scheme)] == ' ')
         return false;
-    if (value[strlen(scheme)] == ' ')
-        return false;
-    for (size_t i = 0; i < ARRAY_LEN(schemes); i++) {
-        if (schemes[i].prefix != scheme)
-            continue;
-        if (schemes[i].kind == REF_VAULT)
-            return !only_begins_alike(value + strlen(scheme));
-        return schemes[i].kind != REF_ENV;
-    }
-    return false;
+    const char *behind_vault = ref_behind(value, REF_VAULT);
+    return behind_vault ? !only_begins_alike(behind_vault) : !ref_behind(value, REF_ENV);
 }
 
 void ref_describe(const struct ref *ref, struct buf *out)

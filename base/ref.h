@@ -28,6 +28,10 @@ struct ref {
  * is no secret, but what looked like one may be: only its kind and the defect are named). */
 MUST_USE int ref_parse(struct arena *a, const char *text, struct ref *out, struct err *err);
 
+/* Where TEXT begins as a reference of KIND does ("env:", of REF_ENV): what stands behind the colon, unread;
+ * else NULL. */
+const char *ref_behind(const char *text, enum ref_kind kind);
+
 /* Whether an environment value is an inline reference: starts with vault:, sealed: or file: and
  * parses as one. */
 bool ref_is_inline(const char *value);

@@ -39,10 +39,10 @@ static void enter_agents_of(struct drift *d, const struct node *node)
 /* Every `env:NAME` in the contract: agent looks there, whatever the key is. */
 static void enter_references(struct drift *d, const struct node *node)
 {
-    const char *text = node_text(node);
+    const char *text = node_text(node), *name = text ? ref_behind(text, REF_ENV) : NULL;
 
-    if (text && str_starts(text, "env:"))
-        enter_agents(d, text + strlen("env:"), strlen(text) - strlen("env:"));
+    if (name)
+        enter_agents(d, name, strlen(name));
     for (const struct node *item = text ? NULL : first_of(node); item; item = item->next)
         enter_references(d, item); /* as deep as a contract may be: CONTRACT_MAX_DEPTH */
 }

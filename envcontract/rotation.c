@@ -147,12 +147,13 @@ static int records_of(struct contract_document *d, const char *variable, const c
 
     if (!text)
         return 0;
-    if (!str_starts(text, "vault:") || strchr(text, '#')) {
+    const char *path = ref_behind(text, REF_VAULT);
+    if (!path || strchr(path, '#')) {
         (void)err_set(err, ERR_CONTRACT, "'records' is no path in Vault");
         return err_hint(err,
                         "Write \"records\": \"vault:secret/…/.agent/{name}\", without a field.");
     }
-    text = source_substitute(d, &d->selected, text + strlen("vault:"), variable, profile);
+    text = source_substitute(d, &d->selected, path, variable, profile);
     if (!text)
         return err_nomem(err);
     *out = text;

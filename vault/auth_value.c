@@ -63,22 +63,22 @@ static int from_sealed(const struct vault *v, const char *name, enum cleaning ho
 int auth_read_setting(const struct vault *v, const struct setting *setting, struct secret *out,
                       struct err *err)
 {
-    const char *text = setting->text;
+    const char *text = setting->text, *behind;
 
-    if (str_starts(text, "env:")) {
-        const char *value = getenv(text + strlen("env:"));
+    if ((behind = ref_behind(text, REF_ENV))) {
+        const char *value = getenv(behind);
         return value && *value ? keep(value, strlen(value), setting->how, out, err) : 0;
     }
-    if (str_starts(text, "file:")) {
-        AUTO_FREE char *path = file_join(v->config.folder, text + strlen("file:"));
+    if ((behind = ref_behind(text, REF_FILE))) {
+        AUTO_FREE char *path = file_join(v->config.folder, behind);
         if (!path)
             return err_nomem(err);
         return auth_read_file(path, setting->how, out, err) == 0
                    ? 0
                    : err_wrap(err, "the contract's vault.auth.%s", setting->name);
     }
-    if (str_starts(text, "sealed:"))
-        return from_sealed(v, text + strlen("sealed:"), setting->how, out, err) == 0
+    if ((behind = ref_behind(text, REF_SEALED)))
+        return from_sealed(v, behind, setting->how, out, err) == 0
                    ? 0
                    : err_wrap(err, "the contract's vault.auth.%s", setting->name);
     if (setting->literal_is_fine)

@@ -118,10 +118,11 @@ static int read_identity(struct settings_reading *r, const char *text, const cha
 
     if (!text)
         return 0;
-    if (str_starts(text, "file:")) {
-        text += strlen("file:");
-    } else if (str_starts(text, "env:")) {
-        text = getenv(text + strlen("env:"));
+    const char *name = ref_behind(text, REF_ENV), *file = ref_behind(text, REF_FILE);
+    if (file) {
+        text = file;
+    } else if (name) {
+        text = getenv(name);
         of_contract = false;
         if (text && strstr(text, "-----BEGIN"))
             return keep_secret(r, bytes, text);

@@ -43,6 +43,18 @@ static void every_form_is_taken_apart(void **state)
     }
 }
 
+static void what_stands_behind_the_colon_is_handed_back_unread(void **state)
+{
+    (void)state;
+    assert_string_equal(ref_behind("env:A b", REF_ENV), "A b");
+    assert_string_equal(ref_behind("file:", REF_FILE), "");
+    assert_string_equal(ref_behind("vault:secret/{x}", REF_VAULT), "secret/{x}");
+    assert_string_equal(ref_behind("sealed:env:A", REF_SEALED), "env:A");
+    assert_null(ref_behind("env:A", REF_FILE));
+    assert_null(ref_behind("env", REF_ENV));
+    assert_null(ref_behind("none", REF_NONE));
+}
+
 static void what_is_wrong_is_named_without_the_text(void **state)
 {
     (void)state;
@@ -199,6 +211,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(every_form_is_taken_apart),
+        cmocka_unit_test(what_stands_behind_the_colon_is_handed_back_unread),
         cmocka_unit_test(what_is_wrong_is_named_without_the_text),
         cmocka_unit_test(a_parsed_reference_does_not_need_its_text),
         cmocka_unit_test(a_value_is_an_inline_reference_when_it_parses_as_one),
