@@ -13,27 +13,7 @@
 
 #include "agent/supervise_parts.h"
 #include "base/clock.h"
-
-/* Signals stay blocked in who supervised, so each test is a process of its own: FN's result is its
- * end, and 0 is well. */
-static int in_child(int (*fn)(void))
-{
-    int status = 0;
-    pid_t pid = fork();
-    assert_true(pid >= 0);
-    if (pid == 0)
-        _exit(fn());
-    assert_int_equal(waitpid(pid, &status, 0), pid);
-    return WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status);
-}
-
-#define CHECK(condition)                                                          \
-    do {                                                                          \
-        if (!(condition)) {                                                       \
-            (void)fprintf(stderr, "%s:%d: %s\n", __FILE__, __LINE__, #condition); \
-            return 1;                                                             \
-        }                                                                         \
-    } while (0)
+#include "tests/lib/child.h"
 
 static const char *const plain_environment[] = {"PATH=/usr/bin:/bin", "X=first", NULL};
 static const char *const other_environment[] = {"PATH=/usr/bin:/bin", "X=second", NULL};

@@ -12,6 +12,7 @@
 
 #include "agent/worker.h"
 #include "base/clock.h"
+#include "tests/lib/child.h"
 
 enum { LARGE = 700 * 1000 };
 
@@ -121,27 +122,6 @@ static int have_it_done(struct world *w, worker_work *work, int64_t deadline_ms)
     }
     return worker_works(&worker) ? -1 : 0;
 }
-
-static void in_child(int (*fn)(void))
-{
-    int status = 0;
-    pid_t pid = fork();
-
-    assert_true(pid >= 0);
-    if (pid == 0)
-        _exit(fn());
-    assert_int_equal(waitpid(pid, &status, 0), pid);
-    assert_true(WIFEXITED(status));
-    assert_int_equal(WEXITSTATUS(status), 0);
-}
-
-#define CHECK(condition)                                                          \
-    do {                                                                          \
-        if (!(condition)) {                                                       \
-            (void)fprintf(stderr, "%s:%d: %s\n", __FILE__, __LINE__, #condition); \
-            return 1;                                                             \
-        }                                                                         \
-    } while (0)
 
 static int echo(void *context, struct buf *answer, struct err *err)
 {
@@ -322,39 +302,39 @@ static int what_it_made_is_known(void)
 static void secrets_come_there_and_back_whatever_their_size(void **state)
 {
     (void)state;
-    in_child(large_secret_there_and_back);
+    assert_int_equal(in_child(large_secret_there_and_back), 0);
 }
 
 static void a_worker_sees_no_secret_that_it_was_not_sent(void **state)
 {
     (void)state;
-    in_child(nothing_else_is_there);
+    assert_int_equal(in_child(nothing_else_is_there), 0);
 }
 
 static void a_workers_error_comes_whole(void **state)
 {
     (void)state;
-    in_child(an_error_comes_whole);
+    assert_int_equal(in_child(an_error_comes_whole), 0);
 }
 
 static void a_worker_that_dies_hangs_or_floods_is_an_error(void **state)
 {
     (void)state;
-    in_child(its_death_is_an_error);
-    in_child(what_hangs_is_killed);
-    in_child(a_flood_is_an_error);
+    assert_int_equal(in_child(its_death_is_an_error), 0);
+    assert_int_equal(in_child(what_hangs_is_killed), 0);
+    assert_int_equal(in_child(a_flood_is_an_error), 0);
 }
 
 static void work_can_be_waited_for_outside_of_the_loop(void **state)
 {
     (void)state;
-    in_child(outside_of_the_loop);
+    assert_int_equal(in_child(outside_of_the_loop), 0);
 }
 
 static void what_was_done_before_it_ended_is_handed_over_where_it_is_stopped(void **state)
 {
     (void)state;
-    in_child(what_it_made_is_known);
+    assert_int_equal(in_child(what_it_made_is_known), 0);
 }
 
 int main(void)

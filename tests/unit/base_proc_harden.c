@@ -12,28 +12,9 @@
 
 #include "base/clock.h"
 #include "base/proc.h"
+#include "tests/lib/child.h"
 
 enum { OUT_BYTES = 4096, PATIENCE_MS = 60 * 1000 };
-
-/* In the child: leave with the line where it is not as it should be. */
-#define CHECK(condition)               \
-    do {                               \
-        if (!(condition))              \
-            return __LINE__ % 250 + 1; \
-    } while (0)
-
-static void assert_passes_in_child(int (*body)(void))
-{
-    pid_t pid = fork();
-    assert_true(pid >= 0);
-    if (pid == 0)
-        _exit(body());
-    int status = 0;
-    assert_int_equal(waitpid(pid, &status, 0), pid);
-    assert_true(WIFEXITED(status));
-    if (WEXITSTATUS(status) != 0)
-        fail_msg("the CHECK of line %d (modulo 250)", WEXITSTATUS(status) - 1);
-}
 
 static int without_arguments(void)
 {
@@ -47,7 +28,7 @@ static int without_arguments(void)
 static void a_start_without_a_name_is_refused(void **state)
 {
     (void)state;
-    assert_passes_in_child(without_arguments);
+    assert_int_equal(in_child(without_arguments), 0);
 }
 
 static int with_shut_fds(void)
@@ -69,7 +50,7 @@ static int with_shut_fds(void)
 static void descriptors_that_are_shut_become_dev_null(void **state)
 {
     (void)state;
-    assert_passes_in_child(with_shut_fds);
+    assert_int_equal(in_child(with_shut_fds), 0);
 }
 
 static int limits(void)
@@ -90,7 +71,7 @@ static int limits(void)
 static void umask_cores_dumpable_and_signals_are_set(void **state)
 {
     (void)state;
-    assert_passes_in_child(limits);
+    assert_int_equal(in_child(limits), 0);
 }
 
 static char kept_first[] = "A=1", key_log[] = "SSLKEYLOGFILE=/tmp/keys", kept_last[] = "Z=2";
@@ -116,7 +97,7 @@ static int environment(void)
 static void variables_that_steer_libraries_are_set_aside(void **state)
 {
     (void)state;
-    assert_passes_in_child(environment);
+    assert_int_equal(in_child(environment), 0);
 }
 
 static int child_of_a_hardened_process(void)
@@ -151,7 +132,7 @@ static int child_of_a_hardened_process(void)
 static void a_command_gets_back_what_was_there_at_the_start(void **state)
 {
     (void)state;
-    assert_passes_in_child(child_of_a_hardened_process);
+    assert_int_equal(in_child(child_of_a_hardened_process), 0);
 }
 
 static int status_with_ignored_children(void)
@@ -172,7 +153,7 @@ static int status_with_ignored_children(void)
 static void statuses_arrive_even_if_who_started_us_ignored_them(void **state)
 {
     (void)state;
-    assert_passes_in_child(status_with_ignored_children);
+    assert_int_equal(in_child(status_with_ignored_children), 0);
 }
 
 int main(void)

@@ -13,6 +13,7 @@
 #include <unistd.h>
 
 #include "base/secret.h"
+#include "tests/lib/child.h"
 
 #define CANARY "canary-slab-7f3a91"
 
@@ -34,18 +35,6 @@ static struct secret make(const char *bytes, size_t length)
     if (secret_set(&s, bytes, length, &err) != 0)
         fail_msg("%s", err.text);
     return s;
-}
-
-/* Run BODY in a forked child; what its wait status is. */
-static int in_child(int (*body)(void))
-{
-    pid_t pid = fork();
-    assert_true(pid >= 0);
-    if (pid == 0)
-        _exit(body());
-    int status = 0;
-    assert_int_equal(waitpid(pid, &status, 0), pid);
-    return status;
 }
 
 static void a_value_comes_back_byte_for_byte(void **state)
@@ -263,7 +252,7 @@ static void a_forked_child_sees_none_of_it_and_has_a_slab_of_its_own(void **stat
 {
     (void)state;
     inherited = make(CANARY, strlen(CANARY));
-    assert_int_equal(in_child(child_looks_at_what_it_inherited), 0);
+    assert_int_equal(child_status(child_looks_at_what_it_inherited), 0);
     assert_string_equal(secret_reveal(&inherited), CANARY);
     secret_release(&inherited);
 }
@@ -283,7 +272,7 @@ static int child_releases_twice(void)
 static void two_owners_are_a_defect_that_ends_the_process(void **state)
 {
     (void)state;
-    int status = in_child(child_releases_twice);
+    int status = child_status(child_releases_twice);
     assert_true(WIFSIGNALED(status));
     assert_int_equal(WTERMSIG(status), SIGABRT);
 }
@@ -311,7 +300,7 @@ static void a_refused_lock_is_warned_of_once_and_the_values_still_work(void **st
     AUTO_FD file = memfd_create("stderr", MFD_CLOEXEC);
     assert_true(file >= 0);
     log_end = file;
-    assert_int_equal(in_child(child_cannot_lock), 0);
+    assert_int_equal(child_status(child_cannot_lock), 0);
     char text[4096] = "";
     assert_true(pread(file, text, sizeof(text) - 1, 0) > 0);
     assert_text_has(text, "warn ");

@@ -10,24 +10,7 @@
 #include "base/clock.h"
 #include "base/proc.h"
 #include "base/stop.h"
-
-/* What was seen cannot be forgotten, so each test is a process of its own: FN's result is its end. */
-static int in_child(int (*fn)(void))
-{
-    int status = 0;
-    pid_t pid = fork();
-    assert_true(pid >= 0);
-    if (pid == 0)
-        _exit(fn());
-    assert_int_equal(waitpid(pid, &status, 0), pid);
-    return WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status);
-}
-
-#define CHECK(condition)     \
-    do {                     \
-        if (!(condition))    \
-            return __LINE__; \
-    } while (0)
+#include "tests/lib/child.h"
 
 static int is_seen(void)
 {
