@@ -71,8 +71,9 @@ _HERD = (
     "catalogs, a waiter twice, and PostgreSQL starts a process for each connection.")
 _CPU = (
     "Most of it is loading libpq with the libraries behind it and two log-ins (SCRAM, some 7 ms each in "
-    "libpq): a program that does that, sends the file and does nothing else is the row below. What is left "
-    "is 125 revision files, cutting the SQL, and the looks.")
+    "libpq): a program that does that, sends the file and does nothing else is in the rows below, against "
+    "ours and against alembic: where its own ratio is at the target, none that looks again from a new "
+    "connection can be below. What is left is 125 revision files, cutting the SQL, and the looks.")
 _FETCH = (
     "One request more than the floor, which knows that the mount is KV version 2; everything that "
     "held a secret is wiped; and a child does it, so that a parent that stays has neither curl nor "
