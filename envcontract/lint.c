@@ -427,6 +427,7 @@ void lint_variables(struct contract_document *d)
     CLEANUP(budget_release)
     struct budget budget = {.default_steps = MAX_DEFAULT_STEPS, .default_bytes = MAX_DEFAULT_BYTES};
     CLEANUP(login_uses_release) struct login_uses logins = {0};
+    CLEANUP(place_uses_release) struct place_uses places = place_uses_new();
 
     budget.patterns.steps_left = &budget.default_steps;
     d->looks_left = CONTRACT_MAX_LOOKS;
@@ -434,7 +435,7 @@ void lint_variables(struct contract_document *d)
     look_at_profiles(d);
     check_all_objects(d, d->base);
     for (size_t i = 0; i < d->variable_count && !problems_full(d) && !d->no_memory; i++) {
-        struct said said = {.budget = &budget, .logins = &logins};
+        struct said said = {.budget = &budget, .logins = &logins, .places = &places};
         check_all_objects(d, d->variables[i]);
         d->looking_at = d->names[i];
         look_in_each_profile(d, i, &said);
@@ -444,6 +445,7 @@ void lint_variables(struct contract_document *d)
     }
     lint_aliases(d);
     lint_logins(d, &logins);
+    lint_places(d, &places);
     lint_rotation_cycles(d);
     if (d->looks_left == 0)
         problem(d, NULL, AT_KEY, "Split the contract.",

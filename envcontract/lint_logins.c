@@ -31,7 +31,8 @@ static void note(const struct look *look, struct login_uses *uses, const struct 
         look->d->no_memory = true;
         return;
     }
-    uses->list[uses->count++] = (struct login_use){login, admin, node, look->profiles, look->index};
+    uses->list[uses->count++] = (struct login_use){
+        .by = {node, look->profiles, look->index}, .login = login, .admin = admin};
 }
 
 void lint_note_logins(const struct look *look, struct said *said, const struct node *const *at)
@@ -66,13 +67,13 @@ static int compare_uses(const void *left, const void *right)
     const struct login_use *a = left, *b = right;
     int by_role = compare_roles(a, b);
 
-    return by_role != 0 ? by_role : (a->index > b->index) - (a->index < b->index);
+    return by_role != 0 ? by_role : (a->by.index > b->by.index) - (a->by.index < b->by.index);
 }
 
-/* Note who has the role in the profiles of USE; another variable that has it in one of them, or NULL. */
-static const struct login_use *take(const struct login_use **owners, const struct login_use *use)
+const struct use *lint_take(const struct use *owners[static CONTRACT_MAX_PROFILES],
+                            const struct use *use)
 {
-    const struct login_use *other = NULL;
+    const struct use *other = NULL;
 
     for (size_t i = 0; i < CONTRACT_MAX_PROFILES; i++) {
         if (!(use->profiles & UINT32_C(1) << i))
@@ -87,7 +88,7 @@ static const struct login_use *take(const struct login_use **owners, const struc
 
 void lint_logins(struct contract_document *d, const struct login_uses *uses)
 {
-    const struct login_use *owners[CONTRACT_MAX_PROFILES] = {NULL};
+    const struct use *owners[CONTRACT_MAX_PROFILES] = {NULL};
 
     if (uses->count > 0) /* qsort takes no NULL */
         qsort(uses->list, uses->count, sizeof *uses->list, compare_uses);
@@ -95,10 +96,10 @@ void lint_logins(struct contract_document *d, const struct login_uses *uses)
         const struct login_use *use = &uses->list[i];
         if (i > 0 && compare_roles(use - 1, use) != 0)
             memset(owners, 0, sizeof owners);
-        const struct login_use *other = take(owners, use);
+        const struct use *other = lint_take(owners, &use->by);
         if (other)
             problem(
-                d, use->node, AT_VALUE,
+                d, use->by.node, AT_VALUE,
                 "Rotate it by one of both, which publishes for the other as a mirror; or let each "
                 "have logins of its own.",
                 "the login '%.*s' is rotated by '%.*s' already", SHOWN(use->login),

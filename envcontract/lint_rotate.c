@@ -139,8 +139,7 @@ static bool has_login_parts(const struct contract_variable *variable)
     return false;
 }
 
-/* What is leased or managed by an engine is nothing that can be written: MOUNT/creds/ROLE and its like. */
-static bool is_of_engine(const char *path)
+bool lint_is_of_engine(const char *path)
 {
     static const char *const words[] = {"/creds", "/static-creds", "/static-cred"};
     const char *role = strrchr(path, '/');
@@ -176,7 +175,7 @@ static struct written written_parts(const struct contract_variable *variable)
         const struct ref *ref = &variable->parts[i].ref;
         if (logins_only && !is_login_part(&variable->parts[i]))
             continue;
-        bool kv = ref->kind == REF_VAULT && ref->path && !is_of_engine(ref->path);
+        bool kv = ref->kind == REF_VAULT && ref->path && !lint_is_of_engine(ref->path);
         const char *part = variable->parts[i].name;
         written.nowhere = written.nowhere || ((!part || str_eq(part, "password")) && !kv &&
                                               (ref->kind == REF_VAULT || ref->kind == REF_NONE));
@@ -190,8 +189,7 @@ static struct written written_parts(const struct contract_variable *variable)
     return written;
 }
 
-/* Whether the contract says that PATH's mount is of KV version 1. */
-static bool is_in_kv_1(const struct look *look, const char *path)
+struct kv_mount lint_kv_mount(const struct look *look, const char *path)
 {
     const struct node *vault = node_member(look->d->files[0].root, "vault");
     const struct node *over = look->profile
@@ -203,10 +201,19 @@ static bool is_in_kv_1(const struct look *look, const char *path)
         kv = node_member(vault, "kv");
     for (const struct node *mount = kv && kv->kind == NODE_OBJECT ? kv->first : NULL; mount;
          mount = mount->next) {
-        if (str_starts(path, mount->key) && path[strlen(mount->key)] == '/')
-            return node_integer(mount, 0) == 1;
+        size_t length = strlen(mount->key);
+        if (length > 0 && mount->key[length - 1] == '/')
+            length--; /* as Vault lists it */
+        if (length > 0 && strncmp(path, mount->key, length) == 0 && path[length] == '/')
+            return (struct kv_mount){length, node_integer(mount, 0)};
     }
-    return false;
+    return (struct kv_mount){0};
+}
+
+/* Whether the contract says that PATH's mount is of KV version 1. */
+static bool is_in_kv_1(const struct look *look, const char *path)
+{
+    return lint_kv_mount(look, path).version == 1;
 }
 
 /* Two runners that write there could not be told apart. */
@@ -284,6 +291,7 @@ void lint_rotation(const struct look *look, struct said *said)
     }
     look_at_periods(look, said, at);
     lint_note_logins(look, said, at);
+    lint_note_places(look, said, at);
     if (strategy && !str_eq(strategy, "none") && look->d->source_bytes_left > 0)
         look_at_source(look, said, rotate, strategy);
 }

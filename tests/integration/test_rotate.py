@@ -636,6 +636,19 @@ def test_a_plan_changes_nothing_and_has_the_policy(case: Case) -> None:
 # ---- the call --------------------------------------------------------------------------------------------
 
 
+def test_a_field_that_two_variables_rotate_is_changed_by_neither(case: Case) -> None:
+    v = Vaulted(case, {"ONE": RANDOM})
+    source = f"vault:{v.path}#ONE"
+    for two in ({"source": source, "rotate": RANDOM},
+                {"source": f"vault:{v.path}#OTHER", "rotate": {**RANDOM, "mirrors": [source]}}):
+        Project(case).contract({"ONE": {"secret": True, "source": source, "rotate": RANDOM},
+                                "TWO": {"secret": True, **two}})
+        for call in (("ONE",), ("TWO",), ("--due",), ("--status",)):
+            refused = v.rotate(*call).expect(2)
+            assert f"'{source}', which 'ONE' rotates (line " in refused.stderr, refused
+    assert v.now() == {**v.fields, "OTHER": "stays", "count": 7}
+
+
 def test_wrong_calls_are_named(case: Case) -> None:
     v = Vaulted(case, {"KEY": RANDOM, "FIXED": {"strategy": "none", "why": "x"}})
     for args, said in ((["KEI"], "Did you mean 'KEY'?"), ([], "needs the name"),

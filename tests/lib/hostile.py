@@ -65,6 +65,12 @@ def _together() -> Dict[str, str]:
                          "]}}}}", 1),
         "a login each": filled('{"contract": 1, "vars": {', '"A@": {"secret": true, "source": "vault:kv/a@#p", '
                                '"rotate": {"strategy": "pg-login", "login": "l@"}}', "}}", 6),
+        "one place": filled('{"contract": 1, "base": {"secret": true, "source": "vault:kv/a#p", "rotate": '
+                            '{"strategy": "random"}}, "vars": {', '"A@": {}', "}}", 1, VARIABLES_MAX),
+        "a place each": filled('{"contract": 1, "base": {"secret": true, "source": "vault:kv/{name}#p", "rotate": '
+                               '{"strategy": "random", "keep": 1}}, "vars": {', '"A@": {}', "}}", 1, VARIABLES_MAX),
+        "mirrors": filled('{"contract": 1, "vars": {"A": {"secret": true, "source": "vault:kv/a#p", "rotate": '
+                          '{"strategy": "random", "mirrors": [', '"vault:kv/b@#p"', "]}}}}", 1),
         "distinct": filled('{"contract": 1, "base": {"distinct": true, "default": "x"}, "vars": {',
                            '"A@": {}', "}}", 4),
         "unknown": filled('{"contract": 1, "vars": {}, "unknown": {"prefix": [', '"V@"', "]}}", 330),
@@ -109,6 +115,9 @@ def _each() -> Dict[str, str]:
         "one login": based('"secret": true, "source": "vault:kv/a#p", "profiles": {' + ",".join(
             f'"{name}": {{"rotate": {{"strategy": "pg-login", "login": "{"l" * 100_000}"}}}}' for name in MANY_PROFILES)
                            + "}", head=MANY_HEAD),
+        "mirrors of all": based('"secret": true, "source": "vault:kv/{name}#p", "rotate": {"strategy": "random", '
+                                '"mirrors": [' + ", ".join(f'"vault:kv/{{profile}}/{{name}}#m{index}"'
+                                                           for index in range(1000)) + "]}", head=MANY_HEAD),
         "profiles": based('"required": false, "profiles": {'
                           + ",".join(f'"{name}": {{"doc": "d"}}' for name in MANY_PROFILES) + "}", head=MANY_HEAD),
     }

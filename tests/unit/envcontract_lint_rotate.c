@@ -209,7 +209,8 @@ static void the_names_in_it_exist(void **state)
     assert_all_wrong(list, ARRAY_LEN(list));
 }
 
-#define LOGIN(name, keys) "'" name "': {'type': 'postgres-url', " KV "'rotate': {" keys "}}"
+#define OWN(name)         "'secret': true, 'source': 'vault:kv/app#" name "', "
+#define LOGIN(name, keys) "'" name "': {'type': 'postgres-url', " OWN(name) "'rotate': {" keys "}}"
 #define TWO(keys)         "'strategy': 'pg-two-login', 'owner': 'o', 'logins': ['app_a', 'app_b']" keys
 #define ADMINS            ", 'X': {'type': 'postgres-url'}, 'Y': {'type': 'postgres-url'}}}"
 
@@ -253,10 +254,11 @@ static void a_login_of_two_profiles_is_rotated_by_one_variable_in_each(void **st
 {
 #define IN_PROD(of_a)                                                                             \
     "{'contract': 1, 'profile': {'var': 'P', 'values': ['dev', 'prod']}, 'vars': {'P': {'type': " \
-    "'enum', 'values': ['dev', 'prod']}, 'A': {'type': 'postgres-url', " KV "'rotate': {" TWO(    \
-        "") "}, 'profiles': {" of_a "}}, 'B': {'type': 'postgres-url', " KV                       \
-            "'rotate': {'strategy': 'none', 'why': 'x'}, 'profiles': {'prod': {'rotate': {" TWO(  \
-                "") "}}}}}}"
+    "'enum', 'values': ['dev', 'prod']}, 'A': {'type': 'postgres-url', " KV                       \
+    "'rotate': {" TWO("") "}, 'profiles': {" of_a                                                 \
+                          "}}, 'B': {'type': 'postgres-url', " OWN(                               \
+                              "B") "'rotate': {'strategy': 'none', 'why': 'x'}, 'profiles': "     \
+                                   "{'prod': {'rotate': {" TWO("") "}}}}}}"
     struct loaded apart = load_text(IN_PROD(
         "'prod': {'rotate': {'strategy': 'pg-two-login', 'owner': 'o', 'logins': ['c', 'd']}}"));
     struct loaded together = load_text(IN_PROD(""));
@@ -270,7 +272,7 @@ static void a_login_of_two_profiles_is_rotated_by_one_variable_in_each(void **st
 }
 
 #define AFTER(name, names) \
-    "'" name "': {" KV "'rotate': {'strategy': 'random', 'depends_on': [" names "]}}"
+    "'" name "': {" OWN(name) "'rotate': {'strategy': 'random', 'depends_on': [" names "]}}"
 
 static void nothing_is_rotated_after_itself(void **state)
 {
