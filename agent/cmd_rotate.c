@@ -192,6 +192,13 @@ static void note_unknown(struct run *run, const struct rotate_spec *spec,
     note_failure(run, &err);
 }
 
+/* With names the others are none of the call's business. */
+static void look_beside(struct rotate_job *r)
+{
+    if (r->job->call->word_count == 0)
+        rotate_look_for_strays(r);
+}
+
 /* --due, and --resume without a name: those whose status asks for it. */
 static int rotate_wanted(struct run *run, struct err *err)
 {
@@ -202,6 +209,7 @@ static int rotate_wanted(struct run *run, struct err *err)
         return err_nomem(err);
     if (rotate_look(r->specs, r->count, &r->context, status, err) != 0)
         return -1;
+    look_beside(r);
     for (size_t i = 0; i < r->count; i++) {
         if (is_wanted(&status[i])) {
             if (!rotate_one(run, &r->specs[i]))
@@ -287,6 +295,7 @@ static int show_status(struct rotate_job *r)
     }
     if (look(r, status, &err) != 0)
         return job_failed(r->job, &err);
+    look_beside(r);
     for (size_t i = 0; i < r->count; i++) {
         if (was_not_asked(&status[i]) && first.kind == ERR_NONE)
             first = status[i].err;

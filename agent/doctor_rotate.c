@@ -60,6 +60,33 @@ static void look_at_record(struct doctor *d, const struct rotate_spec *spec)
                    "the application can't read its record, '%s'", buf_text(&path));
 }
 
+/* Of variables that were renamed, say. */
+static void look_at_strays(struct doctor *d, const struct rotate_job *r)
+{
+    CLEANUP(rotate_strays_release) struct rotate_strays strays = {0};
+    const char *subject = "open rotations";
+    struct err err = ERR_INIT;
+
+    if (rotate_find_strays(r->specs, r->count, &r->context, &strays, &err) != 0) {
+        doctor_say_err(d, DOCTOR_WARNING, subject, &err);
+        return;
+    }
+    for (size_t i = 0; i < strays.count; i++) {
+        AUTO_BUF message = BUF_INIT(DOCTOR_TEXT_BYTES - 1), hint = BUF_INIT(DOCTOR_TEXT_BYTES - 1);
+        rotate_describe_stray(r, &strays.list[i], &message, &hint);
+        doctor_say(d, DOCTOR_WARNING, subject, buf_text(&hint), "%s", buf_text(&message));
+    }
+    if (strays.more > 0)
+        doctor_say(d, DOCTOR_WARNING, subject, NULL, "%zu more belong to no variable", strays.more);
+    if (strays.denied.kind != ERR_NONE)
+        doctor_say(d, DOCTOR_OK, subject, *strays.denied.hint ? strays.denied.hint : NULL,
+                   "whether one belongs to no variable, as one of a renamed variable does, is not "
+                   "known everywhere: %s",
+                   strays.denied.text);
+    else if (strays.count == 0)
+        doctor_say(d, DOCTOR_OK, subject, NULL, "none belongs to no variable");
+}
+
 void doctor_look_at_rotation(struct doctor *d)
 {
     const struct rotate_options options = {.dry_run = true};
@@ -81,4 +108,6 @@ void doctor_look_at_rotation(struct doctor *d)
         else if (!d->is_root)
             look_at_record(d, &r.specs[i]);
     }
+    if (d->rotates && r.count > 0 && d->vault_is != DOCTOR_VAULT_CLOSED)
+        look_at_strays(d, &r);
 }

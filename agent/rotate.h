@@ -5,6 +5,7 @@
  *   rotate_lend.c     what rotate/ borrows: Vault, values, who we are, a typed value
  *   rotate_value.c    a variable's value as its source has it, or would have it
  *   rotate_show.c     receipts, status, history as text and JSON
+ *   rotate_stray.c    records that belong to no variable
  *   rotate_metrics.c  the same for Prometheus */
 #ifndef AGENT_ROTATE_H
 #define AGENT_ROTATE_H
@@ -30,6 +31,7 @@ struct rotate_job {
     const struct rotate_spec *ahead; /* what it reads was asked for already; or NULL */
     struct environment environment;  /* of the programs of the secret that is rotated now */
     const char **environment_list;
+    struct rotate_strays strays; /* that were found */
 };
 #define ROTATE_JOB_INIT(a_job, the_options) \
     ((struct rotate_job){.job = (a_job), .options = (the_options)})
@@ -78,6 +80,15 @@ int rotate_show_status(const struct rotate_job *r, const struct rotate_status *s
 int rotate_show_history(const struct rotate_job *r, const struct rotate_receipt *receipts,
                         size_t count);
 int rotate_show_plan(const struct rotate_job *r, const struct buf *text, bool ready);
+
+/* ---- rotate_stray.c ------------------------------------------------------------------------------ */
+
+/* Look for records that belong to no variable of the contract (r->specs has all), and say them: warnings. */
+void rotate_look_for_strays(struct rotate_job *r);
+
+/* What is said of one, and what to do. */
+void rotate_describe_stray(const struct rotate_job *r, const struct rotate_stray *stray,
+                           struct buf *message, struct buf *hint);
 
 /* ---- rotate_metrics.c ---------------------------------------------------------------------------- */
 

@@ -207,6 +207,25 @@ static void add_status(struct json *json, const struct rotate_spec *spec,
     json_end_object(json);
 }
 
+static void add_strays(struct json *json, const struct rotate_strays *strays)
+{
+    json_begin_array(json, "strays");
+    for (size_t i = 0; i < strays->count; i++) {
+        const struct rotate_stray *stray = &strays->list[i];
+        json_begin_object(json, NULL);
+        json_add_string(json, "name", stray->variable);
+        json_add_string(json, "record", stray->place);
+        json_add_string(json, "step",
+                        stray->status.step == ROTATE_IDLE ? NULL
+                                                          : rotate_step_word(stray->status.step));
+        add_text(json, "by", stray->status.by);
+        add_text(json, "started", stray->status.started);
+        add_error(json, &stray->status.err);
+        json_end_object(json);
+    }
+    json_end_array(json);
+}
+
 /* A row's texts, so that the columns can be as wide as they have to be. */
 enum column { NAME, STATE, STEP, LAST, AGE, EVERY, DUE, STRATEGY, COLUMN_COUNT };
 static const char *const titles[COLUMN_COUNT] = {"secret", "state", "step", "last rotated",
@@ -308,6 +327,7 @@ int rotate_show_status(const struct rotate_job *r, const struct rotate_status *s
     for (size_t i = 0; i < r->count; i++)
         add_status(&json, &r->specs[i], &status[i]);
     json_end_array(&json);
+    add_strays(&json, &r->strays);
     if (exit_code != 0)
         json_add_error(&json, first, exit_code);
     return document_print(&json, exit_code);

@@ -5,7 +5,7 @@
  *   record.c       what is open: a document with known members
  *   store.c        which store, and what both have in common; store_kv.c, store_sealed.c
  *   propagate.c    after and mirrors, each with its done mark
- *   status.c       --status, --due; history.c: receipts
+ *   status.c       --status, --due; history.c: receipts; stray.c: records that belong to no variable
  *   plan.c         --dry-run; order.c: what is rotated first
  *   surgery.c      user and password of a URL replaced, every other byte as it was
  *   login.c        new connections with a credential, the admin's connection

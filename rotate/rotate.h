@@ -244,6 +244,32 @@ MUST_USE int rotate_look(const struct rotate_spec *specs, size_t count,
                          const struct rotate_context *context, struct rotate_status *out,
                          struct err *err);
 
+/* A record that no command looks at: of a variable that was renamed while its rotation was open, that lies
+ * elsewhere now, or is rotated no more. It has secrets in it. */
+struct rotate_stray {
+    char *place;                 /* "'secret/app.pending/OLD' at 'https://…'" */
+    char *variable;              /* whose it was */
+    struct rotate_status status; /* state, step, by, started; err: it could not be read */
+};
+
+enum { ROTATE_STRAYS_MAX = 32 }; /* that are read */
+
+/* Zero it; rotate_strays_release. */
+struct rotate_strays {
+    struct rotate_stray *list;
+    size_t count, capacity;
+    size_t more;       /* beyond ROTATE_STRAYS_MAX */
+    struct err denied; /* ERR_NONE: wherever one may lie was looked at; else why not */
+};
+void rotate_strays_release(struct rotate_strays *strays);
+
+/* Look for them beside SPECS, which are all that the contract rotates: in the folders of their records, and
+ * where a record's folder is named for its variable, in those beside it. What one has is read, nothing is
+ * changed. -1: the store could not be asked, no memory. */
+MUST_USE int rotate_find_strays(const struct rotate_spec *specs, size_t count,
+                                const struct rotate_context *context, struct rotate_strays *out,
+                                struct err *err);
+
 /* One receipt: what is known of a rotation that ended. Value-free. */
 struct rotate_receipt {
     char id[40], by[256], at[32];  /* at: RFC 3339, its end */

@@ -53,6 +53,12 @@ int sealed_open_for(struct rotation *r, bool change, struct sealed_opened *out, 
     return result;
 }
 
+int sealed_open_to_look(const struct rotate_context *context, struct sealed_opened *out,
+                        struct err *err)
+{
+    return open_store(context, NULL, false, out, err);
+}
+
 static void sealed_store_release(struct rotation *r)
 {
     sealed_free(r->store_private);
@@ -348,7 +354,7 @@ static int look(const struct rotate_spec *const *specs, struct rotate_status *co
 
     if (count == 0)
         return 0;
-    if (open_store(context, NULL, false, &opened, err) != 0)
+    if (sealed_open_to_look(context, &opened, err) != 0)
         return -1;
     for (size_t i = 0; i < count; i++)
         (void)look_at_one(opened.store, specs[i], context, out[i], &out[i]->err); /* said there */

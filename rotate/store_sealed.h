@@ -23,6 +23,10 @@ void sealed_opened_release(struct sealed_opened *opened);
 MUST_USE int sealed_open_for(struct rotation *r, bool change, struct sealed_opened *out,
                              struct err *err);
 
+/* The same without a rotation, to be read. */
+MUST_USE int sealed_open_to_look(const struct rotate_context *context, struct sealed_opened *out,
+                                 struct err *err);
+
 /* Append the variable's name and SUFFIX. */
 MUST_USE int sealed_name_of(const struct rotate_spec *spec, const char *suffix, struct buf *out,
                             struct err *err);

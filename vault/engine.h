@@ -17,12 +17,6 @@
 #include "vault/vault.h"
 #include "vault/write.h"
 
-struct vault_list {
-    char **items;
-    size_t count;
-};
-void vault_list_release(struct vault_list *list);
-
 /* ---- the database engine -------------------------------------------------------------------- */
 
 /* What a reference's path names: "database/static-creds/app". */

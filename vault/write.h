@@ -69,6 +69,25 @@ void vault_kv_history_release(struct vault_kv_history *history);
 MUST_USE int vault_kv_versions(struct vault *v, const char *path, int64_t deadline_ms,
                                struct vault_kv_history *out, struct err *err);
 
+struct vault_list {
+    char **items;
+    size_t count;
+};
+void vault_list_release(struct vault_list *list);
+
+/* What lies beneath a path: names of secrets, and of folders, with a slash behind. Zero it, set path,
+ * release found. */
+struct vault_names {
+    const char *path; /* a mount, or as in a reference */
+    /* answer */
+    struct vault_list found; /* empty where nothing is */
+    struct err err;          /* it could not be listed: why, with the policy that would allow it */
+};
+
+/* Of all of them (distinct ones), in flight together. 0 also when some could not be listed. */
+MUST_USE int vault_kv_names(struct vault *v, struct vault_names *names, size_t count,
+                            int64_t deadline_ms, struct err *err);
+
 /* ---- writing -------------------------------------------------------------------------------- */
 
 /* Write DOC as the next version. CAS: the version that it follows, 0: only where there is none.

@@ -6,7 +6,7 @@
 #include "base/clock.h"
 #include "base/str.h"
 #include "tests/lib/script_server.h"
-#include "vault/vault.h"
+#include "vault/write.h"
 
 #define CANARY "canary-token-71c4"
 
@@ -287,6 +287,53 @@ static void times_that_are_none_are_not_known(void **state)
     }
 }
 
+/* ---- names beneath ------------------------------------------------------------------------------ */
+
+static bool lists(struct script_turn *turn)
+{
+    if (str_eq(turn->path, "/v1/kv/metadata/app.pending?list=true"))
+        return script_answer(turn, 200, "", "{\"data\":{\"keys\":[\"A\",\"folder/\",7]}}");
+    if (str_eq(turn->path, "/v1/kv/metadata?list=true")) /* the mount by itself */
+        return script_answer(turn, 200, "", "{\"data\":{\"keys\":[\"app.pending/\"]}}");
+    if (str_eq(turn->path, "/v1/kv/metadata/none?list=true"))
+        return script_answer(turn, 404, "", "{\"errors\":[]}");
+    return script_answer(turn, 403, "", "{\"errors\":[\"permission denied\"]}");
+}
+
+static void names_beneath_several_paths_come_together(void **state)
+{
+    static const struct vault_kv_mount mounts[] = {{"kv", 2}, {"old", 1}};
+    struct script_server *server = script_start(lists, NULL, CANARY);
+    const struct vault_settings settings = {
+        .address = script_url(server), .kv_mounts = mounts, .kv_mount_count = ARRAY_LEN(mounts)};
+    struct vault_names names[] = {{.path = "kv/data/app.pending"},
+                                  {.path = "kv"},
+                                  {.path = "kv/none"},
+                                  {.path = "kv/closed"},
+                                  {.path = "old/app.pending"}};
+    struct vault *vault = NULL;
+    struct err err = ERR_INIT;
+
+    (void)state;
+    if (vault_open(&settings, &vault, &err) != 0 ||
+        vault_kv_names(vault, names, ARRAY_LEN(names), clock_in_ms(LONG_MS), &err) != 0)
+        fail_msg("%s", err.text);
+    assert_int_equal(names[0].found.count, 2);
+    assert_string_equal(names[0].found.items[0], "A");
+    assert_string_equal(names[0].found.items[1], "folder/");
+    assert_int_equal(names[1].found.count, 1);
+    assert_int_equal(names[2].found.count, 0);
+    assert_int_equal(names[2].err.kind, ERR_NONE);
+    assert_int_equal(names[3].err.kind, ERR_SOURCE_DENIED);
+    assert_non_null(
+        strstr(names[3].err.hint, "path \"kv/metadata/closed\" { capabilities = [\"list\"] }"));
+    assert_non_null(strstr(names[4].err.text, "is not in KV version 2"));
+    for (size_t i = 0; i < ARRAY_LEN(names); i++)
+        vault_list_release(&names[i].found);
+    vault_free(vault);
+    script_stop(server);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -300,6 +347,7 @@ int main(void)
         cmocka_unit_test_setup(version_1_is_not_asked_at_all, clean),
         cmocka_unit_test_setup(a_mount_that_nobody_names_is_looked_up_or_guessed, clean),
         cmocka_unit_test_setup(times_that_are_none_are_not_known, clean),
+        cmocka_unit_test_setup(names_beneath_several_paths_come_together, clean),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
