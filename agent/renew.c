@@ -29,7 +29,11 @@ int renew_new(struct job *job, struct supervisor *s, bool hides, struct renew **
 
     if (!r)
         return err_nomem(err);
-    *r = (struct renew){.job = job, .supervisor = s, .hides = hides, .worker = WORKER_INIT};
+    *r = (struct renew){.job = job,
+                        .supervisor = s,
+                        .hides = hides,
+                        .worker = WORKER_INIT,
+                        .revoke_ms = CLOCK_NEVER};
     r->timer = (struct supervise_timer){.callback = on_time, .owner = r};
     schedule_start(&r->token, 0, 0, false, 0); /* never due */
     schedule_start_periodic(&r->refresh, 0, 0, 0);
@@ -44,7 +48,7 @@ void renew_free(struct renew *r)
     for (size_t i = 0; i < r->retired_count; i++)
         free(r->retired[i].id);
     for (size_t i = 0; i < r->former_count; i++)
-        vault_session_release(&r->former[i]);
+        vault_session_release(&r->former[i].session);
     renew_hand_release(&r->held);
     free(r->lease_ids);
     free(r);
@@ -144,7 +148,7 @@ static int64_t next_ms(const struct renew *r)
 
 void renew_arm(struct renew *r)
 {
-    int64_t due = r->revoke_due ? clock_now_ms() : next_ms(r);
+    int64_t due = clock_earlier(r->revoke_ms, next_ms(r));
 
     if (!r->facts || r->is_over)
         return;
@@ -238,7 +242,7 @@ static int gather(struct renew *r, bool for_a_change, bool for_the_end, struct s
     add(out, &r->held.session.token);
     add(out, &r->held.session.secret_id);
     for (size_t i = 0; for_the_end && i < r->former_count; i++)
-        add(out, &r->former[i].token);
+        add(out, &r->former[i].session.token);
     for (size_t i = 0; for_a_change && i < values; i++)
         add(out, &job->values[i].bytes);
     for (size_t i = 0; for_a_change && i < r->held.read_count; i++)
@@ -298,9 +302,8 @@ static void on_time(void *owner)
     } else if (changes) {
         r->plan.deadline_ms = clock_in_ms(RENEW_CHANGE_MS); /* the floor counts all the same */
         start(r, renew_work_change, renew_on_changed, "fetch new values");
-    } else if (r->revoke_due) {
+    } else if (renew_may_revoke(r)) {
         /* What is used goes first, and is not kept waiting by what is not. */
-        r->revoke_due = false;
         r->plan = (struct renew_plan){
             .deadline_ms = clock_earlier(clock_in_ms(RENEW_WORK_MS), next_ms(r))};
         start(r, renew_work_revoke, renew_on_revoked, "revoke what is not used any more");
@@ -309,16 +312,7 @@ static void on_time(void *owner)
     }
 }
 
-/* ---- restarts, and the end ---------------------------------------------------------------------------- */
-
-void renew_application_restarts(struct renew *r)
-{
-    /* A change that is still to be brought to it is not what it starts with. */
-    if ((r->retired_count == 0 && r->former_count == 0) || change_is_pending(r->change))
-        return;
-    r->revoke_due = true;
-    renew_arm(r);
-}
+/* ---- the end ----------------------------------------------------------------------------------------- */
 
 void renew_end(struct renew *r, bool keep)
 {

@@ -271,35 +271,13 @@ static void change_failed(struct renew *r, bool made, const struct err *err)
         say_not_refreshed(r, err);
 }
 
-/* What has ended by itself makes room. */
-static void forget_ended(struct renew *r)
-{
-    size_t kept = 0;
-
-    for (size_t i = 0; i < r->retired_count; i++) {
-        if (clock_passed(r->retired[i].expires_ms))
-            free(r->retired[i].id);
-        else
-            r->retired[kept++] = r->retired[i];
-    }
-    r->retired_count = kept;
-    kept = 0;
-    for (size_t i = 0; i < r->former_count; i++) {
-        if (clock_passed(r->former[i].expires_ms))
-            vault_session_release(&r->former[i]);
-        else
-            r->former[kept++] = r->former[i];
-    }
-    r->former_count = kept;
-}
-
 /* The application may hold it until it ends. Without room for it, it is left to expire. */
 static void retire(struct renew *r, struct renew_read *read)
 {
     if (!renew_is_lease(&read->read) || r->retired_count == RENEW_RETIRED_MAX)
         return;
-    r->retired[r->retired_count++] = (struct renew_retired){TAKE_POINTER(read->read.lease.id),
-                                                            read->schedule.expires_ms};
+    r->retired[r->retired_count++] = (struct renew_retired){
+        .id = TAKE_POINTER(read->read.lease.id), .expires_ms = read->schedule.expires_ms};
 }
 
 static void retire_session(struct renew *r, const struct renew_hand *hand)
@@ -308,7 +286,8 @@ static void retire_session(struct renew *r, const struct renew_hand *hand)
 
     if (is_same || !r->held.session.logged_in || r->former_count == RENEW_FORMER_MAX)
         return;
-    r->former[r->former_count++] = r->held.session;
+    r->held.session.expires_ms = r->token.expires_ms; /* it was renewed since it was made */
+    r->former[r->former_count++] = (struct renew_former){.session = r->held.session};
     r->held.session = (struct vault_session){0};
 }
 
@@ -332,7 +311,7 @@ static void hold_changed(struct renew *r, struct renew_hand *hand)
     bool has_new_token = !secret_equal(&hand->session.token, &r->held.session.token);
     struct schedule former_token = r->token;
 
-    forget_ended(r);
+    renew_forget_ended(r); /* that makes room */
     for (size_t i = 0; i < hand->read_count; i++) {
         struct renew_read *own = find_same(r, &hand->reads[i].read);
         hand->reads[i].schedule.made_ms = -1; /* it is new */
@@ -362,10 +341,12 @@ static void ask_again_later(struct renew *r)
                                 chance());
 }
 
-/* Half of the time that is left to what is replaced: the application needs some of it to start anew. */
+/* Half of the time that is left to what is replaced: the application needs some of it to start anew. With a
+ * token ends what hangs on it. */
 static int64_t deliver_by_ms(const struct renew *r)
 {
-    int64_t ends = CLOCK_NEVER;
+    bool by_token = r->plan.replace_token && r->held.session.logged_in && renew_has_leases(r);
+    int64_t ends = by_token ? r->token.expires_ms : CLOCK_NEVER;
 
     for (size_t i = 0; i < r->held.read_count; i++) {
         const struct renew_read *read = &r->held.reads[i];
@@ -437,21 +418,5 @@ void renew_on_changed(void *owner, struct wire *answer, const struct err *err)
         ask_again_later(r);
         say_all_is_well(r);
     }
-    renew_arm(r);
-}
-
-void renew_on_revoked(void *owner, struct wire *answer, const struct err *err)
-{
-    struct renew *r = owner;
-
-    (void)answer;
-    if (err)
-        log_line(LOG_WARN, "what is not used any more could not be revoked; it ends by itself",
-                 "reason", err->text, NULL);
-    for (size_t i = 0; i < r->retired_count; i++)
-        free(r->retired[i].id);
-    for (size_t i = 0; i < r->former_count; i++)
-        vault_session_release(&r->former[i]);
-    r->retired_count = r->former_count = 0;
     renew_arm(r);
 }

@@ -4,12 +4,14 @@
  *   renew_answer.c  what is done with a child's answer
  *   renew_hand.c    what a child hands over, written and read
  *   renew_work.c    the child's work: prepare, renew, replace, revoke
- *   renew_change.c  the child's work on a change: what is asked again, checked and tried */
+ *   renew_change.c  the child's work on a change: what is asked again, checked and tried
+ *   renew_revoke.c  what is not used any more is revoked, and tried again where that fails */
 #ifndef AGENT_RENEW_PARTS_H
 #define AGENT_RENEW_PARTS_H
 
 #include "agent/renew.h"
 #include "agent/worker.h"
+#include "base/clock.h"
 #include "vault/renew.h"
 #include "vault/schedule.h"
 
@@ -50,10 +52,17 @@ struct renew_plan {
     int64_t deadline_ms;
 };
 
-/* A lease that the application may still hold. */
+/* A lease that the application may still hold, or held before it was started anew: then it is free. */
 struct renew_retired {
     char *id;
     int64_t expires_ms;
+    bool is_free;
+};
+
+/* The same of a token. */
+struct renew_former {
+    struct vault_session session;
+    bool is_free;
 };
 
 struct renew {
@@ -80,12 +89,22 @@ struct renew {
     struct err result; /* of it */
     struct renew_retired retired[RENEW_RETIRED_MAX];
     size_t retired_count;
-    struct vault_session former[RENEW_FORMER_MAX];
+    struct renew_former former[RENEW_FORMER_MAX];
     size_t former_count;
-    bool revoke_due;
-    int64_t said_ms; /* when it was last said that Vault can't be asked; 0: it can */
+    int64_t revoke_ms; /* when what is free is revoked; CLOCK_NEVER: nothing is */
+    struct backoff revoke_backoff;
+    unsigned revoke_failures; /* one after another */
+    int64_t said_ms;          /* when it was last said that Vault can't be asked; 0: it can */
     bool is_over;
 };
+
+/* ---- renew_revoke.c ---------------------------------------------------------------------------- */
+
+/* Forget what has ended by itself. */
+void renew_forget_ended(struct renew *r);
+
+/* Whether there is something to revoke now, of what has not ended by itself. */
+bool renew_may_revoke(struct renew *r);
 
 /* ---- renew_hand.c ------------------------------------------------------------------------------ */
 
@@ -99,14 +118,14 @@ void renew_hand_release(struct renew_hand *hand);
 bool renew_is_lease(const struct vault_read *read);  /* one that can be renewed and revoked */
 bool renew_is_static(const struct vault_read *read); /* the password of a static role */
 
-/* ---- renew_work.c, renew_change.c: worker_work ---------------------------------------------------- */
+/* ---- renew_work.c, renew_change.c, renew_revoke.c: worker_work ---------------------------------------------------- */
 
 int renew_work_prepare(void *context, struct buf *answer, struct err *err);
 int renew_work_renew(void *context, struct buf *answer, struct err *err);
 int renew_work_change(void *context, struct buf *answer, struct err *err);
 int renew_work_revoke(void *context, struct buf *answer, struct err *err);
 
-/* ---- renew_answer.c: worker_on_answer ---------------------------------------------------------------- */
+/* ---- renew_answer.c, renew_revoke.c: worker_on_answer ---------------------------------------------------------------- */
 
 void renew_on_prepared(void *owner, struct wire *answer, const struct err *err);
 void renew_on_renewed(void *owner, struct wire *answer, const struct err *err);

@@ -132,27 +132,34 @@ int vault_lease_renew(struct vault *v, const char *id, int64_t increment_ms, int
     return result;
 }
 
-bool vault_lease_revoke_quietly(struct vault *v, const char *id)
+int vault_lease_end(struct vault *v, const char *id, int64_t deadline_ms, struct err *err)
 {
     struct call call = {.method = "POST", .path = mem_dup("sys/leases/revoke")};
-    int64_t deadline_ms = clock_in_ms(VAULT_REVOKE_MS);
+    int64_t deadline = clock_earlier(deadline_ms, clock_in_ms(VAULT_REVOKE_MS));
     AUTO_SECRET body = SECRET_INIT;
-    struct err err = ERR_INIT;
     int result;
 
     call.body = &body;
-    result = call.path ? write_body(id, 0, &body, &err) : err_nomem(&err);
+    result = call.path ? write_body(id, 0, &body, err) : err_nomem(err);
     if (result == 0)
-        result = auth_ensure(v, deadline_ms, &err);
+        result = auth_ensure(v, deadline, err);
     if (result == 0)
-        result = flight_perform(v, &call, deadline_ms, &err);
+        result = flight_perform(v, &call, deadline, err);
     /* 400: there is none any more. */
     if (result == 0 && call.status != 200 && call.status != 204 && call.status != 400)
-        result = answer_error(v, &call, "revoke a lease at", &err);
-    if (result != 0)
-        log_line(LOG_INFO, "a lease is left to expire", "lease", id, "why", err.text, NULL);
+        result = answer_error(v, &call, "revoke a lease at", err);
     call_release(v, &call);
-    return result == 0;
+    return result;
+}
+
+bool vault_lease_revoke_quietly(struct vault *v, const char *id)
+{
+    struct err err = ERR_INIT;
+
+    if (vault_lease_end(v, id, CLOCK_NEVER, &err) == 0)
+        return true;
+    log_line(LOG_INFO, "a lease is left to expire", "lease", id, "why", err.text, NULL);
+    return false;
 }
 
 int vault_log_in_again(struct vault *v, int64_t deadline_ms, struct err *err)

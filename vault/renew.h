@@ -35,8 +35,11 @@ MUST_USE int vault_token_term(struct vault *v, int64_t deadline_ms, struct vault
 MUST_USE int vault_lease_renew(struct vault *v, const char *id, int64_t increment_ms,
                                int64_t deadline_ms, struct vault_term *out, struct err *err);
 
-/* End the lease ID, if our policies allow that (Vault's default policy does not); what fails is
- * logged and the lease left to expire. At most VAULT_REVOKE_MS. True: it has ended. */
+/* End the lease ID. 0 also where there is none any more. At most VAULT_REVOKE_MS. ERR_SOURCE_DENIED: our
+ * policies do not allow it (Vault's default policy does not). */
+MUST_USE int vault_lease_end(struct vault *v, const char *id, int64_t deadline_ms, struct err *err);
+
+/* The same; what fails is logged and the lease left to expire. True: it has ended. */
 bool vault_lease_revoke_quietly(struct vault *v, const char *id);
 
 /* Log in anew, whatever token there is, for one that reaches its end. The leases of the former one

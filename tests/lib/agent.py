@@ -132,7 +132,7 @@ class Running:
                  canaries: Optional[Canaries], prints_secrets: bool,
                  note: Callable[[Result], None], below: bool = False) -> None:
         self.argv = list(argv)
-        self._below, self._pid = below, 0
+        self._below, self._pid, self._heard = below, 0, b""
         self._canaries, self._prints_secrets, self._note = canaries, prints_secrets, note
         self._process = subprocess.Popen(
             self.argv, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
@@ -159,6 +159,13 @@ class Running:
         fcntl.ioctl(self._process.stderr.fileno(), termios.FIONREAD, waiting)
         return int.from_bytes(waiting, sys.byteorder) > 0
 
+    def heard(self) -> str:
+        """What its stderr has so far; the Result has it too."""
+        assert self._process.stderr is not None
+        while self.has_spoken():
+            self._heard += os.read(self._process.stderr.fileno(), READ_BYTES)
+        return self._heard.decode("utf-8", "replace")
+
     def signal(self, number: int) -> None:
         """Send it a signal."""
         if not self.ended():
@@ -184,7 +191,7 @@ class Running:
             unregister(self._key)
             stop.set()
             watcher.join()
-        result = Result(self.argv, self._process.returncode, out, err)
+        result = Result(self.argv, self._process.returncode, out, self._heard + err)
         self._note(result)
         self._look_for_canaries(result, seen)
         return result
