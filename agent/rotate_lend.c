@@ -187,7 +187,6 @@ static int lend_variable(struct rotate_job *r, const char *name, struct err *err
 
 int rotate_lend_environment(struct rotate_job *r, const struct rotate_spec *spec, struct err *err)
 {
-    rotate_strays_release(&r->strays);
     free(r->environment_list);
     r->environment_list = NULL;
     environment_release(&r->environment);
