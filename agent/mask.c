@@ -13,21 +13,6 @@ static int mask_bytes(const char *bytes, size_t length, struct err *err)
     return length < REDACT_MIN_BYTES ? 0 : redact_register(&view, err);
 }
 
-static int mask_password(const struct url *url, struct err *err)
-{
-    AUTO_BUF decoded = BUF_INIT(SECRET_MAX_BYTES);
-
-    if (!url->password.start)
-        return 0;
-    if (mask_bytes(url->password.start, url->password.length, err) != 0)
-        return -1;
-    if (url_decode(&url->password, &decoded) != 0 ||
-        (decoded.len == url->password.length &&
-         memcmp(buf_text(&decoded), url->password.start, decoded.len) == 0))
-        return 0;
-    return mask_bytes(buf_text(&decoded), decoded.len, err);
-}
-
 static bool has_bytes(const char *from, const char *to, const char *bytes, size_t length)
 {
     return from && from < to && memmem(from, (size_t)(to - from), bytes, length);
@@ -67,12 +52,10 @@ int mask_value(const struct secret *value, const struct secret *const *parts, si
     struct err no_url = ERR_INIT;
     struct url url;
 
-    if (redact_register(value, err) != 0)
+    if (redact_register_value(value, err) != 0)
         return -1;
     bool is_url = url_parse(secret_reveal(value), secret_length(value), &url, ERR_VIOLATION,
                             &no_url) == 0;
-    if (is_url && mask_password(&url, err) != 0)
-        return -1;
     for (size_t i = 0; i < part_count; i++)
         if (parts[i] && secret_is_set(parts[i]) &&
             mask_part(is_url ? &url : NULL, parts[i], err) != 0)

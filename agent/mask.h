@@ -7,7 +7,7 @@
 #include "base/err.h"
 #include "base/secret.h"
 
-/* Register VALUE for redaction, and what of it is a secret by itself: a URL's password, and of a value
+/* Register VALUE for redaction, and what of it is a secret by itself (base/redact_parts.h), and of a value
  * that is composed each of its PARTS (entries may be NULL). A URL's user, hosts and port, and a
  * database's name, are no secrets: hiding them would ruin every message about it. Copies are kept.
  * -1: no memory. */

@@ -96,13 +96,13 @@ static int ask_value(void *owner, const struct rotate_spec *spec, struct secret 
     size_t number = 0;
 
     if (r->options->value_stdin)
-        return read_value(out, err) != 0 ? -1 : redact_register(out, err);
+        return read_value(out, err) != 0 ? -1 : redact_register_value(out, err);
     for (const char *const *step = spec->steps; step && *step; step++)
         log_msg(LOG_WARN, "%s, %zu: %s", spec->variable, ++number, *step);
     buf_addf(&what, "the new value of %s", spec->variable);
     if (terminal_ask(buf_text(&what), true, r->job->call->deadline_ms, out, err) != 0)
         return err->sys_errno == ENXIO ? nobody_is_there(r, spec, err) : -1;
-    return redact_register(out, err);
+    return redact_register_value(out, err);
 }
 
 /* ---- who ------------------------------------------------------------------------------------------ */

@@ -1,10 +1,10 @@
 /* rotate_value.c: what the application gets for a variable, and what it would get. */
+#include "agent/mask.h"
 #include "agent/rotate.h"
 
 #include <string.h>
 
 #include "base/mem.h"
-#include "base/redact.h"
 #include "base/str.h"
 #include "vault/engine.h"
 
@@ -143,7 +143,7 @@ static int refuse(const struct findings *findings, const char *name, struct err 
 /* Whatever is said from now on does not show it. */
 static int hide(const struct composing *c, const struct secret *value, struct err *err)
 {
-    return c->variable->secret ? redact_register(value, err) : 0;
+    return c->variable->secret ? mask_value(value, c->parts, c->variable->part_count, err) : 0;
 }
 
 /* ENVIRONMENT: a value there that is allowed to win. */

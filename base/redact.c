@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "base/mem.h"
+#include "base/redact_parts.h"
 #include "base/redact_set.h"
 #include "base/str.h"
 
@@ -152,6 +153,23 @@ int redact_register(const struct secret *value, struct err *err)
     known.values[known.value_count++] = (struct known_value){copy, known.age};
     copy = SECRET_INIT; /* the table has it from here on, also when a form fails */
     return insert_value(view, err);
+}
+
+static int register_part(void *owner, const char *part, size_t length, struct err *err)
+{
+    const struct secret view = secret_borrow(part, length);
+
+    (void)owner;
+    return length < REDACT_MIN_BYTES ? 0 : redact_register(&view, err);
+}
+
+int redact_register_value(const struct secret *value, struct err *err)
+{
+    if (redact_register(value, err) != 0)
+        return -1;
+    return secret_is_set(value) ? redact_each_part(secret_reveal(value), secret_length(value),
+                                                   register_part, NULL, err)
+                                : 0;
 }
 
 /* ---- values that are none any more --------------------------------------------------------------- */

@@ -16,6 +16,9 @@ enum { REDACT_MIN_BYTES = 6 };
 /* Remember VALUE, of which a copy is kept. -1: no memory. */
 MUST_USE int redact_register(const struct secret *value, struct err *err);
 
+/* The same, and what of VALUE is a secret by itself (base/redact_parts.h). */
+MUST_USE int redact_register_value(const struct secret *value, struct err *err);
+
 /* For a process that lives for years while its values come and go: a value has the age in which it was
  * registered last, and ages are counted. In age 0 all begin, and what is never registered again after it
  * stays for good. */

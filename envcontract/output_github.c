@@ -17,8 +17,8 @@
 #include <string.h>
 #include <sys/random.h>
 
+#include "base/redact_parts.h"
 #include "base/str.h"
-#include "base/url.h"
 
 enum {
     DELIMITER_RANDOM_BYTES = 16,
@@ -94,21 +94,12 @@ static void add_masks(struct buf *masks, const char *bytes, size_t length)
     }
 }
 
-/* A URL's password is seen without its URL, too: as it is written there, and as it is typed. */
-static void add_password_masks(struct buf *masks, const struct outgoing *value)
+/* A redact_form_sink. */
+static int add_part_masks(void *masks, const char *part, size_t length, struct err *err)
 {
-    AUTO_BUF decoded = BUF_INIT(SECRET_MAX_BYTES);
-    struct err no_url;
-    struct url url;
-
-    if (url_parse(value->bytes, value->length, &url, ERR_VIOLATION, &no_url) != 0 ||
-        url.password.length == 0)
-        return;
-    add_masks(masks, url.password.start, url.password.length);
-    if (url_decode(&url.password, &decoded) == 0 &&
-        (decoded.len != url.password.length ||
-         memcmp(buf_text(&decoded), url.password.start, decoded.len) != 0))
-        add_masks(masks, buf_text(&decoded), decoded.len);
+    (void)err;
+    add_masks(masks, part, length);
+    return 0;
 }
 
 refusal output_github(struct value_writer *w, const struct outgoing *value, bool *failed,
@@ -126,7 +117,11 @@ refusal output_github(struct value_writer *w, const struct outgoing *value, bool
     }
     if (value->secret && w->masks) {
         add_masks(w->masks, value->bytes, value->length);
-        add_password_masks(w->masks, value);
+        /* What may come out without the rest of it: a URL's password. */
+        if (redact_each_part(value->bytes, value->length, add_part_masks, w->masks, err) != 0) {
+            *failed = true;
+            return NULL;
+        }
     }
     buf_addf(w->out, "%s<<%s\n", value->name, delimiter);
     buf_add(w->out, value->bytes, value->length);

@@ -113,29 +113,12 @@ static int hide_lines(const char *text, size_t length, struct err *err)
     return 0;
 }
 
-/* Of a URL the password may come out alone, as it is meant. */
-static int hide_password(const char *text, size_t length, struct err *err)
-{
-    AUTO_BUF password = BUF_INIT(SECRET_MAX_BYTES);
-    struct err no_url = ERR_INIT;
-    struct url url;
-
-    if (!strstr(text, "://") || url_parse(text, length, &url, ERR_CONTRACT, &no_url) != 0 ||
-        !url.password.start)
-        return 0;
-    if (hide_bytes(url.password.start, url.password.length, err) != 0)
-        return -1;
-    return url_decode(&url.password, &password) != 0
-               ? 0
-               : hide_bytes(buf_text(&password), password.len, err);
-}
-
 static int hide(const struct secret *value, struct err *err)
 {
     const char *text = secret_reveal(value);
     size_t length = secret_length(value);
 
-    if (redact_register(value, err) != 0 || hide_password(text, length, err) != 0)
+    if (redact_register_value(value, err) != 0)
         return -1;
     return memchr(text, '\n', length) ? hide_lines(text, length, err) : 0;
 }

@@ -437,18 +437,21 @@ def test_github_masks_first_and_appends(case: Case) -> None:
     Project(case).contract({
         "KEY": {**SECRET, "source": "env"},
         "URL": {"type": "postgres-url", "secret": True, "source": "env"},
-        "PEM": {**SECRET, "source": "env"}, "OPEN": {"type": "string", "source": "env"}})
-    env = {"KEY": key, "URL": f"postgresql://ann:{password}@db/app", "OPEN": "no secret",
+        "PEM": {**SECRET, "source": "env"}, "OPEN": {"type": "string", "source": "env"},
+        "JSON": {**SECRET, "source": "env"}})
+    part = case.canaries.new("a part of JSON")
+    env = {"JSON": json.dumps({"user": "ann", "password": part}), "KEY": key, "URL": f"postgresql://ann:{password}@db/app", "OPEN": "no secret",
            "PEM": f"line {key} one\n\n  \n100% two\r\n"}
     target = case.folder.write("github", "OLD=1")
     got = case.agent("fetch", "--format=github", env={**env, "GITHUB_ENV": str(target)},
                      prints_secrets=True).expect(0)
     assert got.stdout.splitlines() == [
         f"::add-mask::{key}", f"::add-mask::{env['URL']}", f"::add-mask::{password}",
-        f"::add-mask::line {key} one", "::add-mask::100%25 two"], got
+        f"::add-mask::line {key} one", "::add-mask::100%25 two",
+        f"::add-mask::{env['JSON']}", f"::add-mask::{part}"], got
     lines = target.read_text().split("\n")
     assert lines[0] == "OLD=1" and lines[1].startswith("KEY<<agent_") and lines[2] == key
-    assert len({line.partition("<<")[2] for line in lines if "<<" in line}) == 4, "a delimiter each"
+    assert len({line.partition("<<")[2] for line in lines if "<<" in line}) == 5, "a delimiter each"
     assert target.read_bytes().count(b"\r") == 1
 
 

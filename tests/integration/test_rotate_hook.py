@@ -102,6 +102,19 @@ def test_names_that_the_contract_lists_are_handed_on(case: Case) -> None:
                for call in h.calls())
 
 
+def test_a_part_of_what_is_handed_on_is_not_shown(case: Case) -> None:
+    parts = {name: case.canaries.new(name) for name in ("password", "token", "key")}
+    config = json.dumps({"user": "acme", "password": parts["password"], "url": f"https://u:{parts['token']}@acme.io/"})
+    h = Hooked(case, {"set": [{"stderr": "acme: {password}, {token}, {key}\n".format(**parts)}]},
+               fields={"CONFIG": config, "URL": f"redis://:{parts['key']}@cache/0"}, env=["CONFIG", "URL"])
+    rotate = {"strategy": "none", "why": "a test's"}
+    h.r.contract({"KEY": json.loads((case.folder / "contract.json").read_text())["vars"]["KEY"],
+                  "CONFIG": {"source": "vault:{mount}/app#CONFIG", "rotate": rotate},
+                  "URL": {"source": "vault:{mount}/app#URL", "rotate": rotate}})
+    said = h.r.rotate("KEY").expect(0).stderr
+    assert "acme: ***, ***, ***" in said, said
+
+
 def test_steps_that_a_provider_does_not_have_are_passed_over(case: Case) -> None:
     none = [{"exit": 78, "stdout": ""}]
     h = Hooked(case, {"create": none, "set": [{}], "test": none, "promote": none, "retire": none},

@@ -37,6 +37,13 @@ static void the_password_of_a_url_is_hidden_alone_too(void **state)
     assert_shown("user acme", "user acme");
 }
 
+static void the_password_in_json_is_hidden_alone_too(void **state)
+{
+    (void)state;
+    mask("{\"user\": \"acme\", \"password\": \"canary\\u002djson\"}", NULL, 0);
+    assert_shown("canary-json of acme", "*** of acme");
+}
+
 static void each_part_of_a_composed_value_is_hidden(void **state)
 {
     (void)state;
@@ -78,6 +85,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(the_password_of_a_url_is_hidden_alone_too),
+        cmocka_unit_test(the_password_in_json_is_hidden_alone_too),
         cmocka_unit_test(each_part_of_a_composed_value_is_hidden),
         cmocka_unit_test(what_a_url_is_composed_of_is_hidden_wherever_it_stands),
         cmocka_unit_test(where_a_composed_url_goes_is_not_hidden),

@@ -233,6 +233,9 @@ static void each_line_of_a_secret_is_masked_for_github(void **state)
          "::add-mask::redis://u:p%2540ss@h/0\n::add-mask::p%2540ss\n::add-mask::p@ss\n"},
         {"redis://u:pass@h/0", "::add-mask::redis://u:pass@h/0\n::add-mask::pass\n"},
         {"redis://u:@h/0", "::add-mask::redis://u:@h/0\n"},
+        {"{\"user\":\"u\",\"password\":\"p\\n100%\"}",
+         "::add-mask::{\"user\":\"u\",\"password\":\"p\\n100%25\"}\n::add-mask::p\n"
+         "::add-mask::100%25\n"},
     };
     for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
         AUTO_BUF out = BUF_INIT(OUTPUT_MAX_BYTES), masks = BUF_INIT(OUTPUT_MAX_BYTES);
