@@ -194,8 +194,8 @@ int text_print(const struct buf *text, int exit_code)
     if (buf_check(text, ERR_RESOURCE, "the result", &err) == 0 &&
         file_write_all(STDOUT_FILENO, "standard output", buf_text(text), text->len, &err) == 0)
         return exit_code;
-    log_err(&err, err_exit_code(ERR_RESOURCE));
-    return err_exit_code(ERR_RESOURCE);
+    command_say_error(&err);
+    return err_exit_code(err.kind);
 }
 
 int command_check_output(bool reveal, const char *hint, struct err *err)

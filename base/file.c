@@ -72,6 +72,14 @@ const char *file_kind(mode_t mode)
     }
 }
 
+static int write_failed(const char *name, struct err *err)
+{
+    bool is_unread = errno == EPIPE;
+
+    (void)file_fail(err, "write", name);
+    return is_unread ? err_hint(err, "Its reader has ended before all was written.") : -1;
+}
+
 int file_write_all(int fd, const char *name, const void *bytes, size_t length, struct err *err)
 {
     const char *from = bytes;
@@ -83,7 +91,7 @@ int file_write_all(int fd, const char *name, const void *bytes, size_t length, s
         if (n < 0 && errno == EINTR)
             continue;
         if (n < 0)
-            return file_fail(err, "write", name);
+            return write_failed(name, err);
         from += n;
         length -= (size_t)n;
     }

@@ -6,10 +6,12 @@ import os
 import re
 import shlex
 import shutil
+import subprocess
 import xml.etree.ElementTree as xml
 from typing import Any, Dict, List, Mapping, Optional, Set
 
 from tests.lib.case import ACME, Case, lacks
+from tests.lib.processes import plain_environment
 from tests.lib.project import HEAD, Project
 
 COMMANDS = ["run", "fetch", "check", "bootstrap", "verify", "guard", "graph", "audit", "rotate", "docs", "seal",
@@ -134,6 +136,20 @@ def test_a_reader_that_goes_away_is_told(case: Case) -> None:
     assert got.stdout == "9\n" and "No space left" in got.stderr, got
     got = case.tool("bash", "-c", f"{binary} version >&-; echo $?")
     assert got.stdout in ("0\n", "9\n"), got
+    Project(case).contract({"A": {"type": "string", "source": "env"}}, docs={"ENVIRONMENT_CONTRACT.md": {}})
+    for call in ("fetch", "fetch --format json", "fetch --explain", "check", "check --lint --json",
+                 "check --env-only --format sarif", "graph alembic.ini", "graph alembic.ini --json", "version", "help",
+                 "help rotation", "completion bash", "doctor", "doctor --json", "rotate --status", "docs --check",
+                 "docs --json", "audit alembic.ini --json", "check --drift ."):
+        reader, writer = os.pipe()
+        os.close(reader)
+        got = subprocess.run([str(binary), *call.split()], stdout=writer, stderr=subprocess.PIPE, text=True,
+                             cwd=case.folder.path, env=plain_environment(case.folder.path, {"A": "x"}), timeout=60,
+                             check=False)
+        os.close(writer)
+        last = got.stderr.splitlines()[-2:]
+        assert got.returncode == 2 and last == ["error write 'standard output': Broken pipe",
+                                                "hint Its reader has ended before all was written."], (call, got)
 
 
 # ---- documents ----------------------------------------------------------------------------------------
