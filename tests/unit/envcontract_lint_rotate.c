@@ -255,10 +255,9 @@ static void a_login_of_two_profiles_is_rotated_by_one_variable_in_each(void **st
 #define IN_PROD(of_a)                                                                             \
     "{'contract': 1, 'profile': {'var': 'P', 'values': ['dev', 'prod']}, 'vars': {'P': {'type': " \
     "'enum', 'values': ['dev', 'prod']}, 'A': {'type': 'postgres-url', " KV                       \
-    "'rotate': {" TWO("") "}, 'profiles': {" of_a                                                 \
-                          "}}, 'B': {'type': 'postgres-url', " OWN(                               \
-                              "B") "'rotate': {'strategy': 'none', 'why': 'x'}, 'profiles': "     \
-                                   "{'prod': {'rotate': {" TWO("") "}}}}}}"
+    "'rotate': {" TWO("") "}, 'profiles': {" of_a "}}, 'B': {'type': 'postgres-url', " OWN(       \
+        "B") "'rotate': {'strategy': 'none', 'why': 'x'}, 'profiles': "                           \
+             "{'prod': {'rotate': {" TWO("") "}}}}}}"
     struct loaded apart = load_text(IN_PROD(
         "'prod': {'rotate': {'strategy': 'pg-two-login', 'owner': 'o', 'logins': ['c', 'd']}}"));
     struct loaded together = load_text(IN_PROD(""));
