@@ -276,8 +276,9 @@ static void retire(struct renew *r, struct renew_read *read)
 {
     if (!renew_is_lease(&read->read) || r->retired_count == RENEW_RETIRED_MAX)
         return;
-    r->retired[r->retired_count++] = (struct renew_retired){
-        .id = TAKE_POINTER(read->read.lease.id), .expires_ms = read->schedule.expires_ms};
+    struct renew_retired *retired = &r->retired[r->retired_count++];
+    *retired = (struct renew_retired){.expires_ms = read->schedule.expires_ms};
+    retired->id = TAKE_POINTER(read->read.lease.id);
 }
 
 static void retire_session(struct renew *r, const struct renew_hand *hand)

@@ -100,7 +100,7 @@ static void note(const struct look *look, struct place_uses *uses, const struct 
     const struct contract_document *d = look->d;
     const char *text = node_text(value);
 
-    if (!text || value->count > KEY_SOURCE_MAX_BYTES)
+    if (!value || !text || value->count > KEY_SOURCE_MAX_BYTES)
         return; /* said */
     use.by.profiles = look->profiles;
     use.by.index = look->index;

@@ -48,7 +48,7 @@ static int compare_name(const void *name, const void *spec)
 
 static const struct rotate_spec *spec_named(const struct search *s, const char *name)
 {
-    const struct rotate_spec **found = bsearch(name, s->by_name, s->count, sizeof(*s->by_name),
+    const struct rotate_spec **found = bsearch(name, s->by_name, s->count, sizeof(void *),
                                                compare_name);
 
     return found ? *found : NULL;
@@ -277,7 +277,7 @@ static int list(struct search *s, struct vault *v, struct folders *folders, stru
     for (size_t i = 0; result == 0 && i < folders->count; i++) {
         if (names[i].err.kind != ERR_NONE && s->out->denied.kind == ERR_NONE)
             s->out->denied = names[i].err;
-        result = folders->list[i].is_parent
+        result = more && folders->list[i].is_parent
                      ? want_children(more, names[i].path, &names[i].found, err)
                      : look_at_records(s, v, names[i].path, !more, &names[i].found, err);
     }
@@ -375,7 +375,7 @@ int rotate_find_strays(const struct rotate_spec *specs, size_t count,
                        const struct rotate_context *context, struct rotate_strays *out,
                        struct err *err)
 {
-    AUTO_FREE const struct rotate_spec **by_name = mem_new(count + 1, sizeof(*by_name));
+    AUTO_FREE const struct rotate_spec **by_name = mem_new(count + 1, sizeof(void *));
     CLEANUP(rotate_strays_release) struct rotate_strays strays = {.denied = ERR_INIT};
     struct search s = {.by_name = by_name, .count = count, .context = context, .out = &strays};
 
@@ -383,7 +383,7 @@ int rotate_find_strays(const struct rotate_spec *specs, size_t count,
         return err_nomem(err);
     for (size_t i = 0; i < count; i++)
         by_name[i] = &specs[i];
-    qsort(by_name, count, sizeof(*by_name), compare_specs);
+    qsort(by_name, count, sizeof(void *), compare_specs);
     if (find_in_kv(&s, err) != 0 || find_in_sealed(&s, err) != 0)
         return -1;
     *out = strays;
