@@ -92,6 +92,16 @@ def test_what_has_ended_by_itself_is_not_tried_any_more(case: Case) -> None:
     site.end()
 
 
+def test_a_token_that_was_renewed_is_revoked_behind_a_restart(case: Case) -> None:
+    vault = Refusing(case, 0)
+    # Renewed once for its whole time, then for less, and replaced when its first time is over.
+    site = site_behind(case, vault, token_ttl="4s", token_max_ttl="8s")
+    site.start("sh", "app.sh")
+    site.until(lambda: "" in vault.done, "the end of a former token")
+    assert len(site.seen()) >= 2
+    site.end()
+
+
 def test_what_is_left_at_the_end_is_said(case: Case) -> None:
     vault = Refusing(case, 1 << 30)
     site = site_behind(case, vault)
