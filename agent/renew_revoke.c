@@ -30,21 +30,27 @@ static void note(struct err *first, const struct err *own)
         *first = *own;
 }
 
-/* Where Vault is away, the next one is not tried: that would take as long again. */
+static void say_left(const char *id, const struct err *why)
+{
+    log_line(LOG_INFO, "a lease is left to expire", "lease", id, "why", why->text, NULL);
+}
+
+/* Where Vault is away, the next one is not tried: that would take as long again. At the end nobody tries it
+ * once more, so each that is left is named. */
 static enum fate end_lease(struct renew *r, struct vault *vault, const char *id, struct err *first)
 {
     struct err own = ERR_INIT;
 
-    if (err_try_again(first->kind))
-        return FATE_FAILED;
-    if (vault_lease_end(vault, id, r->plan.deadline_ms, &own) == 0)
+    if (!err_try_again(first->kind) && vault_lease_end(vault, id, r->plan.deadline_ms, &own) == 0)
         return FATE_ENDED;
-    if (err_try_again(own.kind)) {
+    if (own.kind == ERR_NONE)
+        own = *first;
+    bool may_pass = err_try_again(own.kind);
+    if (may_pass)
         note(first, &own);
-        return FATE_FAILED;
-    }
-    log_line(LOG_INFO, "a lease is left to expire", "lease", id, "why", own.text, NULL);
-    return FATE_ENDED;
+    if (r->is_over || !may_pass)
+        say_left(id, &own);
+    return may_pass ? FATE_FAILED : FATE_ENDED;
 }
 
 static enum fate end_token(struct renew *r, const struct vault_session *session, struct err *first)
