@@ -138,12 +138,20 @@ static int log_in(const struct db_target *target, int64_t deadline_ms, struct er
 {
     struct backoff pause = {.base_ms = LOGIN_AGAIN_MS, .cap_ms = LOGIN_AGAIN_MAX_MS};
     int64_t deadline = clock_earlier(clock_in_ms(RENEW_LOGIN_MS), deadline_ms);
+    struct err refused = ERR_INIT;
     AUTO_DB db = NULL;
 
     /* A login that was made a moment ago may be on its way to a replica. */
-    while (db_connect(target, deadline, &db, err) != 0)
-        if (!backoff_wait(&pause, 0, deadline))
-            return -1;
+    while (db_connect(target, deadline, &db, err) != 0) {
+        if (err->kind == ERR_DB_REFUSED)
+            refused = *err;
+        if (backoff_wait(&pause, 0, deadline))
+            continue;
+        /* For the last one there may be milliseconds: no answer to it takes back what was answered. */
+        if (refused.kind != ERR_NONE)
+            *err = refused;
+        return -1;
+    }
     return 0;
 }
 

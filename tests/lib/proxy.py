@@ -34,6 +34,7 @@ class Proxy:
         self.target: Tuple[str, int] = (target_host, target_port)
         self.delay_ms = delay_ms
         self.connections: List[Traffic] = []
+        self.serves: Optional[int] = None  # so many connections; the others are taken and hear nothing
         self.port = 0
         self._swallow: Optional[bytes] = None
         self._open: List[asyncio.StreamWriter] = []
@@ -106,6 +107,9 @@ class Proxy:
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         traffic = Traffic()
         self.connections.append(traffic)
+        if self.serves is not None and len(self.connections) > self.serves:
+            await self._say_nothing(reader, writer)
+            return
         try:
             server_reader, server_writer = await asyncio.open_connection(*self.target)
         except OSError:
@@ -129,6 +133,17 @@ class Proxy:
             for each in (writer, server_writer):
                 self._open.remove(each)
                 each.close()
+
+    async def _say_nothing(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        self._open.append(writer)
+        try:
+            while await reader.read(CHUNK_BYTES):
+                pass
+        except (OSError, asyncio.CancelledError):
+            pass
+        finally:
+            self._open.remove(writer)
+            writer.close()
 
     async def _read(self, reader: asyncio.StreamReader,
                     line: "asyncio.Queue[Tuple[float, bytes]]", traffic: Traffic,
