@@ -38,8 +38,8 @@ from typing import Callable, List, Optional, Tuple
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 from tests.lib.case import Case, Shared, Skip  # noqa: E402
-from tests.lib.processes import (ROOT, plain_environment, register, stop_everything,  # noqa: E402
-                                 stop_on_signals, unregister)
+from tests.lib.processes import (ROOT, folder_in_memory, plain_environment, register,  # noqa: E402
+                                 stop_everything, stop_on_signals, unregister)
 
 UNIT_VARIANTS = ["debug", "asan"]
 FUZZ_VARIANT = "asan"
@@ -94,9 +94,10 @@ def run_binary(binary: Path) -> Outcome:
     """Run one cmocka program and count its tests."""
     if not binary.exists():
         return Outcome(failed=1, output=f"{binary}: not built")
+    memory = folder_in_memory()
+    env = plain_environment(Path(os.environ.get("HOME", "/")), {"TMPDIR": str(memory)} if memory else None)
     process = subprocess.Popen([str(binary)], stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
-                               stderr=subprocess.STDOUT, cwd=str(ROOT), start_new_session=True,
-                               env=plain_environment(Path(os.environ.get("HOME", "/"))))
+                               stderr=subprocess.STDOUT, cwd=str(ROOT), start_new_session=True, env=env)
     key = register(lambda: end_group(process))
     try:
         output, _ = process.communicate(timeout=UNIT_SECONDS)

@@ -19,7 +19,7 @@ from tests.integration.test_acme import HEAD as ACME_HEAD
 from tests.integration.test_origin import BROKEN_ENVS
 from tests.lib.agent import Result
 from tests.lib.case import ACME, Case
-from tests.lib.processes import READY_SECONDS, other_postgres
+from tests.lib.processes import READY_SECONDS, folder_in_memory, other_postgres
 from tests.lib.project import HEAD, URL_VARIABLE, Project
 from tests.lib.servers import Postgres, plain_environment, quote_name, wait_until
 
@@ -55,7 +55,7 @@ class Guarded(Project):
         super().__init__(case)
         self.folder.write("schema.sql", SAME)
         self.server = server
-        self.temporary = Path(tempfile.mkdtemp(prefix="ag"))
+        self.temporary = Path(tempfile.mkdtemp(prefix="ag", dir=folder_in_memory()))
         self.temporary.chmod(0o755)
         case.defer(lambda: shutil.rmtree(self.temporary))
         self.env: Dict[str, str] = {"TMPDIR": str(self.temporary)}

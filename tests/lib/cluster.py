@@ -8,7 +8,8 @@ from pathlib import Path
 from typing import Any, Dict, List, Mapping, Optional
 
 from tests.lib.openbao import BaoError, OpenBao, find_binary
-from tests.lib.processes import Folder, NotReady, Program, free_port, plain_environment, wait_until
+from tests.lib.processes import (Folder, NotReady, Program, folder_in_memory, free_port, plain_environment,
+                                 wait_until)
 
 NODES = 3
 RETRY_SECONDS = 60.0
@@ -63,7 +64,7 @@ class Cluster(OpenBao):
     """Requests of the test go to whoever leads, and wait for a leader."""
 
     def __init__(self) -> None:  # pylint: disable=super-init-not-called
-        self.folder = Folder("agent-cluster-")
+        self.folder = Folder("agent-cluster-", folder_in_memory())
         ports = [free_port() for _ in range(2 * NODES)]
         self.nodes = [Node(self.folder.path, i, ports[2 * i], ports[2 * i + 1])
                       for i in range(NODES)]
