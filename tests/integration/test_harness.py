@@ -227,9 +227,10 @@ def test_a_secret_is_seen_in_output_and_in_arguments(case: Case) -> None:
 
 def test_an_alembic_that_needs_no_start_says_what_alembic_says(case: Case) -> None:
     project = Project(case)
+    its_own = plain_environment(case.folder.path)["PATH"]
     for args in (["heads", "-v"], ["upgrade", "heads", "--sql"], ["upgrade", "nosuch", "--sql"], ["nosuch"]):
-        said = [case.tool("alembic", *args, cwd=project.path, env=env)
-                for env in ({}, {"PATH": case.alembic_path})]
+        said = [case.tool("alembic", *args, cwd=project.path, env={"PATH": path})
+                for path in (its_own, case.alembic_path)]
         first, second = ((one.code, one.stdout, one.stderr) for one in said)
         assert first == second, said
     project.folder.write("migrations/env.py", "import os\nos.kill(os.getpid(), 15)\n")

@@ -187,7 +187,9 @@ class Case:
 
     def tool(self, *argv: str, env: Optional[Mapping[str, str]] = None,
              cwd: Optional[Path] = None, seconds: float = 120.0, text: bytes = b"") -> Result:
-        """Run another program to its end."""
+        """Run another program to its end; `alembic` is the one that needs no start, unless PATH is given."""
+        if argv[0] == "alembic":
+            env = {"PATH": self.alembic_path, **(env or {})}
         result = run_tool(argv, env, cwd or self.folder.path, seconds, text)
         self._remember(result)
         return result
