@@ -134,8 +134,11 @@ static int trust_expected(const struct run *run, const struct look *look, struct
         buf_addf(&names, "%s%s", i ? ", " : "", look->missing.list[i]);
     if (look->missing.count == 0)
         return 0;
-    return err_set(err, ERR_DB_STATE, "%s: not stamped: what database.expect names is missing: %s",
-                   run->place, buf_text(&names));
+    err_set(err, ERR_DB_STATE, "%s: not stamped: what database.expect names is missing: %s",
+            run->place, buf_text(&names));
+    return err_hint(err,
+                    "Make what is missing, or drop what is there and run agent bootstrap; without "
+                    "--trust the differences are listed.");
 }
 
 /* ---- the run --------------------------------------------------------------------------------------------- */
@@ -149,7 +152,7 @@ static int check_version_table(const struct run *run, const struct look *look, s
     settings_describe_version_table(run->settings, &table);
     err_set(err, ERR_DB_STATE, "%s: '%s' is there and is no version table", run->place,
             buf_text(&table));
-    return err_hint(err, "Rename it, or name another one: database.stamp.table.");
+    return err_hint(err, HINT_NO_VERSION_TABLE);
 }
 
 static int stamp(const struct guard_settings *settings, bool trust, struct run *run, struct db **db,

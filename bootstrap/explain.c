@@ -216,21 +216,42 @@ static void hint_fresh(const struct telling *t)
     buf_adds(t->out, "agent bootstrap makes and stamps it.");
 }
 
+/* A revision that was read in a hurry and stamped by hand is the harm that --adopt is there to prevent:
+ * it comes first wherever it can do something. */
+static void hint_stamp_by_proof(const struct telling *t)
+{
+    const struct database_settings *s = t->settings;
+    if (s->create != CREATE_NONE || (s->migrate && s->migrate[0]))
+        buf_adds(t->out,
+                 "agent bootstrap --adopt compares its schema with the expected one, and stamps "
+                 "it only when they are equal.");
+    else if (s->expect && s->expect[0])
+        buf_adds(t->out,
+                 "If its schema is known to be the one that this code wants: agent bootstrap "
+                 "--adopt --trust, which looks for the tables of database.expect alone.");
+    else
+        buf_adds(t->out,
+                 "Say in the contract what makes the database (database.create) or what "
+                 "migrates it (database.migrate): agent bootstrap --adopt then compares its "
+                 "schema with that, and stamps it when they are equal.");
+}
+
 static void hint_no_stamp(const struct telling *t)
 {
-    const struct graph *graph = t->settings->graph;
-    if (t->look->elsewhere.count > 0 && !t->look->version_exists) {
+    const struct look *look = t->look;
+    if (look->elsewhere.count > 0 && !look->version_exists) {
         buf_addf(t->out, "If %s is the one, say its schema in the contract: database.stamp.schema.",
-                 t->look->elsewhere.list[0]);
+                 look->elsewhere.list[0]);
         return;
     }
-    buf_adds(t->out, "If the tables are what the migrations make, say which revision that is "
-                     "(alembic stamp ");
-    if (graph && graph->effective_head_count == 1)
-        str_add_shell(t->out, graph->effective_heads[0], strlen(graph->effective_heads[0]));
-    else
-        buf_adds(t->out, "heads");
-    buf_adds(t->out, ") and look again; if not, drop them and run agent bootstrap.");
+    if (look->version_exists && !look->version_is_alembics) {
+        buf_adds(t->out, HINT_NO_VERSION_TABLE);
+        return;
+    }
+    hint_stamp_by_proof(t);
+    if (!t->settings->plain_stamp)
+        buf_adds(t->out, " If it is an older revision's: alembic stamp REVISION, and upgrade it.");
+    buf_adds(t->out, " If it is a left-over: drop what is there and run agent bootstrap.");
 }
 
 static void hint_behind(const struct telling *t)

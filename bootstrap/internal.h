@@ -20,6 +20,9 @@ enum {
     VERSION_WIDTH = 32,     /* VARCHAR(32): what Alembic makes, and what we make */
 };
 
+/* What is done about a table of the version table's name that is another's. */
+#define HINT_NO_VERSION_TABLE "Rename it, or name another one: database.stamp.table."
+
 /* A growing NULL-terminated list of strings, its own copies. */
 struct names {
     char **list; /* NULL while empty */

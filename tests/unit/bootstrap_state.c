@@ -296,7 +296,26 @@ static void tables_without_a_version_table_are_unstamped(void **state)
     AUTO_REPORT report = state_after(TABLES);
     assert_state(report, STATE_UNSTAMPED);
     assert_text_has(report.why, "no version table public.alembic_version");
-    assert_text_has(report.hint, "alembic stamp c3");
+    assert_text_has(report.hint, "agent bootstrap --adopt compares");
+    assert_text_has(report.hint, "alembic stamp REVISION");
+}
+
+/* A head stamped by hand on tables that are an older revision's is the harm itself. */
+static void no_hint_says_to_stamp_the_head(void **state)
+{
+    (void)state;
+    struct database_settings settings = settings_of(chain);
+    settings.migrate = NULL;
+    AUTO_REPORT trusting = looked_at(&settings, "postgres", TABLES);
+    assert_state(trusting, STATE_UNSTAMPED);
+    assert_text_has(trusting.hint, "agent bootstrap --adopt --trust");
+    assert_null(strstr(trusting.hint, "c3"));
+    settings.expect = NULL;
+    settings.plain_stamp = true;
+    AUTO_REPORT bare = looked_at(&settings, "postgres", TABLES);
+    assert_state(bare, STATE_UNSTAMPED);
+    assert_text_has(bare.hint, "(database.create)");
+    assert_null(strstr(bare.hint, "alembic"));
 }
 
 static void a_version_table_elsewhere_is_named(void **state)
@@ -325,6 +344,7 @@ static void another_definition_of_the_version_table_is_unstamped(void **state)
         AUTO_REPORT report = state_after(definitions[i]);
         assert_state(report, STATE_UNSTAMPED);
         assert_text_has(report.why, "is not the version table that Alembic makes");
+        assert_string_equal(report.hint, "Rename it, or name another one: database.stamp.table.");
     }
 }
 
@@ -732,6 +752,7 @@ int main(void)
         cmocka_unit_test(every_expected_table_is_missing_where_nothing_is),
         cmocka_unit_test(only_managed_schemas_count),
         cmocka_unit_test(tables_without_a_version_table_are_unstamped),
+        cmocka_unit_test(no_hint_says_to_stamp_the_head),
         cmocka_unit_test(a_version_table_elsewhere_is_named),
         cmocka_unit_test(another_definition_of_the_version_table_is_unstamped),
         cmocka_unit_test(any_width_and_no_key_are_alembics_too),
