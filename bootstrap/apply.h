@@ -93,6 +93,7 @@ struct message {
     struct db_copy_data *copies;
     size_t copy_count, copy_capacity;
     size_t statements;
+    bool other_encoding; /* it is not in UTF-8 */
 };
 #define MESSAGE_INIT ((struct message){.text = BUF_INIT(MESSAGE_MAX_BYTES)})
 #define AUTO_MESSAGE CLEANUP(message_release) struct message
@@ -101,9 +102,11 @@ void message_release(struct message *message);
 struct message_cursor {
     size_t source, entry;
     bool begun, version_table_made;
+    bool other_encoding; /* the script has said that what follows is not in UTF-8 */
 };
 
-/* The next message of the plan, which may be empty; *more is false when it is the last one. */
+/* The next message of the plan, which may be empty; *more is false when it is the last one, behind which
+ * the session reads UTF-8. */
 MUST_USE int message_next(const struct database_settings *settings, const struct plan *plan,
                           struct message_cursor *cursor, struct message *message, bool *more,
                           struct err *err);

@@ -31,6 +31,7 @@ static const struct {
     {"22023", "invalid_parameter_value"},
     {"22P02", "invalid_text_representation"},
     {"22P04", "bad_copy_file_format"},
+    {"22P05", "untranslatable_character"},
     {"23000", "integrity_constraint_violation"},
     {"23502", "not_null_violation"},
     {"23503", "foreign_key_violation"},

@@ -1,11 +1,21 @@
 /* bootstrap/message.c: statements as messages of bounded size, with a map back to file and line.
  *
  * One message is one round trip, whatever the number of statements in it. Statements are copied as
- * they stand, so that a position which the server gives leads to line and column of the source. */
+ * they stand, so that a position which the server gives leads to line and column of the source.
+ *
+ * The server reads a whole message in one encoding: a script that changes it (as the dump of a database
+ * in LATIN1 does) ends the message there, and another one takes the session back to UTF-8, in which
+ * everything of ours is. A script in UTF-8 costs none of that. */
 #include <string.h>
 
 #include "base/mem.h"
+#include "base/str.h"
 #include "bootstrap/apply.h"
+
+enum { QUOTED_BYTES = 8 }; /* of a character, by the server in an error */
+
+#define NOT_IN_ENCODING "22021"
+#define UNTRANSLATABLE  "22P05"
 
 void message_release(struct message *message)
 {
@@ -119,12 +129,23 @@ static int add_entry(const struct database_settings *settings, const struct plan
     return 0;
 }
 
+/* Whether the message ends behind ENTRY, since the server will read the next one in another encoding. */
+static bool changes_encoding(struct message_cursor *c, const struct sql_statement *entry)
+{
+    bool was_other = c->other_encoding;
+    if (entry->encoding == SQL_ENCODING_UNSAID)
+        return false;
+    c->other_encoding = entry->encoding == SQL_ENCODING_OTHER;
+    return was_other || c->other_encoding;
+}
+
 int message_next(const struct database_settings *settings, const struct plan *plan,
                  struct message_cursor *cursor, struct message *message, bool *more,
                  struct err *err)
 {
     *more = false;
     message_clear(message);
+    message->other_encoding = cursor->other_encoding;
     if (!cursor->begun && settings->owner && add_role(message, settings->owner, err) != 0)
         return -1;
     cursor->begun = true;
@@ -139,24 +160,84 @@ int message_next(const struct database_settings *settings, const struct plan *pl
             if (add_entry(settings, plan, cursor, message, err) != 0 ||
                 buf_check(&message->text, ERR_FILE, "a statement", err) != 0)
                 return -1;
+            if (changes_encoding(cursor, &script->statements[cursor->entry])) {
+                cursor->entry++;
+                *more = true;
+                return 0;
+            }
         }
     }
-    return 0;
+    if (!cursor->other_encoding)
+        return 0;
+    cursor->other_encoding = false;
+    *more = true;
+    return message_add_ours(message, "the session's encoding",
+                            "SET LOCAL client_encoding = 'UTF8';\n", 1, err);
 }
 
 /* ---- back to the source ---------------------------------------------------------------------- */
 
-/* The byte of character POSITION (from 1). */
-static size_t byte_of(const struct buf *text, size_t position)
+/* Where in the message it failed: at a byte, or (NOWHERE) somewhere in a statement. */
+#define NOWHERE SIZE_MAX
+
+/* The byte of character POSITION (from 1). What is not UTF-8 is taken for an encoding of single bytes. */
+static size_t byte_of(const struct message *m, size_t position)
 {
-    const char *p = buf_text(text), *end = p + text->len;
+    const char *p = buf_text(&m->text), *end = p + m->text.len;
+    if (m->other_encoding)
+        return position - 1 < m->text.len ? position - 1 : m->text.len;
     for (size_t character = 1; p < end; p++) {
         if (((unsigned char)*p & 0xC0) == 0x80)
             continue;
         if (character++ == position)
             break;
     }
-    return (size_t)(p - buf_text(text));
+    return (size_t)(p - buf_text(&m->text));
+}
+
+/* Bytes as the server writes them, "0xe4 0x73 0x65", from *TEXT on, which moves behind them. */
+static size_t read_bytes(const char **text, char out[QUOTED_BYTES])
+{
+    size_t length = 0;
+    int high, low;
+    for (const char *p = *text; length < QUOTED_BYTES && str_starts(p, "0x") &&
+                                (high = look_hex_value(p[2])) >= 0 &&
+                                (low = look_hex_value(p[3])) >= 0;) {
+        out[length++] = (char)(high << 4 | low);
+        *text = p += strlen("0x00");
+        if (str_starts(p, " 0x"))
+            p++;
+    }
+    return length;
+}
+
+/* A message with bytes that are no text of its encoding, or that the database's has not, is refused as a
+ * whole, before any statement is known; but the server quotes the bytes. */
+static size_t byte_of_quoted(const struct message *m, const struct err *err)
+{
+    if (!str_eq(err->sqlstate, NOT_IN_ENCODING) && !str_eq(err->sqlstate, UNTRANSLATABLE))
+        return NOWHERE;
+    for (const char *p = strstr(err->text, "0x"); p; p = strstr(p, "0x")) {
+        char bytes[QUOTED_BYTES];
+        size_t length = read_bytes(&p, bytes);
+        const char *at = length ? memmem(buf_text(&m->text), m->text.len, bytes, length) : NULL;
+        if (at)
+            return (size_t)(at - buf_text(&m->text));
+        p += length ? 0 : strlen("0x");
+    }
+    return NOWHERE;
+}
+
+static void hint_at_encoding(struct err *err)
+{
+    if (str_eq(err->sqlstate, NOT_IN_ENCODING))
+        err_hint(
+            err,
+            "Convert it to UTF-8, or say what it is in, as pg_dump does: SET client_encoding = "
+            "'LATIN1';");
+    else if (str_eq(err->sqlstate, UNTRANSLATABLE))
+        err_hint(err, "The database's encoding has no such character: make the database anew, with "
+                      "ENCODING 'UTF8'.");
 }
 
 static const struct message_part *part_at(const struct message *m, const struct db_failure *failure,
@@ -165,8 +246,8 @@ static const struct message_part *part_at(const struct message *m, const struct 
     const struct message_part *found = NULL;
     for (size_t i = 0; i < m->part_count; i++) {
         const struct message_part *part = &m->parts[i];
-        bool before = failure->position ? part->start <= byte
-                                        : part->first_statement <= failure->statement;
+        bool before = byte != NOWHERE ? part->start <= byte
+                                      : part->first_statement <= failure->statement;
         if (before)
             found = part;
     }
@@ -188,13 +269,15 @@ static unsigned copy_line(const struct err *err)
 int message_explain(const struct plan *plan, const struct message *message,
                     const struct db_failure *failure, struct err *err)
 {
-    size_t byte = failure->position ? byte_of(&message->text, failure->position) : 0;
+    size_t byte = failure->position ? byte_of(message, failure->position)
+                                    : byte_of_quoted(message, err);
+    hint_at_encoding(err);
     const struct message_part *part = part_at(message, failure, byte);
     if (!part || part->source == SIZE_MAX)
         return err_wrap(err, "%s", part ? part->what : "bootstrap's own statement");
     const struct plan_source *source = &plan->sources[part->source];
     const struct sql_statement *entry = &source->script.statements[part->entry];
-    bool placed = failure->position && part->verbatim;
+    bool placed = byte != NOWHERE && part->verbatim;
     size_t offset = placed ? entry->offset + (byte - part->start) : SQL_NO_OFFSET;
     struct sql_statement s = sql_within_run(&source->script, entry,
                                             failure->statement - part->first_statement, offset);

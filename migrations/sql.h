@@ -55,6 +55,9 @@ enum {
     SQL_WIDTH_UNBOUNDED = 0, /* text, or varchar without a length */
 };
 
+/* What the session reads from the next message on, where a statement (an SQL_SET) says it. */
+enum sql_encoding { SQL_ENCODING_UNSAID, SQL_ENCODING_UTF8, SQL_ENCODING_OTHER };
+
 struct sql_statement {
     enum sql_class class_;
     size_t offset, length; /* in the text, without the semicolon */
@@ -64,6 +67,7 @@ struct sql_statement {
     int version_width;     /* of the version column where the statement sets it, in characters */
     const char *rewritten; /* NULL: as it stands */
     const char *reason;    /* SQL_CANNOT: "CREATE DATABASE" */
+    enum sql_encoding encoding;
     const char *old_revision, *new_revision;
     size_t data_offset, data_length; /* COPY's data, without the `\.` line */
 };

@@ -6,6 +6,8 @@
 
 #include "base/str.h"
 
+enum { ENCODING_BYTES = 64 }; /* of an encoding's name; PostgreSQL's longest has 15 */
+
 bool sql_needs_parser(const struct sql_piece *piece)
 {
     const uint64_t always = WORD_BIT(WORD_VERSION_TABLE) | WORD_BIT(WORD_SET_CONFIG);
@@ -123,30 +125,62 @@ static bool is_ours_to_set(const char *name)
            (strlen(name) > 8 && strcasecmp(name + strlen(name) - 8, "_timeout") == 0);
 }
 
-/* Settings under which the server would cut the rest of the text in another way than we did. */
-static int refuse_other_lexing(struct sql_work *w, const char *name, const char *value)
+/* An encoding's name as the server compares it: letters and digits alone, in small letters. */
+static void clean_encoding(const char *value, char out[ENCODING_BYTES])
+{
+    size_t length = 0;
+    for (; *value && length < ENCODING_BYTES - 1; value++) {
+        bool is_digit = *value >= '0' && *value <= '9';
+        if (is_digit || ((*value | 0x20) >= 'a' && (*value | 0x20) <= 'z'))
+            out[length++] = is_digit ? *value : (char)(*value | 0x20);
+    }
+    out[length] = '\0';
+}
+
+/* Encodings whose characters hold bytes of ASCII: the server would cut the rest of the text in another
+ * way than we did. */
+static int note_encoding(struct sql_work *w, const char *value)
 {
     static const char *const unsafe[] = {
-        "sjis",   "shift_jis",  "mskanji", "win932", "windows932",     "big5",
-        "win950", "windows950", "gbk",     "win936", "windows936",     "uhc",
-        "win949", "windows949", "gb18030", "johab",  "shift_jis_2004", "shiftjis",
-        NULL};
-    if (!value)
-        return 0;
-    if (strcasecmp(name, "standard_conforming_strings") == 0 && strcasecmp(value, "on") != 0 &&
-        strcasecmp(value, "true") != 0 && strcmp(value, "1") != 0)
+        "sjis",       "shiftjis", "shiftjis2004", "mskanji", "win932",     "gbk",
+        "windows932", "big5",     "win950",       "win936",  "windows950", "windows936",
+        "uhc",        "win949",   "windows949",   "gb18030", "johab"};
+    char name[ENCODING_BYTES] = "utf8"; /* the session's own: RESET, TO DEFAULT */
+    if (value)
+        clean_encoding(value, name);
+    for (size_t i = 0; i < ARRAY_LEN(unsafe); i++) {
+        if (strcmp(name, unsafe[i]) == 0)
+            return sql_error_at(w->context->cutter, w->err, w->out->offset,
+                                "client_encoding %s is not read here: convert the file to UTF-8",
+                                value);
+    }
+    bool is_utf8 = strcmp(name, "utf8") == 0 || strcmp(name, "unicode") == 0;
+    w->out->encoding = is_utf8 ? SQL_ENCODING_UTF8 : SQL_ENCODING_OTHER;
+    return 0;
+}
+
+/* Settings under which the rest of the text is another one. */
+static int look_at_setting(struct sql_work *w, const char *name, const char *value)
+{
+    if (strcasecmp(name, "client_encoding") == 0)
+        return note_encoding(w, value);
+    if (value && strcasecmp(name, "standard_conforming_strings") == 0 &&
+        strcasecmp(value, "on") != 0 && strcasecmp(value, "true") != 0 && strcmp(value, "1") != 0)
         return sql_error_at(
             w->context->cutter, w->err, w->out->offset,
             "standard_conforming_strings = %s is not read here: write the strings in "
             "the standard form, or as E'...'",
             value);
-    for (size_t i = 0; unsafe[i] && strcasecmp(name, "client_encoding") == 0; i++) {
-        if (strcasecmp(value, unsafe[i]) == 0)
-            return sql_error_at(w->context->cutter, w->err, w->out->offset,
-                                "client_encoding %s is not read here: convert the file to UTF-8",
-                                value);
-    }
     return 0;
+}
+
+/* A LOCAL one is plain, unless it has to be told from those beside it. */
+static int local_already(struct sql_work *w)
+{
+    if (w->out->encoding == SQL_ENCODING_UNSAID)
+        return plain(w);
+    w->out->class_ = SQL_SET;
+    return rewrite(w, 0, 0, "");
 }
 
 static int set_to_local(struct sql_work *w, const char *name)
@@ -178,12 +212,12 @@ static int on_set(struct sql_work *w)
     const char *value = sql_constant_text(w, first);
     if (sql_tree_path(first, "A_Const.ival"))
         value = sql_tree_number(sql_tree_path(first, "A_Const.ival.ival")) ? "1" : "0";
-    if (refuse_other_lexing(w, name, value) != 0)
+    if (look_at_setting(w, name, value) != 0)
         return -1;
     if (is_ours_to_set(name))
         return sql_set_class(w, SQL_SET_DROPPED, name);
     if (sql_tree_true(sql_tree_member(w->body, "is_local")))
-        return plain(w);
+        return local_already(w);
     return set_to_local(w, name);
 }
 
@@ -204,12 +238,14 @@ static int on_set_config(struct sql_work *w, const char *call)
     const char *name = sql_constant_text(w, name_node);
     if (!name)
         return 0;
-    if (refuse_other_lexing(w, name, sql_constant_text(w, value_node)) != 0)
+    if (look_at_setting(w, name, sql_constant_text(w, value_node)) != 0)
         return -1;
     if (is_ours_to_set(name))
         return sql_set_class(w, SQL_SET_DROPPED, name);
-    if (!flag || sql_tree_true(sql_tree_member(flag, "boolval")) || w->out->rewritten)
+    if (w->out->rewritten)
         return 0;
+    if (!flag || sql_tree_true(sql_tree_member(flag, "boolval")))
+        return local_already(w);
     w->out->class_ = SQL_SET;
     return rewrite(w, sql_tree_number(sql_tree_path(local, "A_Const.location")), strlen("false"),
                    "true");

@@ -73,6 +73,61 @@ static void a_real_dump_with_data_works_as_it_is(void **state)
     site_close(&from);
 }
 
+/* pg_dump writes in the encoding of the database that it dumps, and says which that is. What is ours
+ * behind the script is in UTF-8 all the same. */
+static void a_dump_in_another_encoding_is_read_in_it(void **state)
+{
+    (void)state;
+    struct site site;
+    site_open(&site, pg, "latin");
+    site.settings.table = "versi\xc3\xb3n";
+    site_sql(&site, "schema.sql",
+             "SET client_encoding = 'LATIN1';\nCREATE TABLE \"K\xe4se\" (a text DEFAULT "
+             "'\xe4\xc3\xb6');\nINSERT INTO \"K\xe4se\" DEFAULT VALUES;\nCOPY \"K\xe4se\" FROM "
+             "stdin;\n\xfc\n\\.\n");
+    site_is_made(&site);
+    assert_string_equal(site_ask(&site, pg, "SELECT string_agg(a, ' ') FROM \"K\xc3\xa4se\""),
+                        "\xc3\xa4\xc3\x83\xc2\xb6 \xc3\xbc");
+    assert_string_equal(site_ask(&site, pg, "SELECT version_num FROM \"versi\xc3\xb3n\""), "b2");
+    site_close(&site);
+}
+
+/* The server refuses the whole message, and knows no statement. */
+static void bytes_of_no_encoding_are_told_where_they_stand(void **state)
+{
+    (void)state;
+    struct site site;
+    struct err err;
+    site_open(&site, pg, "no_encoding");
+    site_sql(&site, "schema.sql",
+             "CREATE TABLE t (a int);\n\nCOMMENT ON TABLE t IS\n  'caf\xe9';\n");
+    site_is_refused(&site, ERR_DB_SQL, "schema.sql:4:7: COMMENT ON TABLE t IS", &err);
+    assert_non_null(strstr(err.hint, "SET client_encoding"));
+    site_is_untouched(&site, pg);
+    site_sql(&site, "schema.sql",
+             "SET client_encoding = 'LATIN1';\nCREATE TABLE t (a text DEFAULT '\xe4\xb6');\nCREATE "
+             "TABLE u (a nothing);\n");
+    site_is_refused(&site, ERR_DB_SQL, "schema.sql:3:19: CREATE TABLE", &err);
+    site_close(&site);
+}
+
+static void what_the_databases_encoding_lacks_is_told_where_it_stands(void **state)
+{
+    (void)state;
+    struct site site;
+    struct err err;
+    site_open(&site, pg, "narrow");
+    pg_sql(pg, "postgres", "DROP DATABASE narrow");
+    pg_sql(pg, "postgres",
+           "CREATE DATABASE narrow ENCODING 'LATIN1' LOCALE 'C' TEMPLATE template0");
+    site_sql(&site, "schema.sql",
+             "CREATE TABLE t (a int);\nCOMMENT ON TABLE t IS '10 \xe2\x82\xac';\n");
+    site_is_refused(&site, ERR_DB_SQL, "schema.sql:2:27: COMMENT ON TABLE t IS", &err);
+    assert_non_null(strstr(err.hint, "ENCODING 'UTF8'"));
+    site_is_untouched(&site, pg);
+    site_close(&site);
+}
+
 static void a_dump_with_another_revision_is_refused(void **state)
 {
     (void)state;
@@ -221,6 +276,9 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_real_dump_with_data_works_as_it_is),
+        cmocka_unit_test(a_dump_in_another_encoding_is_read_in_it),
+        cmocka_unit_test(bytes_of_no_encoding_are_told_where_they_stand),
+        cmocka_unit_test(what_the_databases_encoding_lacks_is_told_where_it_stands),
         cmocka_unit_test(a_dump_with_another_revision_is_refused),
         cmocka_unit_test(what_alembic_prints_is_folded_in),
         cmocka_unit_test(an_emit_that_fails_changes_nothing),

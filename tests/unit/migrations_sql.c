@@ -322,6 +322,36 @@ static void settings_that_change_the_lexing_are_refused(void **state)
     refused("SELECT set_config('standard_conforming_strings', 'off', false);", 63, "standard", 1);
     refused("SET client_encoding = 'SJIS';", 29, "client_encoding", 1);
     refused("SET NAMES 'big5';", 17, "client_encoding", 1);
+    refused("SET client_encoding = 'GB-18030';", 33, "client_encoding", 1);
+    refused("SET client_encoding TO 'Shift_JIS';", 35, "client_encoding", 1);
+}
+
+static enum sql_encoding encoding_of(const char *sql)
+{
+    struct sql_script script;
+    struct err err = ERR_INIT;
+    const struct sql_settings settings = {.fold_plain = true};
+    assert_int_equal(sql_read("a.sql", sql, strlen(sql), &settings, &script, &err), 0);
+    assert_int_equal(script.count, 2); /* it is in no run of plain ones */
+    enum sql_encoding encoding = script.statements[0].encoding;
+    assert_int_equal(script.statements[1].encoding, SQL_ENCODING_UNSAID);
+    sql_release(&script);
+    return encoding;
+}
+
+static void what_sets_the_encoding_of_the_rest_is_marked(void **state)
+{
+    (void)state;
+    assert_int_equal(encoding_of("SET client_encoding = 'LATIN1'; SELECT 1"), SQL_ENCODING_OTHER);
+    assert_int_equal(encoding_of("SET LOCAL client_encoding = win1252; SELECT 1"),
+                     SQL_ENCODING_OTHER);
+    assert_int_equal(encoding_of("SET NAMES 'SQL_ASCII'; SELECT 1"), SQL_ENCODING_OTHER);
+    assert_int_equal(encoding_of("SELECT set_config('client_encoding', 'latin9', true); SELECT 1"),
+                     SQL_ENCODING_OTHER);
+    assert_int_equal(encoding_of("SET client_encoding = 'utf-8'; SELECT 1"), SQL_ENCODING_UTF8);
+    assert_int_equal(encoding_of("SET client_encoding TO unicode; SELECT 1"), SQL_ENCODING_UTF8);
+    assert_int_equal(encoding_of("RESET client_encoding; SELECT 1"), SQL_ENCODING_UTF8);
+    assert_int_equal(encoding_of("SET search_path = a; SELECT 1"), SQL_ENCODING_UNSAID);
 }
 
 static void concurrently_is_taken_out(void **state)
@@ -602,6 +632,7 @@ int main(void)
         cmocka_unit_test(transactions_are_told_apart),
         cmocka_unit_test(settings_become_local),
         cmocka_unit_test(settings_that_change_the_lexing_are_refused),
+        cmocka_unit_test(what_sets_the_encoding_of_the_rest_is_marked),
         cmocka_unit_test(concurrently_is_taken_out),
         cmocka_unit_test(owners_and_extensions_are_told_apart),
         cmocka_unit_test(what_the_parser_does_not_know_is_left),
