@@ -138,7 +138,8 @@ static int add_environment(struct db_params *params, struct err *err)
         if (add_default(params, files[i].keyword, getenv(files[i].variable), err) != 0)
             return -1;
     const char *mode = getenv("PGSSLMODE");
-    if (mode && str_starts(mode, "verify-") && add_default(params, "sslmode", mode, err) != 0)
+    bool stronger = mode && (str_starts(mode, "verify-") || str_eq(mode, "require"));
+    if (stronger && add_default(params, "sslmode", mode, err) != 0)
         return -1;
     const char *binding = getenv("PGCHANNELBINDING");
     return binding && str_eq(binding, "require")

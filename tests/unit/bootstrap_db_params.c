@@ -96,6 +96,9 @@ static void the_environment_may_make_tls_stronger_and_not_weaker(void **state)
     (void)state;
     assert_int_equal(setenv("PGSSLMODE", "disable", 1), 0);
     assert_param("postgresql://app@db.acme.io/x", "sslmode", "require");
+    assert_int_equal(setenv("PGSSLMODE", "require", 1), 0);
+    assert_param("postgresql://app@localhost/x", "sslmode", "require"); /* the end of a tunnel */
+    assert_param("postgresql://app@localhost/x?sslmode=disable", "sslmode", "disable");
     assert_int_equal(setenv("PGSSLMODE", "verify-full", 1), 0);
     assert_param("postgresql://app@db.acme.io/x", "sslmode", "verify-full");
     assert_param("postgresql://app@db.acme.io/x?sslmode=require", "sslmode", "require");
