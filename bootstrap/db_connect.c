@@ -74,7 +74,8 @@ static const struct {
      "Does the server speak TLS, and is its certificate signed by what sslrootcert names?"},
     {"auth", "authentication",
      "Are user and password right, and does pg_hba.conf let this user in from here?"},
-    {"database", "opening the database", "Is the database's name right, and was it created?"},
+    {"database", "opening the database",
+     "A setting is refused: of options in the URL, or of ALTER ROLE or DATABASE ... SET."},
     {"privilege", "privileges", "GRANT CONNECT ON DATABASE lets a role in."},
 };
 
@@ -97,14 +98,16 @@ static const char *step_of_status(ConnStatusType status, const char *now)
     return status == CONNECTION_BAD ? now : "database";
 }
 
-/* A SQLSTATE says more than how far the dialogue was: 57P03 and 53300 come before authentication. */
+/* A SQLSTATE says more than how far the dialogue was: 57P03 and 53300 come before authentication. Behind
+ * it a session gets its settings (`options`, ALTER ROLE or DATABASE ... SET), which may be refused. */
 static const char *step_of_sqlstate(const char *sqlstate, const char *now)
 {
     static const struct {
         const char *start, *step;
     } known[] = {{"28", "auth"},       {"3D000", "database"}, {"42501", "privilege"},
                  {"53300", "connect"}, {"57P0", "connect"},   {"08", "connect"},
-                 {"55000", "database"}};
+                 {"55", "database"},   {"22", "database"},    {"42", "database"},
+                 {"58P01", "database"}};
     for (size_t i = 0; i < ARRAY_LEN(known); i++)
         if (str_starts(sqlstate, known[i].start))
             return known[i].step;
@@ -122,19 +125,16 @@ static enum err_kind kind_without_sqlstate(const struct db_said *said, const cha
 
 static void hint_for(struct err *err, const struct db_said *said)
 {
-    if (str_eq(said->sqlstate, "57P03"))
-        err_hint(err, "The server is starting or stopping: try again.");
-    else if (str_eq(said->sqlstate, "53300"))
-        err_hint(err, "All connections are taken: try again, or raise max_connections.");
-    else if (err->sys_errno == EPROTO)
+    if (err->sys_errno == EPROTO)
         err_hint(err, "What answers there does not speak PostgreSQL's protocol: a wrong port, or "
                       "a proxy for something else?");
     else if (err->sys_errno == ECONNRESET || !said->primary[0])
         err_hint(err, "It closed without a word: a proxy without its server, a wrong port, or a "
                       "server that died (its log says why).");
+    else if (db_said_hint(said))
+        err_hint(err, "%s", db_said_hint(said));
     else
-        err_hint(err, "%s",
-                 db_said_hint(said) ? db_said_hint(said) : steps[step_index(err->step)].hint);
+        err_hint(err, "%s", steps[step_index(err->step)].hint);
 }
 
 /* The log-in went well, and it is not the server that was asked for: the next of the list may be, or

@@ -203,6 +203,24 @@ static void part_extend(char *part, const char *text, size_t length)
     part[used + length] = '\0';
 }
 
+/* libpq tries once more by itself where the server does not know application_name, and has then the same
+ * text twice, the second time with the server's place before it. */
+static bool is_repeated(const struct db_said *said, const char *line, size_t length)
+{
+    static const char failed[] = " failed: ";
+    const char *reason = str_starts(line, "connection to server ")
+                             ? memmem(line, length, failed, strlen(failed))
+                             : NULL;
+    char sqlstate[6] = "";
+    if (!reason)
+        return false;
+    reason += strlen(failed);
+    const char *text = past_severity(reason, length - (size_t)(reason - line), sqlstate);
+    size_t left = length - (size_t)(text - line);
+    str_trim(&text, &left);
+    return left == strlen(said->primary) && memcmp(text, said->primary, left) == 0;
+}
+
 void db_said_from_text(struct db_said *said, const char *text)
 {
     *said = (struct db_said){0};
@@ -219,7 +237,7 @@ void db_said_from_text(struct db_said *said, const char *text)
         const char *next = line[length] ? line + length + 1 : line + length;
         char *new_part = NULL;
         size_t skip = 0;
-        if (line[0] == '\t') {
+        if (line[0] == '\t' || is_repeated(said, line, length)) {
             /* libpq's guesses ("Is the server running on that host ..."): the hint is ours to give */
             line = next;
             continue;
@@ -372,6 +390,19 @@ const char *db_said_hint(const struct db_said *said)
         {"private key file", files},
         {"certificate file", files},
     };
+    static const struct {
+        const char *sqlstate, *hint;
+    } states[] = {
+        {"57P03", "The server is starting or stopping: try again."},
+        {"53300",
+         "All connections are taken: try again, or raise what limits them: max_connections, or the "
+         "CONNECTION LIMIT of the role or of the database."},
+        {"3D000", "Is the database's name right, and was it created?"},
+        {"55000", "ALTER DATABASE ... ALLOW_CONNECTIONS true lets sessions in."},
+    };
+    for (size_t i = 0; i < ARRAY_LEN(states); i++)
+        if (str_eq(said->sqlstate, states[i].sqlstate))
+            return states[i].hint;
     if (db_said_of_parameter(said))
         return "The URL's query, or a PG* variable of TLS, says so.";
     for (size_t i = 0; i < ARRAY_LEN(known); i++)

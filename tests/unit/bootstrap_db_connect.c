@@ -244,6 +244,31 @@ static void a_database_that_is_shut_fails_at_privilege(void **state)
     assert_string_equal(err.sqlstate, "42501");
 }
 
+static void what_the_session_is_set_to_fails_at_database(void **state)
+{
+    (void)state;
+    struct err err = failure_over_tcp("app", CANARY, "postgres", "?options=-c%20nosuch%3D1");
+    assert_string_equal(err.step, "database");
+    assert_int_equal(err.kind, ERR_DB_REFUSED);
+    assert_string_equal(err.sqlstate, "42704");
+    assert_text_has(err.text, "unrecognized configuration parameter \"nosuch\" (42704");
+    assert_text_has(err.hint, "ALTER ROLE or DATABASE ... SET");
+}
+
+static void a_limit_of_connections_is_named(void **state)
+{
+    (void)state;
+    pg_sql(server, "postgres", "ALTER ROLE app CONNECTION LIMIT 0");
+    struct err err = failure_over_tcp("app", CANARY, "postgres", "");
+    pg_sql(server, "postgres", "ALTER ROLE app CONNECTION LIMIT -1");
+    assert_string_equal(err.sqlstate, "53300");
+    assert_text_has(err.hint, "CONNECTION LIMIT of the role");
+    pg_sql(server, "postgres", "CREATE DATABASE closed ALLOW_CONNECTIONS false");
+    struct err closed = failure_over_tcp("app", CANARY, "closed", "");
+    assert_string_equal(closed.step, "database");
+    assert_text_has(closed.hint, "ALLOW_CONNECTIONS");
+}
+
 static void a_url_is_named_by_its_variable_and_never_quoted(void **state)
 {
     (void)state;
@@ -294,6 +319,8 @@ int main(void)
         cmocka_unit_test(a_rule_in_pg_hba_fails_at_auth),
         cmocka_unit_test(a_database_that_is_not_there_fails_at_database),
         cmocka_unit_test(a_database_that_is_shut_fails_at_privilege),
+        cmocka_unit_test(what_the_session_is_set_to_fails_at_database),
+        cmocka_unit_test(a_limit_of_connections_is_named),
         cmocka_unit_test(a_url_is_named_by_its_variable_and_never_quoted),
         cmocka_unit_test(odd_passwords_reach_the_server_as_they_are),
     };
