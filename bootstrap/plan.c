@@ -76,13 +76,27 @@ static int refuse_statement(const struct plan *plan, const struct plan_source *s
                          "stamped, or untouched: take the statement out.");
 }
 
+/* The one place where pg_dump begins a transaction: around what it writes into large objects, which are
+ * open for no longer than that. */
+static bool begins_large_object(const struct sql_script *script, const struct sql_statement *s)
+{
+    static const char opens[] = "SELECT pg_catalog.lo_open(";
+    size_t length = strlen(opens);
+    const struct sql_statement *next = s + 1;
+    return s->class_ == SQL_BEGIN && next < script->statements + script->count &&
+           next->class_ == SQL_PLAIN && next->length > length &&
+           memcmp(script->text + next->offset, opens, length) == 0;
+}
+
 /* A script of Alembic's has its own BEGIN and COMMIT, which are folded into ours. One that stops
  * between the two was cut off. */
 static int check_transaction(const struct plan *plan, const struct plan_source *source,
                              const struct sql_statement *s, const struct sql_statement **open,
                              struct err *err)
 {
-    if (!plan->emitted || s->class_ == SQL_ROLLBACK)
+    bool ends = s->class_ == SQL_COMMIT && *open;
+    bool may = plan->emitted || ends || begins_large_object(&source->script, s);
+    if (!may || s->class_ == SQL_ROLLBACK)
         return refuse_statement(plan, source, s, "may not stand in what makes the database", err);
     *open = s->class_ == SQL_BEGIN ? s : NULL;
     return 0;

@@ -44,7 +44,8 @@ static void a_real_dump_with_data_works_as_it_is(void **state)
         "ATOMIC SELECT 1; SELECT CASE WHEN true THEN 2 END; END; CREATE TABLE alembic_version "
         "(version_num varchar(32) NOT NULL CONSTRAINT alembic_version_pkc PRIMARY KEY); INSERT "
         "INTO "
-        "alembic_version VALUES ('b2'); CREATE EXTENSION pg_trgm;");
+        "alembic_version VALUES ('b2'); CREATE EXTENSION pg_trgm;"
+        "SELECT lo_from_bytea(4711, '\\x0a2700'), lo_create(4712)");
     (void)snprintf(command, sizeof(command),
                    "exec pg_dump -h %s -p %u -U postgres dumped >%s/schema.sql",
                    pg_socket_folder(pg), pg_port(pg), from.folder);
@@ -68,6 +69,7 @@ static void a_real_dump_with_data_works_as_it_is(void **state)
     assert_string_equal(site_ask(&site, pg, "SELECT x FROM s.t WHERE id = 1"), "tab\tnew\nline\\.");
     assert_string_equal(site_ask(&site, pg, "SELECT nextval('s.t_id_seq')"), "3");
     assert_string_equal(site_ask(&site, pg, "SELECT s.f()"), "2");
+    assert_string_equal(site_ask(&site, pg, "SELECT lo_get(4711)"), "\\x0a2700");
     assert_string_equal(site_ask(&site, pg, "SELECT version_num FROM alembic_version"), "b2");
     site_close(&site);
     site_close(&from);
