@@ -138,10 +138,17 @@ int run_open(struct run *run, struct db **out, struct err *err)
 
 /* ---- the transaction ------------------------------------------------------------------------- */
 
-/* 42501 names the object, not who was refused: say as whom it ran, and the usual missing GRANT. */
-static void hint_at_rights(const struct run *run, struct err *err)
+/* 42501 names the object, not who was refused: say as whom it ran, and the usual missing GRANT. 3F000 does
+ * not say which setting took the schema away. */
+static void hint_at_statement(const struct run *run, struct err *err)
 {
     const char *role = run->settings->owner ? run->settings->owner : run->report->user;
+    if (str_eq(err->sqlstate, "3F000"))
+        err_hint(
+            err,
+            "Let what makes the database make the schema first (CREATE SCHEMA). What names none "
+            "goes where search_path says, which ALTER ROLE or DATABASE ... SET may have "
+            "changed.");
     if (strcmp(err->sqlstate, "42501") != 0 || !role)
         return;
     err_hint(err, "The statement ran as '%s'.", role);
@@ -160,7 +167,7 @@ static int send_message(struct run *run, struct db *db, const struct message *m,
         return 0;
     if (failure.connection_lost)
         return -1;
-    hint_at_rights(run, err);
+    hint_at_statement(run, err);
     return message_explain(&run->plan, m, &failure, err);
 }
 

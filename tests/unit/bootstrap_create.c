@@ -258,6 +258,24 @@ static void a_command_that_dies_half_way_says_how_to_go_on(void **state)
     site_close(&site);
 }
 
+static void a_schema_that_is_not_there_is_told_with_what_to_do(void **state)
+{
+    (void)state;
+    struct site site;
+    struct err err;
+    site_open(&site, pg, "no_schema");
+    site_sql(&site, "schema.sql", "CREATE TABLE t (a int);");
+    site.settings.schema = "meta";
+    site_is_refused(&site, ERR_DB_SQL, "stamp: ", &err);
+    assert_non_null(strstr(err.hint, "(CREATE SCHEMA)"));
+    site.settings.schema = "public";
+    pg_sql(pg, "postgres", "ALTER DATABASE no_schema SET search_path = nowhere");
+    site_is_refused(&site, ERR_DB_SQL, "schema.sql:1:14: CREATE TABLE t", &err);
+    assert_non_null(strstr(err.hint, "search_path"));
+    site_is_untouched(&site, pg);
+    site_close(&site);
+}
+
 static void settings_do_not_leak_out_of_the_transaction(void **state)
 {
     (void)state;
@@ -286,6 +304,7 @@ int main(void)
         cmocka_unit_test(an_emit_that_fails_changes_nothing),
         cmocka_unit_test(a_command_is_stamped_after_it),
         cmocka_unit_test(a_command_that_dies_half_way_says_how_to_go_on),
+        cmocka_unit_test(a_schema_that_is_not_there_is_told_with_what_to_do),
         cmocka_unit_test(settings_do_not_leak_out_of_the_transaction),
     };
     return cmocka_run_group_tests(tests, start_server, stop_server);
