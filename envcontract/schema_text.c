@@ -186,7 +186,7 @@ static const struct {
      "A command that connects and makes the tables itself; it needs `expect`."},
     {"stamp", "alembic", "The path of alembic.ini, of pyproject.toml, or of the script folder."},
     {"stamp", "style", "alembic, or plain: a text of its own in a table of its own (alembic)."},
-    {"stamp", "dir", "The script folder, where the configuration does not say it."},
+    {"stamp", "dir", "The folder of the revision files, in place of what the configuration says."},
     {"stamp", "table", "The version table (alembic_version)."},
     {"stamp", "schema", "Its schema (public)."},
     {"stamp", "revision", "What is stamped (heads)."},

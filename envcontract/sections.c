@@ -414,6 +414,9 @@ static void check_stamp(struct contract_document *d, const struct node *section)
         if (revision && revision[0] && !str_eq(revision, "heads"))
             problem(d, at[STAMP_REVISION], AT_VALUE, "Use \"heads\".",
                     "a 'revision' other than heads is not in this version");
+        if (at[STAMP_DIR] && !at[STAMP_ALEMBIC])
+            problem(d, at[STAMP_DIR], AT_KEY, "Name Alembic's configuration, or its script folder.",
+                    "'dir' without 'alembic'");
         return;
     }
     if (!revision || !revision[0])

@@ -314,6 +314,8 @@ static void wrong_databases_are_said_at_their_place(void **state)
          71, "/database/stamp/heads", "a key of Alembic's in a plain stamp", NULL},
         {DATABASE("'url': 'U', 'stamp': {'revision': 'abc'}"), 2, 48, "/database/stamp/revision",
          "a 'revision' other than heads is not in this version", NULL},
+        {DATABASE("'url': 'U', 'stamp': {'dir': 'versions'}"), 2, 36, "/database/stamp/dir",
+         "'dir' without 'alembic'", "script folder"},
         {DATABASE("'url': 'U', 'authority': {'var': 'U'}"), 2, 26, "/database/authority",
          "'authority' has no 'hosts'", NULL},
         {DATABASE("'url': 'U', 'lock_timout': '1s'"), 2, 26, "/database/lock_timout",
