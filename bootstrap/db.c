@@ -160,6 +160,10 @@ static int fail_said(struct exchange *x, struct db_said *said, size_t position)
     if (str_eq(said->sqlstate, "25006"))
         err_hint(x->err, "The server is a standby, or the session is read-only: the URL must name "
                          "the primary.");
+    if (str_eq(said->sqlstate, "57014"))
+        err_hint(x->err,
+                 "Somebody, or statement_timeout, has ended it: the contract's, or that of ALTER "
+                 "ROLE or DATABASE ... SET.");
     if (str_eq(said->sqlstate, "55P03"))
         err_hint(x->err, "Somebody else holds a lock on it: try again.");
     fail_note(x, position);

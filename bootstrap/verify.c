@@ -132,6 +132,21 @@ static void end_transaction(struct db *db, int64_t deadline_ms)
         log_line(LOG_DEBUG, "the read-only transaction was not ended", "why", err.text, NULL);
 }
 
+/* That the transaction takes no writes is our doing, and what is no sound message is the query's: neither
+ * is a server that is away, which another try would find. */
+static void blame_query(const struct db *db, struct err *err)
+{
+    bool writes = str_eq(err->sqlstate, "25006");
+    if (db_is_lost(db) || (!writes && !str_eq(err->sqlstate, "08P01")))
+        return;
+    err->kind = ERR_DB_SQL;
+    err->hint[0] = '\0';
+    if (writes)
+        err_hint(err, "--query runs in a read-only transaction, and changes nothing.");
+    else
+        err_hint(err, "Parameters such as $1 have no value here: write it in their place.");
+}
+
 static int run_read_only(struct db *db, const struct database_settings *settings, const char *sql,
                          struct db_rows *rows, bool *more, struct err *err)
 {
@@ -143,6 +158,8 @@ static int run_read_only(struct db *db, const struct database_settings *settings
         db_execute(db, buf_text(&begin), begin.len, deadline, NULL, NULL, err) != 0)
         return -1;
     int result = db_query_one(db, sql, VERIFY_QUERY_MAX_ROWS, deadline, rows, more, err);
+    if (result != 0)
+        blame_query(db, err);
     end_transaction(db, deadline);
     return result;
 }

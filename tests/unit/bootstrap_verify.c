@@ -287,6 +287,39 @@ static void a_query_that_fails_says_why(void **state)
     assert_text_has(err.text, "column \"nosuch\" does not exist");
 }
 
+/* "Try again" would be a lie: the server is neither away nor a standby. */
+static void what_the_query_can_not_is_its_own_fault(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *sql, *hint;
+    } cases[] = {
+        {"WITH x AS (DELETE FROM users RETURNING 1) SELECT * FROM x", "read-only transaction"},
+        {"SELECT nextval('made')", "read-only transaction"},
+        {"SELECT $1", "$1"},
+    };
+    pg_sql(server, "made", "CREATE SEQUENCE made");
+    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+        struct err err = ERR_INIT;
+        AUTO_BUF out = BUF_INIT(OUTPUT_BYTES);
+        assert_int_equal(query(cases[i].sql, &out, NULL, &err), -1);
+        assert_int_equal(err.kind, ERR_DB_SQL);
+        assert_text_has(err.hint, cases[i].hint);
+        assert_null(strstr(err.hint, "standby"));
+    }
+    pg_sql(server, "made", "DROP SEQUENCE made");
+}
+
+static void a_statement_that_was_ended_says_by_what(void **state)
+{
+    (void)state;
+    struct err err = ERR_INIT;
+    AUTO_BUF out = BUF_INIT(OUTPUT_BYTES);
+    assert_int_equal(query("SELECT pg_cancel_backend(pg_backend_pid())", &out, NULL, &err), -1);
+    assert_string_equal(err.sqlstate, "57014");
+    assert_text_has(err.hint, "statement_timeout");
+}
+
 static void a_query_that_takes_too_long_is_ended(void **state)
 {
     (void)state;
@@ -315,6 +348,8 @@ int main(void)
         cmocka_unit_test(what_writes_is_refused),
         cmocka_unit_test(what_a_query_does_all_the_same_is_undone),
         cmocka_unit_test(a_query_that_fails_says_why),
+        cmocka_unit_test(what_the_query_can_not_is_its_own_fault),
+        cmocka_unit_test(a_statement_that_was_ended_says_by_what),
         cmocka_unit_test(a_query_that_takes_too_long_is_ended),
     };
     return cmocka_run_group_tests(tests, set_up, tear_down);
