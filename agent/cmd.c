@@ -209,6 +209,11 @@ int command_check_output(bool reveal, const char *hint, struct err *err)
     return err_hint(err, "%s", hint);
 }
 
+const char *command_output_file(const char *file)
+{
+    return file && str_eq(file, "-") ? NULL : file;
+}
+
 int text_result(const struct invocation *call, const struct buf *text)
 {
     if (!call->common.json)

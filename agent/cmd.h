@@ -82,6 +82,9 @@ int run_not_started(const struct invocation *call, struct err *err);
  * they, or the masks of those that went elsewhere, would be lost without a word. ERR_USAGE. */
 MUST_USE int command_check_output(bool reveal, const char *hint, struct err *err);
 
+/* The FILE of --output; "-" is standard output, which is NULL, and no file of that name. */
+const char *command_output_file(const char *file);
+
 /* The error alone on stderr, with its exit code. */
 void command_say_error(const struct err *err);
 

@@ -18,7 +18,7 @@ static bool reveal, explain;
 
 static const struct opt fetch_options[] = {
     {"--format", 0, OPT_CHOICE, "FORMAT", VALUE_FORMATS, "how to write them (env)", &fetch_format},
-    {"--output", 'o', OPT_STRING, "FILE", NULL, "write to FILE, mode 0600, in one step",
+    {"--output", 'o', OPT_STRING, "FILE", NULL, "write to FILE, mode 0600, in one step (-: stdout)",
      &output_file},
     {"--reveal", 0, OPT_FLAG, NULL, NULL, "secrets may go to a terminal", &reveal},
     {"--name", 0, OPT_STRING, "NAME", NULL, "kubernetes: the Secret's name (the project's)",
@@ -167,6 +167,7 @@ static int fetch_command(const struct invocation *call)
                                   .name_space = name_space};
     struct err err = ERR_INIT;
 
+    output_file = command_output_file(output_file);
     if (check_call(call, &err) != 0)
         return command_failed(call, &err);
     if (explain)

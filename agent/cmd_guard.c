@@ -152,6 +152,7 @@ static int guard_command(const struct invocation *call)
     struct err err = ERR_INIT;
     int code;
 
+    output_path = command_output_file(output_path);
     if (command_words_at_most(call, 0, &err) != 0 || job_load(&job, &err) != 0 ||
         job_guard(&job, &options, &guard, &err) != 0)
         code = job_failed(&job, &err);

@@ -226,6 +226,7 @@ static int seal_command(const struct invocation *call)
     if (find_operation(call, &operation, &err) != 0 || check_call(call, operation, &err) != 0 ||
         find_store(&s, &err) != 0 || read_access(&s, &err) != 0)
         return command_failed(call, &err);
+    o.output = command_output_file(o.output);
     int code = operation->run(&s, &err);
     return code >= 0 ? code : command_failed(call, &err);
 }

@@ -395,6 +395,9 @@ def test_a_terminal_is_refused_unless_revealed(case: Case) -> None:
     assert on_terminal("--reveal") == (0, "A=one\r\n", "")
     assert on_terminal("-o", "out")[:2] == (0, "")
     assert (case.folder / "out").read_text() == "A=one\n"
+    assert on_terminal("-o", "-")[:2] == (2, "")  # it is standard output, not a file of that name
+    assert on_terminal("-o", "-", "--reveal")[:2] == (0, "A=one\r\n")
+    assert not (case.folder / "-").exists()
 
 
 def test_each_format_and_json_alone(case: Case) -> None:

@@ -516,7 +516,7 @@ def test_export_writes_in_the_formats_of_fetch(case: Case) -> None:
     store.set("LINES", "one\ntwo").expect(0)
     wanted = {"AWKWARD": awkward, "LINES": "one\ntwo"}
     assert store.run("export", "--json", reads=True).expect(0).json() == wanted
-    assert store.run("export", "--format=json", reads=True).expect(0).json() == wanted
+    assert store.run("export", "--format=json", "-o", "-", reads=True).expect(0).json() == wanted
     store.run("export", "--format=shell", "-o", "out.sh").expect(0)
     out = case.folder / "out.sh"
     assert stat.S_IMODE(out.stat().st_mode) == 0o600
