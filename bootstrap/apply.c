@@ -364,10 +364,11 @@ static int wait_for_turn(struct run *run, enum outcome outcome, struct err *err)
     if (!backoff_wait(&run->turn, 0, until)) {
         if (!busy)
             return err_set(err, ERR_DB_DOWN, "%s: no time is left for another attempt", run->place);
-        return err_set(
-            err, ERR_DB_LOCK,
-            "%s: our turn did not come in time (database.lock_wait); the lock is held by %s",
-            run->place, run->holder);
+        err_set(err, ERR_DB_LOCK,
+                "%s: our turn did not come in time (database.lock_wait); the lock is held by %s",
+                run->place, run->holder);
+        return err_hint(err, "Somebody else makes the database: try again when that has ended. "
+                             "pg_stat_activity shows what it does.");
     }
     run->waited_ms += clock_now_ms() - since;
     return 0;

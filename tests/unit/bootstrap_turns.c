@@ -531,6 +531,7 @@ static void a_turn_that_does_not_come_names_the_holder(void **state)
     assert_int_equal(err_exit_code(err.kind), 5);
     assert_text_has(err.text, "held by pid ");
     assert_text_has(err.text, "(agent");
+    assert_text_has(err.hint, "try again when that has ended");
     assert_int_equal(kill(holder, SIGKILL), 0);
     assert_int_equal(end_of(holder), -SIGKILL);
     site_close(&slow);
