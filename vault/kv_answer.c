@@ -119,15 +119,28 @@ static void hint_at_policy(const struct call *call, struct err *err)
 
 static void hint_at_absence(const struct call *call, struct err *err)
 {
-    static const char no_mount[] = "no handler for route";
+    static const struct {
+        const char *words, *hint;
+    } known[] = {
+        {"no handler for route \\\"v1/", "The address needs no /v1 behind it."},
+        {"no handler for route", "Nothing is mounted where that path begins: `bao secrets list` "
+                                 "(`vault secrets list`) shows what is."},
+        {"namespace not found",
+         "There is no such namespace: `bao namespace list` (`vault namespace "
+         "list`) shows what is below another."},
+        {"unsupported path",
+         "What is mounted there has no such path, or takes no such name in it."},
+        {"", "Write what belongs there, or mend the path: `bao kv list` (`vault kv list`) shows "
+             "what is "
+             "beside it."},
+    };
     const struct buf *answer = &call->exchange.answer;
+    size_t i = 0;
 
-    if (memmem(buf_text(answer), answer->len, no_mount, strlen(no_mount)))
-        (void)err_hint(err, "Nothing is mounted where that path begins: `bao secrets list` "
-                            "(`vault secrets list`) shows what is.");
-    else
-        (void)err_hint(err, "Write what belongs there, or mend the path: `bao kv list` "
-                            "(`vault kv list`) shows what is beside it.");
+    while (known[i].words[0] &&
+           !memmem(buf_text(answer), answer->len, known[i].words, strlen(known[i].words)))
+        i++;
+    (void)err_hint(err, "%s", known[i].hint);
 }
 
 /* CALL is R's last word, and no answer. */

@@ -105,6 +105,8 @@ def test_vault_denied_and_missing(case: Case) -> None:
     refused(case, ["fetch"], env, 4, ["X", "hots", "Did you mean 'host'?"], "source-missing")
     ask("vault:nowhere/app#x")
     refused(case, ["fetch"], env, 4, ["X", "nowhere/", "secrets list"])
+    refused(case, ["fetch"], {**env, "VAULT_ADDR": f"{bao.address}/v1"}, 4, ["needs no /v1 behind it"])
+    refused(case, ["fetch"], {**env, "VAULT_NAMESPACE": "no/such"}, 4, ["'no/such'", "namespace list"])
     bao.request("DELETE", f"{mount}/data/app")
     ask(f"vault:{mount}/app#user")
     refused(case, ["fetch"], env, 4, ["X", "deleted"], "source-missing")
