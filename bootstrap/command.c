@@ -152,8 +152,7 @@ static int run_create(struct run *run, struct db **db, const struct look *look,
         return -1;
     if (*outcome != OUTCOME_DONE)
         return 0;
-    run->report->created = true;
-    run->report->statements = 1;
+    run->report->created = run->report->by_command = true;
     return commit_verify(run, db, err);
 }
 

@@ -111,13 +111,19 @@ static const char *tls_word(const struct database_report *r)
     return r->tls_version ? r->tls_version : "on";
 }
 
+/* Rights are looked at before something is made, and may be others behind it. */
+static void add_rights(const struct database_report *r, struct buf *out)
+{
+    for (size_t i = 0; !r->created && r->rights && r->rights[i]; i++)
+        add_line(out, i ? "" : "rights", r->rights[i]);
+}
+
 void verify_write_text(const struct database_report *r, struct buf *out)
 {
     add_server(r, out);
     add_line(out, "database", r->database);
     add_line(out, "role", r->user);
-    for (size_t i = 0; r->rights && r->rights[i]; i++)
-        add_line(out, i ? "" : "rights", r->rights[i]);
+    add_rights(r, out);
     add_line(out, "tls", tls_word(r));
     if (r->read_only)
         add_line(out, "session",
@@ -136,7 +142,9 @@ void verify_write_text(const struct database_report *r, struct buf *out)
 void bootstrap_write_text(const struct database_report *r, struct buf *out)
 {
     add_label(out, "bootstrap");
-    if (r->created)
+    if (r->created && r->by_command)
+        buf_adds(out, "made it: create.command, and the stamp behind it in a transaction, in ");
+    else if (r->created)
         buf_addf(out, "made it: %zu statement%s, one transaction, in ", r->statements,
                  r->statements == 1 ? "" : "s");
     else if (r->state_known && r->state == STATE_CURRENT && r->state_before != STATE_CURRENT)

@@ -92,6 +92,20 @@ static void json_has_the_fields_of_the_specification(void **state)
         "\"behind\":2,\"next\":[\"b2\",\"c3\"]}");
 }
 
+static void what_a_command_made_is_in_no_transaction_of_ours(void **state)
+{
+    (void)state;
+    AUTO_REPORT report = behind_report();
+    AUTO_BUF out = BUF_INIT(OUTPUT_BYTES);
+    report.state = STATE_CURRENT;
+    report.created = report.verified = report.by_command = true;
+    bootstrap_write_text(&report, &out);
+    assert_text_has(buf_text(&out),
+                    "made it: create.command, and the stamp behind it in a transaction");
+    assert_null(strstr(buf_text(&out), "one transaction"));
+    assert_null(strstr(buf_text(&out), "rights")); /* they are those of before */
+}
+
 static void bootstrap_adds_what_it_did(void **state)
 {
     (void)state;
@@ -167,6 +181,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(text_says_everything_that_verify_promises),
         cmocka_unit_test(json_has_the_fields_of_the_specification),
+        cmocka_unit_test(what_a_command_made_is_in_no_transaction_of_ours),
         cmocka_unit_test(bootstrap_adds_what_it_did),
         cmocka_unit_test(a_report_of_nothing_is_not_blank),
         cmocka_unit_test(foreign_bytes_are_escaped_in_text),
