@@ -20,7 +20,7 @@ static void add_version(const struct database_settings *settings, const char *is
     buf_addf(out, "UNION ALL SELECT 'version', %s, 'true', NULL, NULL,\n", is_alembics);
     buf_adds(out, " (SELECT pg_catalog.string_agg(pg_catalog.concat('<h>', pg_catalog.encode(\n"
                   "   pg_catalog.convert_to(v.id, 'UTF8'), 'hex')), '')\n"
-                  "  FROM (SELECT version_num::pg_catalog.text AS id FROM ");
+                  "  FROM (SELECT pg_catalog.concat(version_num) AS id FROM ");
     settings_add_version_table(settings, out);
     buf_addf(out, " LIMIT %d) v), NULL\n", LOOK_MAX_ROWS + 1);
 }

@@ -56,13 +56,14 @@ static const char session_sql[] = LOOK_SESSION
     " pg_catalog.has_schema_privilege(n.oid, 'CREATE')::pg_catalog.text, NULL, NULL, NULL, NULL\n"
     " FROM pg_catalog.pg_namespace n WHERE " LOOK_USERS_SCHEMAS " AND n.nspname = ";
 
+/* concat() gives an id as a client reads it: a cast to text takes blanks off a char(n). */
 static const char version_sql[] =
     "SELECT 'version' AS fact, v.alembics::pg_catalog.text AS a, v.readable::pg_catalog.text AS "
     "b,\n"
     " v.width::pg_catalog.text AS c, pg_catalog.pg_get_userbyid(v.relowner)::pg_catalog.text AS "
     "d,\n"
     " CASE WHEN v.alembics AND v.readable THEN pg_catalog.query_to_xml(pg_catalog.format(\n"
-    "  'SELECT pg_catalog.encode(pg_catalog.convert_to(version_num::pg_catalog.text, ''UTF8''),"
+    "  'SELECT pg_catalog.encode(pg_catalog.convert_to(pg_catalog.concat(version_num), ''UTF8''),"
     " ''hex'') AS h FROM %I.%I ORDER BY 1 LIMIT %s', v.schema, v.name, ";
 
 static const char facts_sql[] =

@@ -329,6 +329,21 @@ static void a_version_table_elsewhere_is_named(void **state)
     assert_text_has(report.hint, "database.stamp.schema");
 }
 
+/* A cast to text would take the blanks away by which Alembic does not find the revision. */
+static void a_padded_id_is_read_as_alembic_reads_it(void **state)
+{
+    (void)state;
+    AUTO_REPORT padded = state_after(TABLES
+                                     "CREATE TABLE alembic_version (version_num char(4) NOT NULL);"
+                                     "INSERT INTO alembic_version VALUES ('c3')");
+    assert_state(padded, STATE_UNKNOWN_REVISION);
+    assert_text_has(padded.why, "'c3  '");
+    AUTO_REPORT exact = state_after(TABLES
+                                    "CREATE TABLE alembic_version (version_num char(2) NOT NULL);"
+                                    "INSERT INTO alembic_version VALUES ('c3')");
+    assert_state(exact, STATE_CURRENT);
+}
+
 static void another_definition_of_the_version_table_is_unstamped(void **state)
 {
     (void)state;
@@ -754,6 +769,7 @@ int main(void)
         cmocka_unit_test(tables_without_a_version_table_are_unstamped),
         cmocka_unit_test(no_hint_says_to_stamp_the_head),
         cmocka_unit_test(a_version_table_elsewhere_is_named),
+        cmocka_unit_test(a_padded_id_is_read_as_alembic_reads_it),
         cmocka_unit_test(another_definition_of_the_version_table_is_unstamped),
         cmocka_unit_test(any_width_and_no_key_are_alembics_too),
         cmocka_unit_test(tables_with_an_empty_version_table_are_a_lost_stamp),
