@@ -1,5 +1,8 @@
 /* agent/database.c: job_database and job_graph: the contract's database section, made ready for
  * bootstrap/. */
+#include <errno.h>
+#include <sys/stat.h>
+
 #include "agent/job.h"
 #include "base/clock.h"
 #include "base/file.h"
@@ -96,9 +99,21 @@ static int folder_of(const struct job *job, struct database_job *d, struct err *
 {
     const struct contract *contract = job->contract;
 
+    struct stat there;
+
     d->folder = contract->database.cwd ? file_join(contract->folder, contract->database.cwd)
                                        : mem_dup(contract->folder);
-    return d->folder ? 0 : err_nomem(err);
+    if (!d->folder)
+        return err_nomem(err);
+    int result = contract->database.cwd ? stat(d->folder, &there) : 0;
+    if (!contract->database.cwd || (result == 0 && S_ISDIR(there.st_mode)))
+        return 0;
+    if (result == 0)
+        errno = ENOTDIR;
+    err_errno(err, ERR_FILE, "database.cwd '%s'", d->folder);
+    return err_hint(err,
+                    "It is the folder in which the commands of the database run; a relative one "
+                    "starts from the contract's.");
 }
 
 static int read_graph(const struct job *job, const struct database_job *d, struct graph **out,
@@ -118,7 +133,12 @@ static int read_graph(const struct job *job, const struct database_job *d, struc
         return err_nomem(err);
     struct graph_settings settings = {
         .path = path, .versions = versions, .working_folder = d->folder};
-    return graph_load(&settings, out, err);
+    if (graph_load(&settings, out, err) == 0)
+        return 0;
+    if (err->sys_errno == ENOENT && !err->hint[0])
+        (void)err_hint(
+            err, "database.stamp names it; a relative path starts from the contract's folder.");
+    return -1;
 }
 
 static int require_database(const struct job *job, struct err *err)

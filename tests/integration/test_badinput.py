@@ -700,7 +700,10 @@ def test_revision_files_with_mistakes(case: Case) -> None:
     refused(case, ["verify"], env, 2, ["c3.py:1", "only running Python", "heads"], "file")
     (project.path / "migrations/versions/c3.py").unlink()
     (project.path / "alembic.ini").unlink()
-    refused(case, ["bootstrap"], env, 2, ["alembic.ini"], "file")
+    refused(case, ["bootstrap"], env, 2, ["alembic.ini", "database.stamp names it"], "file")
+    for cwd in ("no/such", "schema.sql"):
+        project.database_contract(cwd=cwd)
+        refused(case, ["verify"], env, 2, ["database.cwd", cwd, "the contract's"], "file")
     assert_untouched(database)
 
 
