@@ -188,7 +188,7 @@ def test_signals_while_nothing_has_started_end_the_preparation(case: Case) -> No
     server = case.scripted(hang)
     for first in modes(case):
         for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
-            path = f"secret/{first}/{number:d}"  # the last request of the one before may come late
+            path = f"secret/{first}/{number:d}/app"  # the last request of the one before may come late
             started = Supervised(case, ["true"], first,
                                  env={"VAULT_ADDR": server.address, "VAULT_TOKEN": "t" * 20,
                                       "X": f"vault:{path}#x"})
