@@ -228,7 +228,7 @@ demo: deps ## the main job on a real OpenBao, PostgreSQL and Alembic project
 
 bench: ## timings as ratios; writes docs/BENCH.md
 	@tests/lib/deps.sh bench
-	@$(MAKE) --no-print-directory VARIANT=release build/release/agent
+	@$(MAKE) $(JOBS) --no-print-directory VARIANT=release build/release/agent
 	@$(PYTHON) tests/bench/run.py
 
 crash: ## kill -9 at every system call of bootstrap and of each rotation, a cut at every message (long)
@@ -249,7 +249,7 @@ fuzz: ## each fuzz target for FUZZ_SECONDS (20) with clang's libFuzzer
 	@FUZZ_SECONDS=$(FUZZ_SECONDS) tests/fuzz/run.sh $(FUZZ_TARGETS)
 
 asan: ## build with AddressSanitizer and UBSan
-	@$(MAKE) --no-print-directory VARIANT=asan build/asan/agent unit-tests
+	@$(MAKE) $(JOBS) --no-print-directory VARIANT=asan build/asan/agent unit-tests
 
 valgrind: ## the unit tests under valgrind
 	@tests/lib/deps.sh valgrind
@@ -263,7 +263,7 @@ coverage: ## run the tests with coverage; report in build/cover/report
 lint: ## includes, layering, secret_reveal, format, shell; warnings as errors
 	@tests/lib/deps.sh lint
 	@tests/lib/lint.sh
-	@$(MAKE) --no-print-directory VARIANT=release build/release/agent
+	@$(MAKE) $(JOBS) --no-print-directory VARIANT=release build/release/agent
 
 tidy: ## clang-tidy, cppcheck and gcc -fanalyzer
 	@tests/lib/deps.sh lint
