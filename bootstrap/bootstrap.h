@@ -84,7 +84,7 @@ struct database_report {
     /* bootstrap */
     bool created, verified;
     bool
-        by_command; /* created by create.command, which is in no transaction of ours; no statements */
+        by_command; /* created by create.command, which is in no transaction of ours; it counts as one statement */
     enum database_state state_before;
     size_t statements;
     int64_t waited_ms, duration_ms;

@@ -153,6 +153,7 @@ static int run_create(struct run *run, struct db **db, const struct look *look,
     if (*outcome != OUTCOME_DONE)
         return 0;
     run->report->created = run->report->by_command = true;
+    run->report->statements = 1;
     return commit_verify(run, db, err);
 }
 
