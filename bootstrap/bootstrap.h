@@ -83,8 +83,7 @@ struct database_report {
                                * it how; NULL: none is known to be missing */
     /* bootstrap */
     bool created, verified;
-    bool
-        by_command; /* created by create.command, which is in no transaction of ours; it counts as one statement */
+    bool by_command; /* created by create.command, in no transaction of ours; one statement */
     enum database_state state_before;
     size_t statements;
     int64_t waited_ms, duration_ms;
