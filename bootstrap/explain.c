@@ -213,7 +213,19 @@ static void why_invisible(const struct telling *t)
 
 static void hint_fresh(const struct telling *t)
 {
-    buf_adds(t->out, "agent bootstrap makes and stamps it.");
+    const struct database_settings *s = t->settings;
+    if (s->create == CREATE_NONE)
+        buf_adds(t->out, "Say in the contract what makes it: database.create.");
+    else if (!s->graph)
+        buf_adds(t->out, "Say in the contract what it is stamped with: database.stamp.");
+    else if (s->graph->effective_head_count == 0)
+        buf_adds(t->out, "Make the first revision, to stamp it with: alembic revision -m first.");
+    else
+        buf_adds(t->out, "agent bootstrap makes and stamps it.");
+    if (s->create != CREATE_NONE || !s->migrate || !s->migrate[0])
+        return;
+    buf_adds(t->out, " Or let its migrations make it: ");
+    settings_add_migrate_line(s, t->out);
 }
 
 /* A revision that was read in a hurry and stamped by hand is the harm that --adopt is there to prevent:

@@ -222,9 +222,10 @@ static int fill_lacks(const struct subject *s, struct database_report *report, s
     struct err refusal = ERR_INIT;
     if (s->settings->create == CREATE_NONE || rights_check(&run, s->look, &refusal) == 0)
         return 0;
-    return report_set(&report->lacks, err, "%s", refusal.text) != 0
-               ? -1
-               : report_set(&report->lacks_hint, err, "%s", refusal.hint);
+    if (report_set(&report->lacks, err, "%s", refusal.text) != 0 ||
+        report_set(&report->lacks_hint, err, "%s", refusal.hint) != 0)
+        return -1;
+    return report_set(&report->hint, err, "agent bootstrap can't make it yet. %s", refusal.hint);
 }
 
 int state_classify(const struct database_settings *settings, const struct look *look,

@@ -171,7 +171,26 @@ static void an_empty_database_is_fresh(void **state)
     assert_null(report.heads[1]);
     assert_null(report.stamped[0]);
     assert_string_equal(report.user, "postgres");
-    assert_text_has(report.hint, "agent bootstrap");
+}
+
+/* It is what bootstrap would say of it, and no promise that it would break. */
+static void the_hint_of_a_fresh_one_is_what_can_be_done(void **state)
+{
+    (void)state;
+    struct database_settings settings = settings_of(chain);
+    AUTO_REPORT unmade = looked_at(&settings, "postgres", "SELECT 1");
+    assert_state(unmade, STATE_FRESH);
+    assert_text_has(unmade.hint, "what makes it: database.create. Or let its migrations make it: ");
+    settings.create = CREATE_SQL;
+    AUTO_REPORT whole = looked_at(&settings, "postgres", "SELECT 1");
+    assert_string_equal(whole.hint, "agent bootstrap makes and stamps it.");
+    AUTO_REPORT refused = looked_at(&settings, "app", "REVOKE CREATE ON SCHEMA public FROM PUBLIC");
+    assert_state(refused, STATE_FRESH);
+    assert_text_has(refused.hint, "can't make it yet. ");
+    assert_text_has(refused.hint, "GRANT");
+    settings.graph = NULL;
+    AUTO_REPORT unstamped = looked_at(&settings, "postgres", "SELECT 1");
+    assert_text_has(unstamped.hint, "database.stamp");
 }
 
 static void what_is_not_the_users_does_not_spoil_fresh(void **state)
@@ -758,6 +777,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(an_expected_table_without_a_schema_is_in_public),
         cmocka_unit_test(an_empty_database_is_fresh),
+        cmocka_unit_test(the_hint_of_a_fresh_one_is_what_can_be_done),
         cmocka_unit_test(what_is_not_the_users_does_not_spoil_fresh),
         cmocka_unit_test(an_empty_version_table_alone_is_fresh),
         cmocka_unit_test(anything_of_the_users_spoils_fresh),
