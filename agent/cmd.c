@@ -130,6 +130,15 @@ static const char *first_word(char **argv)
     return NULL;
 }
 
+/* Other programs have it as an option. */
+static void hint_at_version(char **argv, struct err *err)
+{
+    if (!argv[1] || (!str_eq(argv[1], "--version") && !str_eq(argv[1], "-V")))
+        return;
+    err->hint[0] = '\0';
+    (void)err_hint(err, "Did you mean 'agent version'?");
+}
+
 int command_main(char **argv)
 {
     struct invocation call = {.deadline_ms = CLOCK_NEVER};
@@ -139,8 +148,10 @@ int command_main(char **argv)
 
     if (!name) {
         const struct opt *const tables[] = {common_options_table, NULL};
-        if (opt_parse(argv + 1, tables, &parsed, &err) != 0)
+        if (opt_parse(argv + 1, tables, &parsed, &err) != 0) {
+            hint_at_version(argv, &err);
             return parse_failed(&call, argv, &err);
+        }
         free(parsed.words);
         call.common = common;
         if (common.help)

@@ -102,6 +102,7 @@ def test_what_is_mistyped_gets_the_nearest(case: Case) -> None:
             ("check", "--color", "red"): ["red", "auto|always|never"], ("check", "extra"): ["extra"],
             (): ["a command is missing", "agent help"], ("completion", "tcsh"): ["tcsh", "bash"],
             ("completion",): ["bash", "zsh", "fish"], ("verify", "--", "x"): ["--"],
+            ("--version",): ["agent version"], ("-V",): ["agent version"],
             ("check", "--json", "--lnit"): ["--lint"]}.items():
         result = case.agent(*words).expect(2)
         assert not lacks(result.stderr, said), result
