@@ -55,7 +55,8 @@ endif
 UNFORTIFIED  := -U_FORTIFY_SOURCE
 MODE_release := -O2 -U_FORTIFY_SOURCE -D_FORTIFY_SOURCE=3
 MODE_debug   := -Og $(UNFORTIFIED)
-MODE_asan    := -O1 $(UNFORTIFIED) -fno-omit-frame-pointer -fsanitize=address,undefined -fno-sanitize-recover=undefined \
+# Two hundred programs: -O1 and -g take half as much time again to build, and find no more.
+MODE_asan    := -Og $(UNFORTIFIED) -fno-omit-frame-pointer -fsanitize=address,undefined -fno-sanitize-recover=undefined \
     -DREPORT_AT_EXIT
 MODE_cover   := -O0 --coverage -DREPORT_AT_EXIT
 # clang (make fuzz)
@@ -67,7 +68,7 @@ $(if $(MODE),,$(error VARIANT is release, debug, asan, cover or fuzz, not '$(VAR
 CPPFLAGS := -D_GNU_SOURCE -I. -DAGENT_VERSION='"$(VERSION)"'
 PKG_CFLAGS := $(shell pkg-config --cflags $(PKGS) libcurl libpq 2>/dev/null)
 PKG_LIBS   := $(shell pkg-config --libs $(PKGS) 2>/dev/null)
-CFLAGS   ?= -g
+CFLAGS   ?= $(if $(filter asan,$(VARIANT)),-g1,-g)
 ALL_CFLAGS = -std=c17 $(CPPFLAGS) $(PKG_CFLAGS) $(WARNINGS) $(if $(WERROR),-Werror) $(HARDENING) \
     $(MODE) -ffile-prefix-map=$(CURDIR)=. $(CFLAGS)
 ALL_LDFLAGS = $(LINK_HARDENING) $(filter -fsanitize=% --coverage,$(MODE)) $(LDFLAGS)
