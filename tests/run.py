@@ -44,6 +44,7 @@ from tests.lib.processes import (ROOT, folder_in_memory, plain_environment, regi
 UNIT_VARIANTS = ["debug", "asan"]
 FUZZ_VARIANT = "asan"
 WORKERS = (os.cpu_count() or 2) + 2
+CALM_WORKERS = 2 * WORKERS  # they wait for their leases most of the time
 SLOWEST = 20  # are listed
 UNIT_SECONDS = 300
 CASE_SECONDS = 6 * 3600 if os.environ.get("AGENT_LONG") or "--live" in sys.argv else 600
@@ -256,15 +257,15 @@ class Run:
                 print(indent(outcome.output), flush=True)
 
     def all(self, items: List[Item]) -> None:
-        """WORKERS at a time, those that want calm behind the others; then those that must be alone."""
-        for calm in (False, True):
-            self._some([item for item in items if not item.alone and item.calm == calm])
+        """WORKERS at a time; behind them those that want calm; then those that must be alone."""
+        for calm, workers in ((False, WORKERS), (True, CALM_WORKERS)):
+            self._some([item for item in items if not item.alone and item.calm == calm], workers)
         for item in items:
             if item.alone:
                 self.one(item)
 
-    def _some(self, items: List[Item]) -> None:
-        pool = ThreadPoolExecutor(WORKERS)
+    def _some(self, items: List[Item], workers: int) -> None:
+        pool = ThreadPoolExecutor(workers)
         try:
             list(pool.map(self.one, items))
         except BaseException:  # broken off: nothing new begins, what runs loses its servers
