@@ -29,8 +29,7 @@ void str_add_percent(struct buf *b, const char *bytes, size_t length)
     }
 }
 
-/* 0 to 15, or -1. */
-static int hex_digit(char c)
+int str_hex_digit(char c)
 {
     if (c >= '0' && c <= '9')
         return c - '0';
@@ -45,12 +44,12 @@ int str_percent_decode(struct buf *b, const char *bytes, size_t length)
 {
     for (size_t i = 0; i < length; i++) {
         if (bytes[i] == '%' &&
-            (length - i < 3 || hex_digit(bytes[i + 1]) < 0 || hex_digit(bytes[i + 2]) < 0))
+            (length - i < 3 || str_hex_digit(bytes[i + 1]) < 0 || str_hex_digit(bytes[i + 2]) < 0))
             return -1;
     }
     for (size_t i = 0; i < length; i++) {
         if (bytes[i] == '%') {
-            buf_addc(b, (char)(hex_digit(bytes[i + 1]) * 16 + hex_digit(bytes[i + 2])));
+            buf_addc(b, (char)(str_hex_digit(bytes[i + 1]) * 16 + str_hex_digit(bytes[i + 2])));
             i += 2;
         } else {
             buf_addc(b, bytes[i]);
@@ -197,6 +196,20 @@ void str_add_sanitised(struct buf *b, const char *bytes, size_t length)
         at += str_sanitise_step(bytes + at, length - at, piece, &piece_length);
         buf_add(b, piece, piece_length);
     }
+}
+
+size_t str_put_utf8(uint32_t point, char *out)
+{
+    size_t length = point < 0x80 ? 1 : point < 0x800 ? 2 : point < 0x10000 ? 3 : 4;
+
+    if (length == 1) {
+        out[0] = (char)point;
+        return 1;
+    }
+    for (size_t i = length - 1; i > 0; i--, point >>= 6)
+        out[i] = (char)(0x80 | (point & 0x3F));
+    out[0] = (char)((0xF00 >> length & 0xFF) | point);
+    return length;
 }
 
 /* Unicode 15, table 3-7: no overlong forms, no surrogates, nothing above U+10FFFF. */

@@ -27,16 +27,6 @@ static int put(struct parts *p, const char *bytes, size_t length, struct err *er
 
 /* ---- names ------------------------------------------------------------------------------------ */
 
-static bool has_word(const char *name, size_t length, const char *word)
-{
-    size_t word_length = strlen(word);
-
-    for (size_t i = 0; i + word_length <= length; i++)
-        if (strncasecmp(name + i, word, word_length) == 0)
-            return true;
-    return false;
-}
-
 static bool ends_with(const char *name, size_t length, const char *word)
 {
     size_t word_length = strlen(word);
@@ -59,7 +49,7 @@ static bool names_a_secret(const char *name, size_t length)
         if (ends_with(name, length, not_that[i]))
             return false;
     for (size_t i = 0; i < ARRAY_LEN(words); i++)
-        found = found || has_word(name, length, words[i]);
+        found = found || str_has_word(name, length, words[i]);
     for (size_t i = 0; i < ARRAY_LEN(whole); i++)
         found = found || (length == strlen(whole[i]) && ends_with(name, length, whole[i]));
     return found;
@@ -119,38 +109,14 @@ static bool take_hex(struct walk *w, uint32_t *out)
     if (w->end - w->at < HEX_DIGITS)
         return false;
     for (int i = 0; i < HEX_DIGITS; i++) {
-        static const char digits[] = "0123456789abcdef";
-        char c = w->at[i];
-        const char *digit = c ? strchr(digits, c >= 'A' && c <= 'F' ? c - 'A' + 'a' : c) : NULL;
-        if (!digit)
+        int digit = str_hex_digit(w->at[i]);
+        if (digit < 0)
             return false;
-        number = number << BITS_OF_DIGIT | (uint32_t)(digit - digits);
+        number = number << BITS_OF_DIGIT | (uint32_t)digit;
     }
     w->at += HEX_DIGITS;
     *out = number;
     return true;
-}
-
-static void add_utf8(struct buf *out, uint32_t point)
-{
-    enum { SIX = 6, MASK = 0x3f, MORE = 0x80, TWO = 0xc0, THREE = 0xe0, FOUR = 0xf0 };
-
-    if (point < 0x80) {
-        buf_addc(out, (char)point);
-        return;
-    }
-    if (point < 0x800) {
-        buf_addc(out, (char)(TWO | point >> SIX));
-    } else {
-        if (point < 0x10000) {
-            buf_addc(out, (char)(THREE | point >> 2 * SIX));
-        } else {
-            buf_addc(out, (char)(FOUR | point >> 3 * SIX));
-            buf_addc(out, (char)(MORE | (point >> 2 * SIX & MASK)));
-        }
-        buf_addc(out, (char)(MORE | (point >> SIX & MASK)));
-    }
-    buf_addc(out, (char)(MORE | (point & MASK)));
 }
 
 /* Behind "\u". */
@@ -167,7 +133,8 @@ static void take_point(struct walk *w, struct buf *out)
             return;
         point = ASTRAL + ((point - HIGH) << HALF) + (low - LOW);
     }
-    add_utf8(out, point);
+    char bytes[4];
+    buf_add(out, bytes, str_put_utf8(point, bytes));
 }
 
 static void take_escape(struct walk *w, struct buf *out)

@@ -2,6 +2,7 @@
 #include "base/str.h"
 
 #include <string.h>
+#include <strings.h>
 
 bool str_eq(const char *a, const char *b)
 {
@@ -18,6 +19,16 @@ bool str_ends(const char *text, const char *suffix)
     size_t text_length = strlen(text), suffix_length = strlen(suffix);
     return suffix_length <= text_length &&
            memcmp(text + text_length - suffix_length, suffix, suffix_length) == 0;
+}
+
+bool str_has_word(const char *text, size_t length, const char *word)
+{
+    size_t word_length = strlen(word);
+
+    for (size_t i = 0; i + word_length <= length; i++)
+        if (strncasecmp(text + i, word, word_length) == 0)
+            return true;
+    return false;
 }
 
 static bool is_digit(char c)

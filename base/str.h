@@ -66,5 +66,11 @@ size_t str_sanitise_step(const char *bytes, size_t length, char piece[static STR
 
 /* The length of the valid UTF-8 sequence at S (at most N bytes), 0 where it is not one. */
 size_t str_utf8(const char *s, size_t n);
+/* A code point, up to U+10FFFF, as UTF-8 (a surrogate too, which is none), without a NUL. How many bytes
+ * that took: 4 at most. */
+size_t str_put_utf8(uint32_t point, char *out);
+int str_hex_digit(char c); /* 0 to 15, -1: it is none */
+/* Whether WORD is in the LENGTH bytes of TEXT, in capitals or not (ASCII). */
+bool str_has_word(const char *text, size_t length, const char *word);
 
 #endif

@@ -32,17 +32,6 @@ static bool is_letter(char c)
     return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z');
 }
 
-static int hex_digit(char c)
-{
-    if (is_digit(c))
-        return c - '0';
-    if (c >= 'a' && c <= 'f')
-        return c - 'a' + 10;
-    if (c >= 'A' && c <= 'F')
-        return c - 'A' + 10;
-    return -1;
-}
-
 static struct url_span span_of(const char *start, const char *end)
 {
     return (struct url_span){.start = start, .length = (size_t)(end - start)};
@@ -71,7 +60,7 @@ static int check_bytes(const struct parse *p)
             return fail_at(p, c, "a control byte");
         if (*c != '%')
             continue;
-        if (p->end - c < 3 || hex_digit(c[1]) < 0 || hex_digit(c[2]) < 0) {
+        if (p->end - c < 3 || str_hex_digit(c[1]) < 0 || str_hex_digit(c[2]) < 0) {
             (void)fail_at(p, c, "a '%' without two hexadecimal digits behind it");
             return err_hint(p->err, "A '%%' that is meant as such is written %%25.");
         }
@@ -289,7 +278,7 @@ static int decode_step(const char *c, const char *end, size_t *taken)
         return *c == '\0' ? -1 : (unsigned char)*c;
     if (end - c < 3)
         return -1;
-    int high = hex_digit(c[1]), low = hex_digit(c[2]);
+    int high = str_hex_digit(c[1]), low = str_hex_digit(c[2]);
     if (high < 0 || low < 0 || (high == 0 && low == 0))
         return -1;
     *taken = 3;

@@ -104,9 +104,6 @@ struct expected_table look_expected_table(const char *expected);
 void look_add_missing(const struct database_settings *settings, const char *condition,
                       struct buf *out);
 
-/* Of a hexadecimal digit in small letters, as the server writes them; -1: it is none. */
-int look_hex_value(char c);
-
 /* Append the look's statement with its semicolon; check OUT with buf_check as usual. */
 void state_look_sql(const struct database_settings *settings, struct buf *out);
 

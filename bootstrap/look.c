@@ -133,20 +133,12 @@ static int take_owner(struct look *look, const struct fact *f, struct err *err)
     return 0;
 }
 
-int look_hex_value(char c)
-{
-    if (c >= '0' && c <= '9')
-        return c - '0';
-    return c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
-}
-
-/* "<row><h>6162</h></row>..." -> "ab", ... */
 static int take_rows(struct look *look, const char *xml, struct err *err)
 {
     for (const char *at = xml; (at = strstr(at, "<h>")) != NULL;) {
         AUTO_BUF id = BUF_INIT(ID_BYTES);
-        for (at += strlen("<h>"); look_hex_value(at[0]) >= 0 && look_hex_value(at[1]) >= 0; at += 2)
-            buf_addc(&id, (char)(look_hex_value(at[0]) * 16 + look_hex_value(at[1])));
+        for (at += strlen("<h>"); str_hex_digit(at[0]) >= 0 && str_hex_digit(at[1]) >= 0; at += 2)
+            buf_addc(&id, (char)(str_hex_digit(at[0]) * 16 + str_hex_digit(at[1])));
         if (buf_check(&id, ERR_DB_STATE, "a row of the version table", err) != 0 ||
             names_add(&look->rows, buf_text(&id), err) != 0)
             return -1;

@@ -201,8 +201,8 @@ static size_t read_bytes(const char **text, char out[QUOTED_BYTES])
     size_t length = 0;
     int high, low;
     for (const char *p = *text; length < QUOTED_BYTES && str_starts(p, "0x") &&
-                                (high = look_hex_value(p[2])) >= 0 &&
-                                (low = look_hex_value(p[3])) >= 0;) {
+                                (high = str_hex_digit(p[2])) >= 0 &&
+                                (low = str_hex_digit(p[3])) >= 0;) {
         out[length++] = (char)(high << 4 | low);
         *text = p += strlen("0x00");
         if (str_starts(p, " 0x"))

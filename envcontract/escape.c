@@ -3,39 +3,16 @@
 
 #include <string.h>
 
-static unsigned hex_digit(char c)
-{
-    if (c >= '0' && c <= '9')
-        return (unsigned)(c - '0');
-    return (unsigned)((c | 0x20) - 'a') + 10;
-}
+#include "base/str.h"
 
 /* The four digits of the \uXXXX at AT; skip_escape has seen them. */
 static unsigned code_unit(const char *at)
 {
-    return hex_digit(at[2]) << 12 | hex_digit(at[3]) << 8 | hex_digit(at[4]) << 4 |
-           hex_digit(at[5]);
-}
+    unsigned unit = 0;
 
-static char *put_utf8(char *to, unsigned c)
-{
-    if (c < 0x80) {
-        *to++ = (char)c;
-        return to;
-    }
-    if (c < 0x800) {
-        *to++ = (char)(0xC0 | c >> 6);
-    } else {
-        if (c < 0x10000) {
-            *to++ = (char)(0xE0 | c >> 12);
-        } else {
-            *to++ = (char)(0xF0 | c >> 18);
-            *to++ = (char)(0x80 | (c >> 12 & 0x3F));
-        }
-        *to++ = (char)(0x80 | (c >> 6 & 0x3F));
-    }
-    *to++ = (char)(0x80 | (c & 0x3F));
-    return to;
+    for (int i = 2; i < 6; i++)
+        unit = unit << 4 | (unsigned)str_hex_digit(at[i]);
+    return unit;
 }
 
 /* The character of the \u escape at *AT (a pair of them beyond U+FFFF); steps behind it. 0: NUL, or
@@ -72,7 +49,7 @@ int text_decode(char *text, size_t *length)
             unsigned c = unicode_escape(&at, end);
             if (c == 0)
                 return -1;
-            to = put_utf8(to, c);
+            to += str_put_utf8(c, to);
         }
     }
     *length = (size_t)(to - text);

@@ -124,11 +124,6 @@ static int unexpected(struct scanner *s, const char *wanted)
     return syntax(s, s->at, NULL, "%s should be here, not the byte 0x%02X", wanted, c);
 }
 
-static bool is_hex(char c)
-{
-    return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'f') || (c >= 'A' && c <= 'F');
-}
-
 /* At a backslash: step behind the escape. */
 static int skip_escape(struct scanner *s)
 {
@@ -142,7 +137,7 @@ static int skip_escape(struct scanner *s)
         s->at += 2;
         return 0;
     }
-    while (digits < 4 && s->at + 2 + digits < s->end && is_hex(s->at[2 + digits]))
+    while (digits < 4 && s->at + 2 + digits < s->end && str_hex_digit(s->at[2 + digits]) >= 0)
         digits++;
     if (digits < 4)
         return syntax(s, begin, NULL, "\\u without four hexadecimal digits");

@@ -38,20 +38,8 @@ static void put_code_point(struct decoder *d, uint32_t c)
         d->why = "it holds a NUL character";
     } else if ((c >= 0xD800 && c <= 0xDFFF) || c > 0x10FFFF) {
         d->why = "it holds an escape that is no character";
-    } else if (c < 0x80) {
-        *d->out++ = (char)c;
-    } else if (c < 0x800) {
-        *d->out++ = (char)(0xC0 | c >> 6);
-        *d->out++ = (char)(0x80 | (c & 0x3F));
-    } else if (c < 0x10000) {
-        *d->out++ = (char)(0xE0 | c >> 12);
-        *d->out++ = (char)(0x80 | (c >> 6 & 0x3F));
-        *d->out++ = (char)(0x80 | (c & 0x3F));
     } else {
-        *d->out++ = (char)(0xF0 | c >> 18);
-        *d->out++ = (char)(0x80 | (c >> 12 & 0x3F));
-        *d->out++ = (char)(0x80 | (c >> 6 & 0x3F));
-        *d->out++ = (char)(0x80 | (c & 0x3F));
+        d->out += str_put_utf8(c, d->out);
     }
 }
 
@@ -72,20 +60,12 @@ static void put_byte(struct decoder *d, unsigned char c)
     }
 }
 
-static int digit_of(char c)
-{
-    if (c >= '0' && c <= '9')
-        return c - '0';
-    char lower = (char)(c | 0x20);
-    return lower >= 'a' && lower <= 'f' ? lower - 'a' + 10 : -1;
-}
-
 /* COUNT hexadecimal digits at P: behind them. */
 static const char *put_hexadecimal(struct decoder *d, const char *p, const char *end, int count)
 {
     uint32_t c = 0;
     for (; count > 0; count--, p++) {
-        int digit = p < end ? digit_of(*p) : -1;
+        int digit = p < end ? str_hex_digit(*p) : -1;
         if (digit < 0) {
             d->why = "it holds an escape with too few digits";
             return end;

@@ -7,6 +7,8 @@
 
 #include <string.h>
 
+#include "base/str.h"
+
 /* The place behind the string whose opening quote is at P. */
 static const char *behind_string(const char *p)
 {
@@ -123,13 +125,6 @@ size_t sql_tree_number(const char *value)
     return number;
 }
 
-static unsigned hex_digit(char c)
-{
-    if (c >= '0' && c <= '9')
-        return (unsigned)(c - '0');
-    return (unsigned)((c | 0x20) - 'a' + 10);
-}
-
 /* One escape behind its backslash at P; what libpg_query escapes is below 0x80. */
 static const char *decode_escape(const char *p, char *out)
 {
@@ -140,8 +135,7 @@ static const char *decode_escape(const char *p, char *out)
         return p + 1;
     }
     if (*p == 'u' && strlen(p) >= 5) {
-        unsigned code = hex_digit(p[3]) << 4 | hex_digit(p[4]);
-        *out = (char)code;
+        *out = (char)(str_hex_digit(p[3]) * 16 + str_hex_digit(p[4]));
         return p + 5;
     }
     *out = *p;

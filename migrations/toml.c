@@ -81,48 +81,19 @@ static void pass_space(struct reader *r)
 
 /* ---- strings ------------------------------------------------------------------------------------------ */
 
-static void add_code_point(struct buf *out, uint32_t c)
-{
-    char bytes[4];
-    size_t n = 0;
-    if (c < 0x80) {
-        bytes[n++] = (char)c;
-    } else if (c < 0x800) {
-        bytes[n++] = (char)(0xC0 | c >> 6);
-        bytes[n++] = (char)(0x80 | (c & 0x3F));
-    } else if (c < 0x10000) {
-        bytes[n++] = (char)(0xE0 | c >> 12);
-        bytes[n++] = (char)(0x80 | (c >> 6 & 0x3F));
-        bytes[n++] = (char)(0x80 | (c & 0x3F));
-    } else {
-        bytes[n++] = (char)(0xF0 | c >> 18);
-        bytes[n++] = (char)(0x80 | (c >> 12 & 0x3F));
-        bytes[n++] = (char)(0x80 | (c >> 6 & 0x3F));
-        bytes[n++] = (char)(0x80 | (c & 0x3F));
-    }
-    buf_add(out, bytes, n);
-}
-
-static int digit_of(char c)
-{
-    if (c >= '0' && c <= '9')
-        return c - '0';
-    char lower = (char)(c | 0x20);
-    return lower >= 'a' && lower <= 'f' ? lower - 'a' + 10 : -1;
-}
-
 static int read_unicode(struct reader *r, int digits, struct buf *out)
 {
     uint32_t c = 0;
     for (; digits > 0; digits--, r->at++) {
-        int digit = digit_of(peek(r));
+        int digit = str_hex_digit(peek(r));
         if (digit < 0)
             return wrong(r, "an escape with too few hexadecimal digits");
         c = c << 4 | (uint32_t)digit;
     }
     if (c == 0 || c > 0x10FFFF || (c >= 0xD800 && c <= 0xDFFF))
         return wrong(r, "an escape that is no character of a text");
-    add_code_point(out, c);
+    char bytes[4];
+    buf_add(out, bytes, str_put_utf8(c, bytes));
     return 0;
 }
 
@@ -362,7 +333,7 @@ static int read_scalar(struct reader *r, struct toml_value *out)
     size_t length = (size_t)(r->at - start);
     /* A date and a time may be apart by a blank. */
     if (length == 10 && start[4] == '-' && peek(r) == ' ' && r->end - r->at > 1 &&
-        digit_of(r->at[1]) >= 0 && digit_of(r->at[1]) < 10) {
+        str_hex_digit(r->at[1]) >= 0 && str_hex_digit(r->at[1]) < 10) {
         r->at++;
         while (r->at < r->end && (is_bare(*r->at) || strchr("+.:", *r->at)))
             r->at++;

@@ -153,17 +153,7 @@ static void sort_folders(struct folders *folders)
     folders->count = kept;
 }
 
-/* Whether TEXT, a segment of LENGTH bytes, was made of NAME: `{name}` or `{lower_name}`. */
-static bool is_made_of(const char *text, size_t length, const char *name)
-{
-    size_t name_length = strlen(name);
-
-    for (size_t i = 0; i + name_length <= length; i++)
-        if (strncasecmp(text + i, name, name_length) == 0)
-            return true;
-    return false;
-}
-
+/* A segment of a path was made of a name where it has it: `{name}` or `{lower_name}`. */
 static int want(struct folders *folders, const struct rotate_spec *spec, struct err *err)
 {
     AUTO_BUF pending = BUF_INIT(KV_PATH_BYTES), parent = BUF_INIT(KV_PATH_BYTES);
@@ -173,7 +163,7 @@ static int want(struct folders *folders, const struct rotate_spec *spec, struct 
     buf_addf(&pending, "%s" KV_PENDING, base);
     if (add_folder(folders, false, &pending, err) != 0)
         return -1;
-    if (!last || !is_made_of(last + 1, strlen(last + 1), spec->variable))
+    if (!last || !str_has_word(last + 1, strlen(last + 1), spec->variable))
         return 0;
     buf_add(&parent, base, (size_t)(last - base));
     return add_folder(folders, true, &parent, err);
@@ -226,7 +216,7 @@ static int look_at_records(struct search *s, struct vault *v, const char *folder
 
     for (size_t i = 0; i < found->count; i++) {
         const char *name = found->items[i];
-        if (is_folder(name) || (named && !is_made_of(last + 1, length, name)))
+        if (is_folder(name) || (named && !str_has_word(last + 1, length, name)))
             continue;
         if (look_at_name(s, v, folder, name, err) != 0)
             return -1;

@@ -9,11 +9,6 @@
 #include "base/mem.h"
 #include "base/str.h"
 
-static bool is_hex(char c)
-{
-    return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'f') || (c >= 'A' && c <= 'F');
-}
-
 /* NULL, or what is wrong with a segment. */
 static const char *segment_defect(const char *segment, size_t length)
 {
@@ -25,7 +20,8 @@ static const char *segment_defect(const char *segment, size_t length)
         unsigned char c = (unsigned char)segment[i];
         if (c < 0x20 || c == 0x7f)
             return "has a control byte";
-        if (c == '%' && length - i > 2 && is_hex(segment[i + 1]) && is_hex(segment[i + 2]))
+        if (c == '%' && length - i > 2 && str_hex_digit(segment[i + 1]) >= 0 &&
+            str_hex_digit(segment[i + 2]) >= 0)
             return "is percent-encoded already (write the character itself)";
     }
     return NULL;

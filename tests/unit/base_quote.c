@@ -298,6 +298,10 @@ static void utf8_is_every_code_point_but_surrogates(void **state)
     for (unsigned long point = 0; point < 0x120000; point++) {
         size_t length = encode(point, bytes);
         bool is_valid = point < 0xD800 || (point > 0xDFFF && point < 0x110000);
+        char written[4];
+        if (point < 0x110000 && (str_put_utf8((uint32_t)point, written) != length ||
+                                 memcmp(written, bytes, length) != 0))
+            fail_msg("U+%04lX is written in another way", point);
         if (str_utf8(bytes, length) != (is_valid ? length : 0) ||
             (length > 1 && str_utf8(bytes, length - 1) != 0))
             fail_msg("U+%04lX", point);
